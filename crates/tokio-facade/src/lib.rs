@@ -1,0 +1,1 @@
+//! tokio, with the tracked twins in place.

@@ -1,0 +1,5 @@
+//! Fails a test when tokio tasks outlive it.
+mod stack;
+pub mod task;
+
+pub use task::spawn;

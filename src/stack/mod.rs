@@ -1,0 +1,1 @@
+//! Capturing, interning and resolving call stacks.
