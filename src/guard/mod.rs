@@ -1,0 +1,22 @@
+//! Guards: what a test is judged by, how they wait, and what they find.
+
+mod action;
+mod counted;
+mod drain;
+mod find;
+#[allow(clippy::module_inception, reason = "the main type of this folder")]
+mod guard;
+pub(crate) mod handover;
+mod judge;
+mod options;
+mod rule;
+mod settle;
+mod timer;
+
+pub use action::Action;
+pub use find::find;
+pub use guard::{Guard, verify_none};
+pub(crate) use judge::{Judgement, judge};
+pub use options::Options;
+pub use rule::Rule;
+pub(crate) use settle::{Settling, Waited};
