@@ -68,7 +68,10 @@ fn closures_through_std() {
 #[test]
 fn a_thread_ends_at_its_closure() {
     let stack = std::thread::spawn(helper_on_thread).join().unwrap();
-    assert_eq!(shown(stack), ["helper", "helper_on_thread"]);
+    assert_eq!(
+        shown(stack),
+        ["helper", "a_thread_ends_at_its_closure::helper_on_thread"]
+    );
 
     fn helper_on_thread() -> Stack {
         let stack = helper();

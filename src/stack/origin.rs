@@ -25,8 +25,30 @@ const PACKAGE_ROOT: &str = env!("CARGO_MANIFEST_DIR");
 /// Packages of this library, as registry folders call them, before the version.
 const OWN_PACKAGES: [&str; 3] = ["taskleak", "taskleak-tokio", "taskleak-macros"];
 
+/// Where the C runtime starts a process or a thread. Where it was built with debug info its files have paths that look
+/// like a project's, such as `./nptl/pthread_create.c`.
+const C_RUNTIME: [&str; 8] = [
+    "_start",
+    "__libc_start_main",
+    "__libc_start_main_impl",
+    "__libc_start_call_main",
+    "start_thread",
+    "clone",
+    "clone3",
+    "__clone3",
+];
+
+/// The origin of a function, and the registry package it is in.
+pub(super) fn of(symbol: &str, file: Option<&'static Path>) -> (FrameOrigin, Option<&'static str>) {
+    match file {
+        _ if C_RUNTIME.contains(&symbol) => (FrameOrigin::Std, None),
+        Some(file) => of_file(file),
+        None => (of_symbol(symbol), None),
+    }
+}
+
 /// The origin of a source file, and the registry package it is in.
-pub(super) fn of_file(file: &'static Path) -> (FrameOrigin, Option<&'static str>) {
+fn of_file(file: &'static Path) -> (FrameOrigin, Option<&'static str>) {
     if is_std(file) {
         return (FrameOrigin::Std, None);
     }
@@ -48,7 +70,7 @@ pub(super) fn of_file(file: &'static Path) -> (FrameOrigin, Option<&'static str>
 
 /// The origin of a function whose file is not known, because its crate was built without debug info: here the crate's
 /// name has to do.
-pub(super) fn of_symbol(symbol: &str) -> FrameOrigin {
+fn of_symbol(symbol: &str) -> FrameOrigin {
     let path = symbol.trim_start_matches(['<', '&', '*', '(', '[']);
     let path = path.strip_prefix("impl ").unwrap_or(path);
     match path.split_once("::").map(|(first, _)| first) {

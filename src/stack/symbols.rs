@@ -38,10 +38,7 @@ fn frame(
 ) -> Frame {
     let symbol: &'static str = name.map_or("<unknown>", |name| name.leak());
     let file: Option<&'static Path> = file.map(|file| &*Box::leak(file.into_boxed_path()));
-    let (origin, package) = match file {
-        Some(file) => origin::of_file(file),
-        None => (origin::of_symbol(symbol), None),
-    };
+    let (origin, package) = origin::of(symbol, file);
     Frame {
         symbol,
         function: without_closures(symbol),
@@ -54,17 +51,22 @@ fn frame(
     }
 }
 
-/// Cuts the closure parts off the end of a name, as both mangling schemes write them: `a::b::{{closure}}` and
-/// `a::b::{closure#0}` are `a::b`, also where the closure is an async body or an inline const.
-fn without_closures(symbol: &str) -> &str {
-    let mut name = symbol;
-    while let Some((outer, last)) = name.rsplit_once("::") {
-        if !(last.starts_with('{') && last.ends_with('}')) {
-            break;
-        }
-        name = outer;
+/// Cuts the closure parts out of a name, as both mangling schemes write them: `a::b::{{closure}}` and
+/// `a::b::{closure#0}` are `a::b`, also where the closure is an async body.
+fn without_closures(symbol: &'static str) -> &'static str {
+    if !symbol.contains("::{") {
+        return symbol;
     }
-    name
+    let mut name = String::new();
+    let mut rest = symbol;
+    while let Some((before, part)) = rest.split_once("::{") {
+        name.push_str(before);
+        // A part is in one pair of braces or in two.
+        let end = part.find('}').map_or(part.len(), |end| end + 1);
+        rest = part[end..].trim_start_matches('}');
+    }
+    name.push_str(rest);
+    name.leak()
 }
 
 #[cfg(test)]
@@ -78,6 +80,7 @@ mod tests {
             ("app::serve::{{closure}}", "app::serve"),
             ("app::serve::{{closure}}::{{closure}}", "app::serve"),
             ("app::serve::{closure#0}::{async_block#2}", "app::serve"),
+            ("app::test::{{closure}}::helper", "app::test::helper"),
             (
                 "<app::S as app::T>::run::{{closure}}",
                 "<app::S as app::T>::run",
