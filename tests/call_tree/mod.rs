@@ -76,11 +76,11 @@ impl<'a> Tree<'a> {
             return 1;
         }
         self.budget.set(self.budget.get() - 1);
-        if self.random.below(8) == 0 {
+        if self.random.below(3) == 0 {
             self.compare();
         }
         let grown = shapes::call_random(self, depth - 1);
-        if self.random.below(8) == 0 {
+        if self.random.below(3) == 0 {
             self.compare();
         }
         black_box(grown) % 1000

@@ -4,16 +4,10 @@
 //! back to the platform's unwinder. The choice is public to the crate's tests and benches only.
 
 #[cfg(all(target_os = "linux", target_arch = "x86_64", not(miri)))]
+mod bounds;
+#[cfg(all(target_os = "linux", target_arch = "x86_64", not(miri)))]
 mod cfi;
-#[cfg(all(target_os = "linux", target_arch = "x86_64", not(miri)))]
-mod modules;
-#[cfg(all(target_os = "linux", target_arch = "x86_64", not(miri)))]
-mod rule;
-#[cfg(all(target_os = "linux", target_arch = "x86_64", not(miri)))]
-mod rule_cache;
 mod stack_pointer;
-#[cfg(all(target_os = "linux", target_arch = "x86_64", not(miri)))]
-mod thread_stack;
 mod unwinder;
 mod walker;
 

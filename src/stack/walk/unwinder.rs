@@ -1,6 +1,6 @@
 //! Walks by the platform's unwinder, through the `backtrace` crate.
-use super::super::addresses::Addresses;
 use super::stack_pointer::stack_pointer;
+use crate::stack::addresses::Addresses;
 
 /// See [`Walker::walk`](super::Walker::walk). Declines only if the unwinder finds nothing.
 #[inline(always)]

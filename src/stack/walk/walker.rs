@@ -1,8 +1,8 @@
 //! Which way to walk.
-use super::super::addresses::Addresses;
 #[cfg(all(target_os = "linux", target_arch = "x86_64", not(miri)))]
 use super::cfi;
 use super::unwinder;
+use crate::stack::addresses::Addresses;
 
 /// A way to walk the calling thread's stack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

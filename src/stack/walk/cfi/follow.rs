@@ -1,27 +1,16 @@
-//! Walks by cached call frame information: x86-64 Linux.
-//!
-//! The compiler's unwind tables say for each call site how its caller's registers follow from its own. Of these a walk
-//! needs three: instruction, stack and frame pointer. [`RULES`] keeps the answer for each return address, so that a
-//! frame costs a look-up and two loads. What the cache does not know is read from `.eh_frame`; what such a rule cannot
-//! say (see [`Rule::Odd`](super::rule::Rule::Odd)), code of unknown modules, other stacks than the thread's, and
-//! anything that does not add up ends the walk without a result, and the platform's unwinder takes over.
-//!
-//! Why not framehop, which has such a cache too: it is made for reading other processes' stacks. Where it lacks
-//! information it guesses (by frame pointer, or by reading instructions), and a wrong stack is worse than none; its
-//! cache needs exclusive access, so a lock or a copy for each thread; and its frame costs several times as much,
-//! in debug builds above all.
+//! The walk itself.
 //!
 //! The `unsafe` here is one loop in assembler. It reads stack words that belong to no Rust object, which no Rust load
 //! may do, and it costs in a debug build what it costs in a release build.
 use std::arch::asm;
 use std::sync::OnceLock;
 
-use super::super::addresses::{Addresses, HASH_MULTIPLIER, HASH_ROTATION, MAX_DEPTH};
-use super::super::slow_path::SlowPath;
 use super::modules::Modules;
 use super::rule::{BASE_BIT, END, KEPT, ODD, OFFSET_SHIFT, RULE_BITS};
 use super::rule_cache::{INDEX_BITS, RULES, is_cacheable};
-use super::thread_stack;
+use crate::stack::addresses::{Addresses, HASH_MULTIPLIER, HASH_ROTATION, MAX_DEPTH};
+use crate::stack::slow_path::SlowPath;
+use crate::stack::walk::bounds;
 
 static MODULES: OnceLock<Modules> = OnceLock::new();
 
@@ -33,9 +22,9 @@ struct Registers {
     fp: usize,
 }
 
-/// See [`Walker::walk`](super::Walker::walk).
+/// See [`Walker::walk`](super::super::Walker::walk).
 #[inline(always)]
-pub(super) fn walk(addresses: &mut Addresses) -> bool {
+pub(in super::super) fn walk(addresses: &mut Addresses) -> bool {
     let mut registers = Registers {
         ip: 0,
         sp: 0,
@@ -66,7 +55,7 @@ pub(super) fn walk(addresses: &mut Addresses) -> bool {
 /// Appends the addresses that the frame with these registers and all its callers return to.
 #[inline(never)]
 fn walk_from(registers: &mut Registers, addresses: &mut Addresses) -> bool {
-    let Some(stack_end) = thread_stack::end_above(registers.sp) else {
+    let Some(stack_end) = bounds::stack_end(registers.sp) else {
         return false;
     };
     // Each miss is answered before the loop goes on, so only other threads that displace the answers could make it go

@@ -18,7 +18,7 @@ const _: () = assert!(ADDRESS_BITS - INDEX_BITS + RULE_BITS == u64::BITS);
 /// but is never half of each. 0 is an empty entry: as a rule it has a CFA offset of 0, which no walk accepts.
 ///
 /// The index is `(address ^ address >> INDEX_BITS) % ENTRIES` and the tag `address >> INDEX_BITS`: together they give
-/// the address back. The loop in `cfi.rs` does the look-up in assembler.
+/// the address back. The loop in `follow.rs` does the look-up in assembler.
 pub(super) struct RuleCache {
     entries: [AtomicU64; ENTRIES],
 }

@@ -2,7 +2,7 @@
 use std::cell::Cell;
 use std::ops::Range;
 
-use super::super::slow_path::SlowPath;
+use crate::stack::slow_path::SlowPath;
 
 thread_local! {
     /// The bounds of this thread's stack; the end is 0 until they are known and 1 if they can't be. Without a destructor, so
@@ -13,7 +13,7 @@ thread_local! {
 /// The end of the calling thread's stack, if `stack_pointer` is in it: on a coroutine's or a signal's own stack it is
 /// not.
 #[inline]
-pub(super) fn end_above(stack_pointer: usize) -> Option<usize> {
+pub(super) fn stack_end(stack_pointer: usize) -> Option<usize> {
     BOUNDS
         .try_with(|(start, end)| {
             if end.get() == 0 {
