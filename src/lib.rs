@@ -1,5 +1,6 @@
 //! Fails a test when tokio tasks outlive it.
-mod stack;
+#[doc(hidden)]
+pub mod stack;
 pub mod task;
 
 pub use task::spawn;
