@@ -92,7 +92,7 @@ impl Rule {
             Kind::Named(glob) => glob.matches(task.name()),
             Kind::SpawnedIn(glob) => spawned_in(glob, task),
             Kind::SpawnedBy(glob) => {
-                task.spawn_function().is_some_and(|function| glob.matches(&function))
+                task.spawn_function().is_some_and(|function| glob.matches(function))
             }
             Kind::If(is_ignored) => is_ignored(task),
         }

@@ -29,3 +29,21 @@ pub use task_info::{TaskId, TaskInfo, TaskKind, TaskState};
 pub(crate) fn live() -> impl Iterator<Item = slot::Reading> {
     pool::all().filter_map(Slot::read)
 }
+
+/// All live tracked tasks, oldest first: a copy, made without stopping anybody.
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// let task = taskleak::spawn(std::future::pending::<()>());
+/// for task in taskleak::live_tasks() {
+///     println!("{} spawned at {}", task.name(), task.location());
+/// }
+/// # task.abort(); }
+/// ```
+pub fn live_tasks() -> Vec<TaskInfo> {
+    let mut tasks: Vec<_> = live().filter_map(|task| TaskInfo::of(&task)).collect();
+    tasks.sort_by_key(|task| (std::cmp::Reverse(task.age()), task.id()));
+    tasks
+}

@@ -5,7 +5,7 @@ use super::origin::{Origin, OriginId};
 use super::scope::by_index;
 use super::slot::{Reading, flag};
 use super::{TrackedRuntime, clock, name, pool};
-use crate::stack::Stack;
+use crate::stack::{Frame, Stack};
 use std::fmt;
 use std::panic::Location;
 use std::sync::Arc;
@@ -263,7 +263,30 @@ impl TaskInfo {
         self.location
     }
 
-    /// The stack at its spawn, if backtraces were on then.
+    /// The stack at its spawn, innermost frame first: all of it. Empty unless backtraces were on
+    /// then: while a guard was open, or by `TASKLEAK_BACKTRACE=always`.
+    ///
+    /// The first look at a stack reads debug info, which takes some tens of milliseconds.
+    pub fn frames(&self) -> &'static [Frame] {
+        self.stack.map_or(&[], Stack::frames)
+    }
+
+    /// The frames of it that a person wants: theirs, down to the test.
+    pub fn user_frames(&self) -> Vec<&'static Frame> {
+        self.stack.map(|stack| stack.user_frames()).unwrap_or_default()
+    }
+
+    /// The function that the spawn call stands in; none without a backtrace.
+    pub fn spawn_function(&self) -> Option<&'static str> {
+        let spawned_here = |frame: &&&Frame| {
+            frame.line() == Some(self.location.line())
+                && frame.file().is_some_and(|file| file.ends_with(self.location.file()))
+        };
+        let frames = self.user_frames();
+        frames.iter().find(spawned_here).or(frames.first()).map(|frame| frame.function())
+    }
+
+    /// The interned stack at its spawn.
     pub(crate) fn stack(&self) -> Option<Stack> {
         self.stack
     }
