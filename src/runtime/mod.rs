@@ -1,0 +1,2 @@
+//! The twin of `tokio::runtime`.
+pub use tokio::runtime::{Builder, Runtime};
