@@ -10,4 +10,5 @@ pub use taskleak_macros::leak_test;
 #[doc(hidden)]
 pub mod __private {
     pub use crate::harness::Harness;
+    pub use taskleak_macros::{case, case as test};
 }
