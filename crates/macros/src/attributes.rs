@@ -1,7 +1,6 @@
 //! Which of a function's other attributes make it a test, and how.
 
-use syn::punctuated::Punctuated;
-use syn::{Attribute, Meta, Path, Token};
+use syn::{Attribute, Meta, Path};
 
 /// What an attribute does to the test that it stands on.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -14,14 +13,14 @@ pub(crate) enum Role {
     PlainTest,
     /// Makes tests out of cases and hands its further attributes on to each of them: `#[rstest]`, `#[test_case]`.
     Cases,
+    /// `#[test_log::test]` without another test attribute in its parentheses: leaves the running to one below.
+    LogTest,
     /// Any other attribute that runs tests: `#[sqlx::test]`, `#[actix_rt::test]`.
     OtherTest,
     /// `#[tokio::main]` and its like.
     Main,
     /// `#[leak_test]` once more.
     LeakTest,
-    /// `cfg_attr` with one of these in it.
-    Conditional,
     /// No business of a test attribute.
     Other,
 }
@@ -43,7 +42,7 @@ impl Role {
             [.., "tokio" | "taskleak_tokio", "test"] => Self::TokioTest,
             ["core" | "std", "prelude", _, "test"] => Self::WrittenTest,
             ["test"] => Self::PlainTest,
-            ["cfg_attr"] if hides_test(meta) => Self::Conditional,
+            [.., "test_log", "test"] if matches!(meta, Meta::Path(_)) => Self::LogTest,
             [.., "rstest" | "test_case" | "test_matrix"] => Self::Cases,
             [.., "leak_test"] => Self::LeakTest,
             // Captures the log of a test that another attribute runs.
@@ -54,27 +53,18 @@ impl Role {
         }
     }
 
-    /// Whether the attribute makes the function a test by itself.
+    /// Whether the attribute makes a sync function a test.
     pub(crate) fn makes_test(self) -> bool {
+        self.runs_async() || matches!(self, Self::LogTest | Self::Cases)
+    }
+
+    /// Whether the attribute runs the body of an async function.
+    pub(crate) fn runs_async(self) -> bool {
         matches!(
             self,
-            Self::TokioTest | Self::WrittenTest | Self::PlainTest | Self::Cases | Self::OtherTest
+            Self::TokioTest | Self::WrittenTest | Self::PlainTest | Self::OtherTest
         )
     }
-}
-
-fn hides_test(cfg_attr: &Meta) -> bool {
-    let Meta::List(list) = cfg_attr else {
-        return false;
-    };
-    let Ok(parts) = list.parse_args_with(Punctuated::<Meta, Token![,]>::parse_terminated) else {
-        return false;
-    };
-    parts
-        .iter()
-        .skip(1)
-        .map(Role::of_meta)
-        .any(|role| role.makes_test() || role == Role::Conditional)
 }
 
 /// An attribute's path as it was written, for messages.
@@ -126,6 +116,7 @@ mod tests {
             role(syn::parse_quote!(#[test_log::test(tokio::test)])),
             Role::OtherTest
         );
+        assert_eq!(role(syn::parse_quote!(#[test_log::test])), Role::LogTest);
         assert_eq!(
             role(syn::parse_quote!(#[wasm_bindgen_test])),
             Role::OtherTest
@@ -147,26 +138,6 @@ mod tests {
         assert_eq!(
             role(syn::parse_quote!(#[tracing_test::traced_test])),
             Role::Other
-        );
-        assert_eq!(
-            role(syn::parse_quote!(#[cfg_attr(miri, ignore)])),
-            Role::Other
-        );
-        assert_eq!(
-            role(syn::parse_quote!(#[cfg_attr(test, ignore)])),
-            Role::Other
-        );
-    }
-
-    #[test]
-    fn tests_behind_a_condition() {
-        assert_eq!(
-            role(syn::parse_quote!(#[cfg_attr(feature = "rt", tokio::test)])),
-            Role::Conditional
-        );
-        assert_eq!(
-            role(syn::parse_quote!(#[cfg_attr(unix, cfg_attr(test, tokio::test))])),
-            Role::Conditional
         );
     }
 }

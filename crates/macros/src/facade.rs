@@ -54,7 +54,7 @@ fn expand(attribute: &Attribute, arguments: TokenStream, item: TokenStream) -> T
         Ok(parsed) => parsed,
         Err(error) => return function.beside_error(&error),
     };
-    let requirements = arguments.runtime.requirements();
+    let preamble = arguments.runtime.requirements();
     let krate = arguments
         .krate
         .map_or_else(|| quote!(::taskleak_tokio), ToTokens::into_token_stream);
@@ -64,7 +64,7 @@ fn expand(attribute: &Attribute, arguments: TokenStream, item: TokenStream) -> T
         calls.extend(quote!(.check(false)));
         TokenStream::new()
     };
-    expansion::on_own_runtime(function, &krate, &calls, &requirements, &added)
+    expansion::on_own_runtime(function, &krate, &calls, &preamble, &added)
 }
 
 fn refuse(attribute: &Attribute, function: &Function) -> Result<()> {

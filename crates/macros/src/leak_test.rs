@@ -1,8 +1,8 @@
 //! `#[leak_test]`: finds out what runs the test, and wraps it in the way that fits.
 
-use proc_macro2::{Ident, Span, TokenStream, TokenTree};
+use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote};
-use syn::{Attribute, Error, Meta, Result};
+use syn::{Attribute, Error, Meta, Path, Result};
 
 use crate::args::{Accepts, Arguments, Flavor};
 use crate::attributes::{self, Role};
@@ -11,11 +11,16 @@ use crate::{expansion, origin};
 
 const NAME: &str = "leak_test";
 
-/// The argument by which `#[leak_test]` tells itself that it goes on below `#[rstest]` or the like, which has made
-/// the function a test by then and left no trace of it.
-const CASE_MARK: &str = "__case";
+/// Who makes the function a test, if nothing on it does.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Origin {
+    /// Nobody: `#[leak_test]` itself has to.
+    Written,
+    /// An attribute about cases, below which [`Expansion::behind_cases`] put the attribute once more.
+    Cases,
+}
 
-pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> TokenStream {
+pub(crate) fn expand(raw_arguments: TokenStream, item: TokenStream, origin: Origin) -> TokenStream {
     let function: Function = match syn::parse2(item.clone()) {
         Ok(function) => function,
         Err(_) => {
@@ -24,11 +29,10 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> TokenStream {
             return quote!(#item #error);
         }
     };
-    let (is_case, raw_arguments) = split_case_mark(arguments);
     let expansion = Expansion {
         function,
         raw_arguments,
-        is_case,
+        origin,
     };
     match expansion.expand() {
         Ok(tokens) => tokens,
@@ -40,8 +44,7 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> TokenStream {
 struct Expansion {
     function: Function,
     raw_arguments: TokenStream,
-    /// Whether an attribute about cases has made this function, after [`Expansion::behind_cases`] had gone below it.
-    is_case: bool,
+    origin: Origin,
 }
 
 impl Expansion {
@@ -59,13 +62,17 @@ impl Expansion {
             .function
             .attributes
             .iter()
-            .position(|other| Role::of(other).makes_test());
+            .position(|other| Role::of(other).runs_async());
         match runner.map(|position| (position, Role::of(&self.function.attributes[position]))) {
-            None => whole_test(self.function.clone(), &arguments),
+            None => whole_test(self.function.clone(), &arguments, None),
             Some((position, Role::TokioTest)) => {
                 let mut function = self.function.clone();
                 let replaced = function.attributes.remove(position);
-                whole_test(function, &take_over(arguments, &replaced)?)
+                whole_test(
+                    function,
+                    &take_over(arguments, &replaced)?,
+                    Some(replaced.path()),
+                )
             }
             Some((position, _)) => {
                 let runner = self.function.attributes[position].clone();
@@ -87,11 +94,12 @@ impl Expansion {
         for other in &function.attributes {
             let written = attributes::display(other.path());
             let message = match Role::of(other) {
-                Role::LeakTest => "`#[leak_test]` stands here twice: write all arguments in one".to_owned(),
-                Role::Main => format!("`#[leak_test]` belongs on a test, and `#[{written}]` makes this a program"),
-                Role::Conditional => "`#[leak_test]` cannot see the test attribute inside `cfg_attr`: \
-                     repeat the condition, `#[cfg_attr(.., leak_test)]` above `#[cfg_attr(.., ..::test)]`"
-                    .to_owned(),
+                Role::LeakTest => {
+                    "`#[leak_test]` stands here twice: write all arguments in one".to_owned()
+                }
+                Role::Main => format!(
+                    "`#[leak_test]` belongs on a test, and `#[{written}]` makes this a program"
+                ),
                 _ => continue,
             };
             return Err(Error::new_spanned(other, message));
@@ -106,26 +114,28 @@ impl Expansion {
         Ok(())
     }
 
-    /// Puts `#[leak_test]` below the attribute that makes tests out of cases, so that each case is a leak test.
+    /// Puts the attribute below the one that makes tests out of cases, so that each case is a leak test.
     fn behind_cases(&self, arguments: &Arguments) -> TokenStream {
-        let krate = krate(arguments);
-        let raw = &self.raw_arguments;
-        let mark = Ident::new(CASE_MARK, Span::call_site());
-        let again: Attribute = syn::parse_quote!(#[#krate::leak_test(#mark, #raw)]);
-        let Function { attributes, .. } = &self.function;
-        // Below the last attribute about cases, above the one that runs them, if there is one.
-        let place = attributes
-            .iter()
-            .position(|other| Role::of(other).makes_test() && Role::of(other) != Role::Cases)
-            .unwrap_or(attributes.len());
-        let last_cases = attributes
+        let attributes = &self.function.attributes;
+        let last_of_cases = attributes
             .iter()
             .rposition(|other| Role::of(other) == Role::Cases)
-            .unwrap_or(0);
-        let place = place.max(last_cases + 1);
-        let (above, below) = attributes.split_at(place);
+            .expect("only called for functions with cases");
+        let runner = attributes
+            .iter()
+            .position(|other| Role::of(other).runs_async());
+        // `#[rstest]` asks for an attribute whose path ends in `test` on an async function. On a sync one it leaves
+        // out its own `#[test]` if there is such a path.
+        let name = match runner {
+            None if self.function.is_async() => quote!(test),
+            _ => quote!(case),
+        };
+        let krate = krate(arguments);
+        let raw = &self.raw_arguments;
+        let (above, below) =
+            attributes.split_at(runner.unwrap_or(attributes.len()).max(last_of_cases + 1));
         let rest = self.function.without_attributes();
-        quote!(#(#above)* #again #(#below)* #rest)
+        quote!(#(#above)* #[#krate::__private::#name(#raw)] #(#below)* #rest)
     }
 
     /// The body of a test that another attribute runs.
@@ -159,7 +169,7 @@ impl Expansion {
             .attributes
             .iter()
             .any(|other| Role::of(other).makes_test())
-            || self.is_case
+            || self.origin == Origin::Cases
             || origin::is_test_by_attribute_above();
         let added = if is_test {
             TokenStream::new()
@@ -177,20 +187,31 @@ impl Expansion {
     }
 }
 
-/// A test of its own, on a runtime that the harness builds.
-fn whole_test(function: Function, arguments: &Arguments) -> Result<TokenStream> {
+/// A test of its own, on a runtime that the harness builds, perhaps in place of another attribute.
+fn whole_test(
+    function: Function,
+    arguments: &Arguments,
+    replaced: Option<&Path>,
+) -> Result<TokenStream> {
     function.refuse_arguments(NAME)?;
     let mut calls = arguments
         .runtime
         .builder_calls(NAME, Flavor::CurrentThread)?;
     calls.extend(arguments.verdict.builder_calls());
-    let requirements = arguments.runtime.requirements();
+    let mut preamble = arguments.runtime.requirements();
+    if let Some(path) = replaced {
+        // The replaced path stays in use, for the sake of imports, of editors and of errors in it.
+        preamble.extend(quote! {
+            #[allow(unused_imports)]
+            use #path as _;
+        });
+    }
     let added = expansion::test_attribute();
     Ok(expansion::on_own_runtime(
         function,
         &krate(arguments),
         &calls,
-        &requirements,
+        &preamble,
         &added,
     ))
 }
@@ -201,15 +222,6 @@ fn krate(arguments: &Arguments) -> TokenStream {
         .krate
         .as_ref()
         .map_or_else(|| quote!(::taskleak), ToTokens::to_token_stream)
-}
-
-/// Whether the mark begins the arguments, and the arguments without it.
-fn split_case_mark(arguments: TokenStream) -> (bool, TokenStream) {
-    let mut rest = arguments.clone().into_iter();
-    match rest.next() {
-        Some(TokenTree::Ident(first)) if first == CASE_MARK => (true, rest.skip(1).collect()),
-        _ => (false, arguments),
-    }
 }
 
 /// The arguments of `#[tokio::test]` beside those of `#[leak_test]` above it.

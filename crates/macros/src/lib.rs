@@ -16,6 +16,8 @@ mod origin;
 
 use proc_macro::TokenStream;
 
+use leak_test::Origin;
+
 /// Makes a function a test that fails when tasks outlive it.
 ///
 /// # Where it can stand
@@ -24,7 +26,8 @@ use proc_macro::TokenStream;
 /// |---|---|
 /// | an `async fn` by itself | a whole test: builds a runtime, runs the body on it, lets its tasks finish, judges |
 /// | above `#[tokio::test(..)]` | takes its place, arguments and all |
-/// | above another attribute that runs async tests (`#[sqlx::test]`, `#[test_log::test]`, `#[rstest]`, ..) | keeps that attribute and wraps the body |
+/// | above `#[rstest]` or `#[test_case]` | makes every case a leak test |
+/// | above another attribute that runs async tests (`#[sqlx::test]`, `#[actix_rt::test]`, ..) | keeps that attribute and wraps the body |
 /// | on a sync `fn`, with or without `#[test]` | wraps the body |
 ///
 /// It must stand above the attribute that provides the runtime: below it there is no async body left to wrap, which
@@ -68,7 +71,14 @@ use proc_macro::TokenStream;
 /// ```
 #[proc_macro_attribute]
 pub fn leak_test(arguments: TokenStream, item: TokenStream) -> TokenStream {
-    leak_test::expand(arguments.into(), item.into()).into()
+    leak_test::expand(arguments.into(), item.into(), Origin::Written).into()
+}
+
+/// [`macro@leak_test`] on a function that an attribute about cases, such as `#[rstest]`, makes a test.
+#[doc(hidden)]
+#[proc_macro_attribute]
+pub fn case(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    leak_test::expand(arguments.into(), item.into(), Origin::Cases).into()
 }
 
 /// `#[tokio::test]` of the façade: takes the same arguments, and fails when tasks outlive the test.
