@@ -65,7 +65,11 @@ pub(crate) struct ConfigError {
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { variable, value, accepted } = self;
+        let Self {
+            variable,
+            value,
+            accepted,
+        } = self;
         write!(
             f,
             "the environment variable {variable} is set to {value:?}, which taskleak does not \
@@ -95,7 +99,11 @@ impl Config {
             mode: read.one_of(
                 "TASKLEAK",
                 default.mode,
-                &[("fail", Mode::Fail), ("warn", Mode::Warn), ("off", Mode::Off)],
+                &[
+                    ("fail", Mode::Fail),
+                    ("warn", Mode::Warn),
+                    ("off", Mode::Off),
+                ],
             )?,
             grace: read.duration("TASKLEAK_GRACE", default.grace)?,
             backtraces: read.one_of(
@@ -120,7 +128,11 @@ impl Config {
             color: read.one_of(
                 "TASKLEAK_COLOR",
                 default.color,
-                &[("auto", Color::Auto), ("always", Color::Always), ("never", Color::Never)],
+                &[
+                    ("auto", Color::Auto),
+                    ("always", Color::Always),
+                    ("never", Color::Never),
+                ],
             )?,
         })
     }
@@ -139,25 +151,41 @@ impl<Variable: Fn(&'static str) -> Option<OsString>> Reader<Variable> {
         default: T,
         accepted: &[(&str, T)],
     ) -> Result<T, ConfigError> {
-        let Some(value) = self.value(variable) else { return Ok(default) };
+        let Some(value) = self.value(variable) else {
+            return Ok(default);
+        };
         let known = accepted.iter().find(|(word, _)| value == *word);
         known.map(|(_, meaning)| *meaning).ok_or_else(|| {
-            let words: Vec<_> = accepted.iter().map(|(word, _)| format!("`{word}`")).collect();
-            let (last, first) = words.split_last().expect("there is always something to accept");
-            ConfigError { variable, value, accepted: format!("{} or {last}", first.join(", ")) }
+            let words: Vec<_> = accepted
+                .iter()
+                .map(|(word, _)| format!("`{word}`"))
+                .collect();
+            let (last, first) = words
+                .split_last()
+                .expect("there is always something to accept");
+            ConfigError {
+                variable,
+                value,
+                accepted: format!("{} or {last}", first.join(", ")),
+            }
         })
     }
 
-    fn duration(
-        &self,
-        variable: &'static str,
-        default: Duration,
-    ) -> Result<Duration, ConfigError> {
-        let Some(value) = self.value(variable) else { return Ok(default) };
-        value.to_str().and_then(|text| humantime::parse_duration(text).ok()).ok_or_else(|| {
-            let accepted = "a duration with its unit, such as `750ms` or `2s`".to_owned();
-            ConfigError { variable, value, accepted }
-        })
+    fn duration(&self, variable: &'static str, default: Duration) -> Result<Duration, ConfigError> {
+        let Some(value) = self.value(variable) else {
+            return Ok(default);
+        };
+        value
+            .to_str()
+            .and_then(|text| humantime::parse_duration(text).ok())
+            .ok_or_else(|| {
+                let accepted = "a duration with its unit, such as `750ms` or `2s`".to_owned();
+                ConfigError {
+                    variable,
+                    value,
+                    accepted,
+                }
+            })
     }
 }
 
@@ -165,7 +193,10 @@ fn parsed() -> &'static Result<Config, ConfigError> {
     static CONFIG: OnceLock<Result<Config, ConfigError>> = OnceLock::new();
     CONFIG.get_or_init(|| {
         let config = Config::parse(|variable| std::env::var_os(variable));
-        if config.as_ref().is_ok_and(|config| config.backtraces == Backtraces::Always) {
+        if config
+            .as_ref()
+            .is_ok_and(|config| config.backtraces == Backtraces::Always)
+        {
             crate::registry::entry::request_backtraces();
         }
         config
@@ -206,7 +237,10 @@ mod tests {
 
     fn parse(variables: &[(&str, &str)]) -> Result<Config, String> {
         Config::parse(|name| {
-            variables.iter().find(|(variable, _)| *variable == name).map(|(_, value)| value.into())
+            variables
+                .iter()
+                .find(|(variable, _)| *variable == name)
+                .map(|(_, value)| value.into())
         })
         .map_err(|error| error.to_string())
     }
@@ -214,7 +248,10 @@ mod tests {
     #[test]
     fn unset_and_empty_mean_the_default() {
         assert_eq!(parse(&[]), Ok(Config::default()));
-        assert_eq!(parse(&[("TASKLEAK", ""), ("TASKLEAK_GRACE", "")]), Ok(Config::default()));
+        assert_eq!(
+            parse(&[("TASKLEAK", ""), ("TASKLEAK_GRACE", "")]),
+            Ok(Config::default())
+        );
     }
 
     #[test]

@@ -47,7 +47,10 @@ struct Sweep {
 }
 
 fn sweep(settling: &Settling<'_>, poll_anyway: bool) -> Sweep {
-    let mut sweep = Sweep { something_happened: false, others_go_on: false };
+    let mut sweep = Sweep {
+        something_happened: false,
+        others_go_on: false,
+    };
     for task in members(settling.scope()) {
         match visit(&task, poll_anyway) {
             Some(Visit::Ended) => sweep.something_happened = true,

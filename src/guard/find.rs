@@ -36,15 +36,26 @@ pub fn find(mut options: Options) -> Result<(), LeakReport> {
     if let Err(error) = config::checked() {
         panic!("{error}");
     }
-    let Some(scope) = current::scope().open() else { return Ok(()) };
+    let Some(scope) = current::scope().open() else {
+        return Ok(());
+    };
     if options.forbid_shutdown {
         scope.keep_killed();
     }
     let settled = settle_blocking(scope, &options);
     let judgement = judge::judge(scope, &options, settled == Settled::Clean);
-    let report = LeakReport::new(scope.label(), judgement, settled, options.grace_or_default());
+    let report = LeakReport::new(
+        scope.label(),
+        judgement,
+        settled,
+        options.grace_or_default(),
+    );
     if let Some(cleanup) = options.cleanup.take() {
         cleanup(&report);
     }
-    if report.is_empty() { Ok(()) } else { Err(report) }
+    if report.is_empty() {
+        Ok(())
+    } else {
+        Err(report)
+    }
 }

@@ -81,7 +81,9 @@ pub fn verify_none() -> Guard {
     if config.mode == config::Mode::Off {
         return Guard { open: None };
     }
-    Guard { open: Some(Open::new(label(Location::caller()), Waits::Anyhow)) }
+    Guard {
+        open: Some(Open::new(label(Location::caller()), Waits::Anyhow)),
+    }
 }
 
 /// The test's name, which is its thread's in libtest; else where the guard was opened.
@@ -117,7 +119,9 @@ impl Open {
         let outer = current::scope();
         let place = current::place();
         let reference = Scope::open(label, outer);
-        let scope = reference.open().expect("a scope is open until its guard closes it");
+        let scope = reference
+            .open()
+            .expect("a scope is open until its guard closes it");
         if !handover::is_within(outer) {
             if waits == Waits::Anyhow {
                 scope.set_assisted();
@@ -132,7 +136,12 @@ impl Open {
         if config::get().backtraces == config::Backtraces::Guarded {
             entry::request_backtraces();
         }
-        Self { scope: reference, place, outer, options: Options::new() }
+        Self {
+            scope: reference,
+            place,
+            outer,
+            options: Options::new(),
+        }
     }
 
     pub(super) fn outer(&self) -> ScopeRef {
@@ -144,7 +153,9 @@ impl Open {
     }
 
     pub(crate) fn scope(&self) -> &'static Scope {
-        self.scope.open().expect("a scope is open until its guard closes it")
+        self.scope
+            .open()
+            .expect("a scope is open until its guard closes it")
     }
 
     /// New tasks of the place where the guard was opened are not its concern any more.
@@ -156,15 +167,22 @@ impl Open {
     pub(crate) fn conclude(self, settled: Settled) -> Verdict {
         let scope = self.scope();
         let judgement = judge::judge(scope, &self.options, settled == Settled::Clean);
-        let report =
-            LeakReport::new(scope.label(), judgement, settled, self.options.grace_or_default());
+        let report = LeakReport::new(
+            scope.label(),
+            judgement,
+            settled,
+            self.options.grace_or_default(),
+        );
         let Self { mut options, .. } = self.close();
         if let Some(cleanup) = options.cleanup.take()
             && catch_unwind(AssertUnwindSafe(|| cleanup(&report))).is_err()
         {
             crate::report::note("a guard's cleanup function panicked");
         }
-        Verdict { report, action: options.action_or_default() }
+        Verdict {
+            report,
+            action: options.action_or_default(),
+        }
     }
 
     pub(crate) fn close(self) -> Self {
@@ -238,7 +256,9 @@ enum Row {
 
 impl Row {
     fn here() -> Self {
-        let Ok(handle) = Handle::try_current() else { return Self::Block };
+        let Ok(handle) = Handle::try_current() else {
+            return Self::Block;
+        };
         let in_local_task = current::task()
             .and_then(crate::registry::Slot::read)
             .is_some_and(|task| task.kind() == crate::registry::TaskKind::Local);
@@ -438,10 +458,7 @@ impl Guard {
     /// ```
     /// let _guard = taskleak::verify_none().ignore_if(|task| task.polls() > 1000);
     /// ```
-    pub fn ignore_if(
-        self,
-        is_ignored: impl Fn(&TaskInfo) -> bool + Send + Sync + 'static,
-    ) -> Self {
+    pub fn ignore_if(self, is_ignored: impl Fn(&TaskInfo) -> bool + Send + Sync + 'static) -> Self {
         self.set(|options| options.ignore_if(is_ignored))
     }
 

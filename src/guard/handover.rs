@@ -18,7 +18,10 @@ fn lock() -> MutexGuard<'static, Vec<Harness>> {
 
 /// The test with this scope takes verdicts from now on.
 pub(crate) fn accept(scope: ScopeRef) {
-    lock().push(Harness { scope, handed_over: Vec::new() });
+    lock().push(Harness {
+        scope,
+        handed_over: Vec::new(),
+    });
 }
 
 /// It does so no longer; what it was handed.

@@ -27,14 +27,23 @@ pub(crate) fn judge(scope: &'static Scope, options: &Options, settled: bool) -> 
         return judgement;
     }
     let rules = options.all_rules();
-    let mut tasks = if options.forbid_shutdown { scope.take_killed() } else { Vec::new() };
+    let mut tasks = if options.forbid_shutdown {
+        scope.take_killed()
+    } else {
+        Vec::new()
+    };
     if !settled {
         judgement.unseen = super::counted::unseen_surely(scope);
         tasks.extend(members(scope).filter_map(|task| TaskInfo::of(&task)));
     }
-    let (tolerated, leaks) =
-        tasks.into_iter().partition(|task| is_tolerated(task, options, &rules));
-    Judgement { leaks, tolerated, ..judgement }
+    let (tolerated, leaks) = tasks
+        .into_iter()
+        .partition(|task| is_tolerated(task, options, &rules));
+    Judgement {
+        leaks,
+        tolerated,
+        ..judgement
+    }
 }
 
 pub(super) fn is_tolerated(task: &TaskInfo, options: &Options, rules: &[Rule]) -> bool {

@@ -17,10 +17,11 @@ pub use action::Action;
 pub use find::find;
 pub use guard::{Guard, verify_none};
 pub(crate) use guard::{Open, Waits, settle_blocking};
-pub(crate) use judge::judge;
 pub(crate) use judge::Judgement;
+pub(crate) use judge::judge;
 pub use options::Options;
 pub use rule::Rule;
-pub(crate) use rule::register as register_rule;
+#[doc(hidden)]
+pub use rule::register as register_rule;
 pub(crate) use settle::{Settling, Waited};
 pub(crate) use timer::Timer;

@@ -122,10 +122,7 @@ impl Options {
     /// ```
     /// let options = taskleak::Options::new().ignore_if(|task| task.polls() > 1000);
     /// ```
-    pub fn ignore_if(
-        self,
-        is_ignored: impl Fn(&TaskInfo) -> bool + Send + Sync + 'static,
-    ) -> Self {
+    pub fn ignore_if(self, is_ignored: impl Fn(&TaskInfo) -> bool + Send + Sync + 'static) -> Self {
         self.ignore(Rule::when(is_ignored))
     }
 

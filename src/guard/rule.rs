@@ -91,9 +91,9 @@ impl Rule {
         match &self.0 {
             Kind::Named(glob) => glob.matches(task.name()),
             Kind::SpawnedIn(glob) => spawned_in(glob, task),
-            Kind::SpawnedBy(glob) => {
-                task.spawn_function().is_some_and(|function| glob.matches(function))
-            }
+            Kind::SpawnedBy(glob) => task
+                .spawn_function()
+                .is_some_and(|function| glob.matches(function)),
             Kind::If(is_ignored) => is_ignored(task),
         }
     }
@@ -126,24 +126,35 @@ fn spawned_in(glob: &Pattern, task: &TaskInfo) -> bool {
     let matches_file = |file: &str| {
         // A glob for a path within the project matches however long the way to the project is.
         glob.matches(file)
-            || file.match_indices('/').any(|(at, _)| glob.matches(&file[at + 1..]))
+            || file
+                .match_indices('/')
+                .any(|(at, _)| glob.matches(&file[at + 1..]))
     };
     matches_file(task.location().file())
         || task.frames().iter().any(|frame| {
             glob.matches(frame.function())
-                || frame.file().is_some_and(|file| matches_file(&file.to_string_lossy()))
+                || frame
+                    .file()
+                    .is_some_and(|file| matches_file(&file.to_string_lossy()))
         })
 }
 
 static REGISTERED: Mutex<Vec<Rule>> = Mutex::new(Vec::new());
 
-/// Adds a rule for every guard of the process.
-pub(crate) fn register(rule: Rule) {
-    REGISTERED.lock().unwrap_or_else(PoisonError::into_inner).push(rule);
+/// Adds a rule for every guard of the process; called by [`ignore!`](crate::ignore).
+#[doc(hidden)]
+pub fn register(rule: Rule) {
+    REGISTERED
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .push(rule);
 }
 
 pub(super) fn registered() -> Vec<Rule> {
-    REGISTERED.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    REGISTERED
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .clone()
 }
 
 /// Declares permanent background tasks once, for all tests of a program.

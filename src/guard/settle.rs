@@ -32,7 +32,10 @@ pub(crate) enum Waited {
 pub(super) enum Left {
     Nothing,
     /// Tracked tasks: to be looked at again when at most `threshold` are left.
-    Tasks { seen: Seen, threshold: u32 },
+    Tasks {
+        seen: Seen,
+        threshold: u32,
+    },
     /// Only the runtime's count, which nobody announces.
     Count,
 }
@@ -41,7 +44,15 @@ impl<'a> Settling<'a> {
     pub(crate) fn new(scope: &'static Scope, options: &'a Options) -> Self {
         // The rules are wanted only if there is anything to wait for.
         let busy = scope.count().members > 0;
-        Self { scope, options, rules: if busy { options.all_rules() } else { Vec::new() } }
+        Self {
+            scope,
+            options,
+            rules: if busy {
+                options.all_rules()
+            } else {
+                Vec::new()
+            },
+        }
     }
 
     pub(super) fn scope(&self) -> &'static Scope {
@@ -50,8 +61,11 @@ impl<'a> Settling<'a> {
 
     pub(super) fn look(&self) -> Left {
         let count = self.scope.count();
-        let concerned =
-            if self.options.allows_background() { count.foreground } else { count.members };
+        let concerned = if self.options.allows_background() {
+            count.foreground
+        } else {
+            count.members
+        };
         if concerned > 0 {
             let seen = self.scope.gate.look();
             if self.options.allows_background() && self.rules.is_empty() {
@@ -69,7 +83,11 @@ impl<'a> Settling<'a> {
                 return Left::Tasks { seen, threshold };
             }
         }
-        if counted::unseen(self.scope) > 0 { Left::Count } else { Left::Nothing }
+        if counted::unseen(self.scope) > 0 {
+            Left::Count
+        } else {
+            Left::Nothing
+        }
     }
 
     /// Waits on this thread.

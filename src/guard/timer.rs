@@ -11,7 +11,10 @@ pub(crate) enum Timer {
     /// On the runtime's own clock, which may be paused: then the time is virtual.
     Runtime(Pin<Box<tokio::time::Sleep>>),
     /// On the real clock, by a thread that sleeps: for runtimes that may have no timer.
-    Thread { deadline: Instant, sleeper: Option<Arc<Mutex<Sleeper>>> },
+    Thread {
+        deadline: Instant,
+        sleeper: Option<Arc<Mutex<Sleeper>>>,
+    },
 }
 
 #[derive(Default)]
@@ -32,16 +35,20 @@ impl Timer {
             // Only a runtime with a timer can have a paused clock.
             return Self::on_runtime(after);
         }
-        Self::Thread { deadline: Instant::now() + after, sleeper: None }
+        Self::Thread {
+            deadline: Instant::now() + after,
+            sleeper: None,
+        }
     }
 
     /// A shorter wait of the same kind.
     pub(crate) fn nap(&self, after: Duration) -> Self {
         match self {
             Self::Runtime(_) => Self::on_runtime(after),
-            Self::Thread { .. } => {
-                Self::Thread { deadline: Instant::now() + after, sleeper: None }
-            }
+            Self::Thread { .. } => Self::Thread {
+                deadline: Instant::now() + after,
+                sleeper: None,
+            },
         }
     }
 
@@ -91,7 +98,9 @@ fn sleep_until(deadline: Instant) -> Arc<Mutex<Sleeper>> {
                 return;
             }
         }
-        let Some(sleeper) = shared.upgrade() else { return };
+        let Some(sleeper) = shared.upgrade() else {
+            return;
+        };
         let waker = {
             let mut sleeper = sleeper.lock().unwrap_or_else(PoisonError::into_inner);
             sleeper.is_over = true;
@@ -101,10 +110,15 @@ fn sleep_until(deadline: Instant) -> Arc<Mutex<Sleeper>> {
             waker.wake();
         }
     };
-    let spawned = std::thread::Builder::new().name("taskleak-timer".to_owned()).spawn(sleep);
+    let spawned = std::thread::Builder::new()
+        .name("taskleak-timer".to_owned())
+        .spawn(sleep);
     if spawned.is_err() {
         crate::report::note("no thread could be started to time the grace, so there is none");
-        sleeper.lock().unwrap_or_else(PoisonError::into_inner).is_over = true;
+        sleeper
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .is_over = true;
     }
     sleeper
 }

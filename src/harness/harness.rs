@@ -4,7 +4,9 @@ use super::own_runtime::{Flavor, RuntimeSpec};
 use super::test_name;
 use super::watchdog::Watchdog;
 use crate::config;
-use crate::guard::{Open, Options, Settling, Timer, Waited, Waits, handover, judge, settle_blocking};
+use crate::guard::{
+    Open, Options, Settling, Timer, Waited, Waits, handover, judge, settle_blocking,
+};
 use crate::registry::ScopeRef;
 use crate::report::{LeakReport, Settled};
 use std::future::{Future, poll_fn};
@@ -28,7 +30,10 @@ pub struct Harness {
 /// How long a watchdog leaves a timer that should have done its work.
 const WATCHDOG_MARGIN: Duration = Duration::from_secs(1);
 
-#[allow(missing_docs, reason = "not public: `#[leak_test]` documents its arguments")]
+#[allow(
+    missing_docs,
+    reason = "not public: `#[leak_test]` documents its arguments"
+)]
 impl Harness {
     pub fn new(test: &'static str) -> Self {
         Self {
@@ -142,7 +147,12 @@ impl Harness {
         if !self.is_on() {
             return body();
         }
-        let Self { test, options, timeout, .. } = self;
+        let Self {
+            test,
+            options,
+            timeout,
+            ..
+        } = self;
         let mut open = Open::new(test.clone(), Waits::Anyhow);
         open.options = options;
         let watchdog = timeout.map(|time| Watchdog::start(&test, open.reference(), time));
@@ -175,7 +185,12 @@ impl Harness {
     /// Runs the body, lets its tasks settle on the runtime that polls this, and judges. What comes
     /// back is the body's output, or what the test is to fail with.
     async fn judged<F: Future>(self, body: F, waits: Waits) -> std::thread::Result<F::Output> {
-        let Self { test, options, timeout, .. } = self;
+        let Self {
+            test,
+            options,
+            timeout,
+            ..
+        } = self;
         let mut open = Open::new(test.clone(), waits);
         open.options = options;
         let scope = open.reference();
@@ -193,7 +208,11 @@ impl Harness {
         match outcome {
             Body::Returned(output) => {
                 let failures = settle_all(guards, timer).await;
-                if failures.is_empty() { Ok(output) } else { Err(Box::new(failures.join("\n"))) }
+                if failures.is_empty() {
+                    Ok(output)
+                } else {
+                    Err(Box::new(failures.join("\n")))
+                }
             }
             Body::Panicked(panic) => {
                 if guards.iter().any(|guard| guard.options.runs_on_failure()) {
@@ -244,7 +263,10 @@ async fn settle_all(guards: Vec<Open>, timer: impl Fn(Duration) -> Timer) -> Vec
     // Their graces run at the same time.
     let begin = tokio::time::Instant::now();
     for guard in guards {
-        let left = guard.options.grace_or_default().saturating_sub(begin.elapsed());
+        let left = guard
+            .options
+            .grace_or_default()
+            .saturating_sub(begin.elapsed());
         let settling = Settling::new(guard.scope(), &guard.options);
         let settled = match settling.wait(|| timer(left)).await {
             Waited::Clean => Settled::Clean,
@@ -257,8 +279,15 @@ async fn settle_all(guards: Vec<Open>, timer: impl Fn(Duration) -> Timer) -> Vec
 
 /// The tasks of a test that does not end.
 pub(super) fn report_timeout(test: &Arc<str>, scope: ScopeRef, timeout: Duration) -> LeakReport {
-    let judgement = scope.open().map(|scope| judge(scope, &Options::new(), false));
-    LeakReport::new(test.clone(), judgement.unwrap_or_default(), Settled::TimedOut, timeout)
+    let judgement = scope
+        .open()
+        .map(|scope| judge(scope, &Options::new(), false));
+    LeakReport::new(
+        test.clone(),
+        judgement.unwrap_or_default(),
+        Settled::TimedOut,
+        timeout,
+    )
 }
 
 #[track_caller]

@@ -25,16 +25,10 @@ pub(super) enum Flavor {
 // inherent method comes before these, which say what is missing.
 #[allow(dead_code, reason = "used if tokio has no method of that name")]
 trait Missing: Sized {
-    fn new_multi_thread() -> Self {
-        panic!("`flavor = \"multi_thread\"` needs tokio's feature `rt-multi-thread`: add it to the dependency on tokio")
-    }
-
-    fn worker_threads(&mut self, _: usize) -> &mut Self {
-        panic!("`worker_threads` needs tokio's feature `rt-multi-thread`: add it to the dependency on tokio")
-    }
-
     fn start_paused(&mut self, _: bool) -> &mut Self {
-        panic!("`start_paused` needs tokio's feature `test-util`: add it to the dev-dependency on tokio")
+        panic!(
+            "`start_paused` needs tokio's feature `test-util`: add it to the dev-dependency on tokio"
+        )
     }
 
     fn name(&mut self, _: &str) -> &mut Self {

@@ -1,8 +1,8 @@
 //! A limit for a test that holds its thread: no timer on that thread can tell.
 
 use crate::registry::ScopeRef;
-use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::Arc;
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
 /// While it lives, the process is aborted once the time is over, with the tasks alive then.
@@ -25,11 +25,15 @@ impl Watchdog {
             );
             std::process::abort();
         };
-        let started = std::thread::Builder::new().name("taskleak-watchdog".to_owned()).spawn(watch);
+        let started = std::thread::Builder::new()
+            .name("taskleak-watchdog".to_owned())
+            .spawn(watch);
         if started.is_err() {
             crate::report::note("no thread could be started to watch over a test's timeout");
             return Self { _lives: None };
         }
-        Self { _lives: Some(lives) }
+        Self {
+            _lives: Some(lives),
+        }
     }
 }

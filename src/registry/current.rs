@@ -21,7 +21,9 @@ pub(crate) fn task() -> Option<&'static Slot> {
 
 /// Makes `task` the current one; says which was before.
 pub(super) fn swap_task(task: Option<&'static Slot>) -> Option<&'static Slot> {
-    TASK.try_with(|current| current.replace(task)).ok().flatten()
+    TASK.try_with(|current| current.replace(task))
+        .ok()
+        .flatten()
 }
 
 /// Where a scope was opened, and so where it is current.

@@ -48,7 +48,14 @@ impl Spec {
         location: &'static Location<'static>,
         type_name: &'static str,
     ) -> Self {
-        Self { kind, location, type_name, name: None, data: Vec::new(), background: false }
+        Self {
+            kind,
+            location,
+            type_name,
+            name: None,
+            data: Vec::new(),
+            background: false,
+        }
     }
 }
 
@@ -139,7 +146,13 @@ impl Entry {
         };
         let slot = pool::take();
         if own_name.is_some() || !spec.data.is_empty() {
-            extras::set(slot, Extras { name: own_name, data: spec.data });
+            extras::set(
+                slot,
+                Extras {
+                    name: own_name,
+                    data: spec.data,
+                },
+            );
             flags |= flag::EXTRAS;
         }
         slot.occupy(&Birth {
@@ -186,7 +199,11 @@ pub(crate) fn enter(slot: &'static Slot) -> Entered {
 
 /// Makes a task the current one while its future is dropped. For the same callers.
 pub(crate) fn enter_drop(slot: &'static Slot) -> Entered {
-    Entered { outer: current::swap_task(Some(slot)), slot, _not_send: PhantomData }
+    Entered {
+        outer: current::swap_task(Some(slot)),
+        slot,
+        _not_send: PhantomData,
+    }
 }
 
 /// The scope need not wait for the task any more: a guard saw its future end, although the runtime
@@ -237,7 +254,8 @@ pub(crate) struct Entered {
 impl Entered {
     /// The poll came back; `completed` says that the task is done.
     pub(crate) fn returned(self, completed: bool) {
-        self.slot.set_flags(if completed { flag::COMPLETED } else { 0 }, flag::POLLING);
+        self.slot
+            .set_flags(if completed { flag::COMPLETED } else { 0 }, flag::POLLING);
     }
 }
 

@@ -16,7 +16,9 @@ static TABLE: [Mutex<Option<HashMap<u32, Arc<Extras>>>>; SHARDS] =
     [const { Mutex::new(None) }; SHARDS];
 
 pub(super) fn set(slot: &Slot, extras: Extras) {
-    shard(slot).get_or_insert_default().insert(slot.index(), Arc::new(extras));
+    shard(slot)
+        .get_or_insert_default()
+        .insert(slot.index(), Arc::new(extras));
 }
 
 pub(crate) fn get(slot: &Slot) -> Option<Arc<Extras>> {
@@ -25,9 +27,13 @@ pub(crate) fn get(slot: &Slot) -> Option<Arc<Extras>> {
 
 pub(super) fn remove(slot: &Slot) {
     // Dropped after the lock is released.
-    let _extras = shard(slot).as_mut().and_then(|table| table.remove(&slot.index()));
+    let _extras = shard(slot)
+        .as_mut()
+        .and_then(|table| table.remove(&slot.index()));
 }
 
 fn shard(slot: &Slot) -> MutexGuard<'static, Option<HashMap<u32, Arc<Extras>>>> {
-    TABLE[slot.index() as usize % SHARDS].lock().unwrap_or_else(PoisonError::into_inner)
+    TABLE[slot.index() as usize % SHARDS]
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
 }

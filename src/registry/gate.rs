@@ -110,7 +110,10 @@ impl Gate {
     /// What there is to see now.
     pub(crate) fn look(&self) -> Seen {
         let waiting = self.lock();
-        Seen { count: self.count(), epoch: waiting.epoch }
+        Seen {
+            count: self.count(),
+            epoch: waiting.epoch,
+        }
     }
 
     /// Announces a waiter; says whether it has to sleep. To be called with the lock held.
@@ -118,7 +121,10 @@ impl Gate {
         self.threshold.fetch_max(threshold, Relaxed);
         // Pairs with `leave`: an end after this one sees the flag and the threshold.
         let count = Count::of(self.word.fetch_or(WAITED, AcqRel));
-        let unchanged = Seen { count, epoch: waiting.epoch } == seen;
+        let unchanged = Seen {
+            count,
+            epoch: waiting.epoch,
+        } == seen;
         unchanged || (count.foreground > threshold && waiting.epoch == seen.epoch)
     }
 
@@ -139,7 +145,10 @@ impl Gate {
     pub(crate) fn wait(&self, seen: Seen, threshold: u32) {
         let waiting = self.lock();
         if self.must_sleep(&waiting, seen, threshold) {
-            let _waiting = self.changed.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+            let _waiting = self
+                .changed
+                .wait(waiting)
+                .unwrap_or_else(PoisonError::into_inner);
         }
     }
 
@@ -149,7 +158,11 @@ impl Gate {
         if !self.must_sleep(&waiting, seen, threshold) {
             return Poll::Ready(());
         }
-        if !waiting.wakers.iter().any(|waiter| waiter.will_wake(cx.waker())) {
+        if !waiting
+            .wakers
+            .iter()
+            .any(|waiter| waiter.will_wake(cx.waker()))
+        {
             waiting.wakers.push(cx.waker().clone());
         }
         Poll::Pending
@@ -169,5 +182,9 @@ impl Gate {
 }
 
 fn weight(background: bool) -> u64 {
-    if background { MEMBER } else { MEMBER + FOREGROUND }
+    if background {
+        MEMBER
+    } else {
+        MEMBER + FOREGROUND
+    }
 }

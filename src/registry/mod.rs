@@ -9,7 +9,7 @@ pub(crate) mod clock;
 pub(crate) mod current;
 pub(crate) mod entry;
 pub(crate) mod extras;
-mod gate;
+pub(crate) mod gate;
 mod name;
 pub(crate) mod origin;
 mod pool;
@@ -23,7 +23,7 @@ pub(crate) use entry::{Entry, Spawner, Spec};
 pub(crate) use runtimes::TrackedRuntime;
 pub(crate) use scope::{Scope, ScopeRef};
 pub(crate) use slot::Slot;
-pub use task_info::{TaskId, TaskInfo, TaskKind, TaskState};
+pub use task_info::{Ancestor, TaskId, TaskInfo, TaskKind, TaskState};
 
 /// Every slot that holds a live task right now, read one after the other without stopping anybody.
 pub(crate) fn live() -> impl Iterator<Item = slot::Reading> {

@@ -11,9 +11,15 @@ const CLOSURE: &str = "::{{closure}}";
 pub(super) fn of_type(type_name: &str, kind: TaskKind) -> Option<String> {
     let Some(at) = type_name.find(CLOSURE) else {
         let path = without_generics(type_name);
-        let says_nothing = ["core::pin::", "alloc::boxed::", "alloc::sync::", "&", "dyn "]
-            .iter()
-            .any(|prefix| path.starts_with(prefix));
+        let says_nothing = [
+            "core::pin::",
+            "alloc::boxed::",
+            "alloc::sync::",
+            "&",
+            "dyn ",
+        ]
+        .iter()
+        .any(|prefix| path.starts_with(prefix));
         return (!says_nothing).then_some(path);
     };
     let function = function_ending_at(&type_name[..at]);
@@ -69,7 +75,11 @@ fn without_generics(path: &str) -> String {
             }
             if depth == 0 {
                 let ty = qualified[..at].split(" as ").next().unwrap_or_default();
-                let ty = ty.trim_start_matches("impl ").split(" for ").last().unwrap_or_default();
+                let ty = ty
+                    .trim_start_matches("impl ")
+                    .split(" for ")
+                    .last()
+                    .unwrap_or_default();
                 return without_generics(ty) + &without_generics(&qualified[at + 1..]);
             }
         }
@@ -103,15 +113,27 @@ mod tests {
     #[test]
     fn async_functions_and_blocks() {
         check("server::accept_loop::{{closure}}", "server::accept_loop");
-        check("t::main::{{closure}}::{{closure}}", "t::main::{async block}");
-        check("server::pump<alloc::vec::Vec<u8>, fn(u8) -> u8>::{{closure}}", "server::pump");
+        check(
+            "t::main::{{closure}}::{{closure}}",
+            "t::main::{async block}",
+        );
+        check(
+            "server::pump<alloc::vec::Vec<u8>, fn(u8) -> u8>::{{closure}}",
+            "server::pump",
+        );
     }
 
     #[test]
     fn methods_of_traits_and_generic_types() {
-        check("<server::Conn<T> as server::Handler>::handle::{{closure}}", "server::Conn::handle");
+        check(
+            "<server::Conn<T> as server::Handler>::handle::{{closure}}",
+            "server::Conn::handle",
+        );
         check("server::Pool<C>::reap::{{closure}}", "server::Pool::reap");
-        check("server::<impl server::Conn>::run::{{closure}}", "server::run");
+        check(
+            "server::<impl server::Conn>::run::{{closure}}",
+            "server::run",
+        );
     }
 
     #[test]
@@ -132,7 +154,10 @@ mod tests {
 
     #[test]
     fn types_without_a_function() {
-        check("core::future::pending::Pending<()>", "core::future::pending::Pending");
+        check(
+            "core::future::pending::Pending<()>",
+            "core::future::pending::Pending",
+        );
         check("server::load", "server::load");
         let boxed = "core::pin::Pin<alloc::boxed::Box<dyn core::future::future::Future>>";
         assert_eq!(of_type(boxed, TaskKind::Task), None);

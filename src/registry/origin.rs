@@ -75,7 +75,11 @@ impl Origin {
         // A task that spawns its own successor is one origin, not a chain that grows for ever.
         let mut above = self.parent;
         while let Some(origin) = above.get() {
-            if (Origin { parent: origin.parent, ..self }) == *origin {
+            if (Origin {
+                parent: origin.parent,
+                ..self
+            }) == *origin
+            {
                 return above;
             }
             above = origin.parent;
@@ -140,8 +144,10 @@ mod tests {
 
     #[test]
     fn equal_origins_have_one_number_and_others_another() {
-        let ids: Vec<_> =
-            ["a", "b", "a"].iter().map(|name| origin(OriginId::ROOT, name).intern()).collect();
+        let ids: Vec<_> = ["a", "b", "a"]
+            .iter()
+            .map(|name| origin(OriginId::ROOT, name).intern())
+            .collect();
         assert_eq!(ids[0], ids[2]);
         assert_ne!(ids[0], ids[1]);
     }

@@ -6,7 +6,10 @@ use std::cell::RefCell;
 use std::sync::{Mutex, PoisonError};
 
 static SLOTS: Table<Slot> = Table::new();
-static FREE: Mutex<Free> = Mutex::new(Free { slots: Vec::new(), made: 0 });
+static FREE: Mutex<Free> = Mutex::new(Free {
+    slots: Vec::new(),
+    made: 0,
+});
 
 /// How many slots a thread keeps for itself, and half of which it takes or gives back at once.
 const CACHE: usize = 64;

@@ -102,8 +102,10 @@ impl TrackedRuntime {
         }
         let index = by_id.len() as u32;
         RUNTIMES.grow(index, |_| OnceLock::new());
-        let runtime =
-            RUNTIMES.get(index).expect("the table was just grown").get_or_init(|| TrackedRuntime {
+        let runtime = RUNTIMES
+            .get(index)
+            .expect("the table was just grown")
+            .get_or_init(|| TrackedRuntime {
                 index: index + 1,
                 id,
                 flavor: handle.runtime_flavor(),
@@ -134,14 +136,16 @@ impl TrackedRuntime {
     /// The scope makes the runtime its own. If another scope that is open, and not around this one,
     /// has done so too, the runtime is nobody's for good.
     pub(crate) fn claim(&self, scope: ScopeRef) {
-        let _ = self.owner.fetch_update(AcqRel, Acquire, |owner| match owner {
-            SHARED => None,
-            owner => match self.stranger(ScopeRef::from_bits(owner), scope) {
-                Stranger::No => None,
-                Stranger::Gone => Some(scope.to_bits()),
-                Stranger::Open => Some(SHARED),
-            },
-        });
+        let _ = self
+            .owner
+            .fetch_update(AcqRel, Acquire, |owner| match owner {
+                SHARED => None,
+                owner => match self.stranger(ScopeRef::from_bits(owner), scope) {
+                    Stranger::No => None,
+                    Stranger::Gone => Some(scope.to_bits()),
+                    Stranger::Open => Some(SHARED),
+                },
+            });
     }
 
     /// A task of the scope is spawned here: an owner that is a stranger to the scope loses the
@@ -196,7 +200,9 @@ impl TrackedRuntime {
             }
             shard.get()
         });
-        self.tracked[shard.unwrap_or(0)].0.fetch_add(change, Relaxed);
+        self.tracked[shard.unwrap_or(0)]
+            .0
+            .fetch_add(change, Relaxed);
     }
 
     /// How many tracked tasks the runtime counts among its alive ones; exact once it is quiet.

@@ -11,7 +11,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::runtime::Handle;
 
 static SCOPES: Table<Scope> = Table::new();
-static FREE: Mutex<Free> = Mutex::new(Free { scopes: Vec::new(), made: 0 });
+static FREE: Mutex<Free> = Mutex::new(Free {
+    scopes: Vec::new(),
+    made: 0,
+});
 
 struct Free {
     scopes: Vec<&'static Scope>,
@@ -55,13 +58,13 @@ pub(crate) struct Watched {
 impl Watched {
     fn new(handle: &Handle) -> Self {
         let runtime = TrackedRuntime::of(handle);
-        let mut watched = Self { runtime, handle: handle.clone(), baseline: 0 };
+        let mut watched = Self {
+            runtime,
+            handle: handle.clone(),
+            baseline: 0,
+        };
         watched.baseline = watched.unseen();
         watched
-    }
-
-    pub(crate) fn runtime(&self) -> &'static TrackedRuntime {
-        self.runtime
     }
 
     /// How many tasks are alive that nobody tracked and that were not there at the beginning.
@@ -69,7 +72,9 @@ impl Watched {
     pub(crate) fn unseen(&self) -> usize {
         // Read in this order, a task that ends meanwhile is not counted as unseen.
         let alive = self.handle.metrics().num_alive_tasks();
-        alive.saturating_sub(self.runtime.tracked()).saturating_sub(self.baseline)
+        alive
+            .saturating_sub(self.runtime.tracked())
+            .saturating_sub(self.baseline)
     }
 }
 
@@ -81,23 +86,24 @@ pub(crate) struct ScopeRef {
 }
 
 impl ScopeRef {
-    pub(crate) const NONE: Self = Self { index: 0, generation: 0 };
+    pub(crate) const NONE: Self = Self {
+        index: 0,
+        generation: 0,
+    };
 
     pub(super) fn to_bits(self) -> u64 {
         u64::from(self.generation) << 32 | u64::from(self.index)
     }
 
     pub(super) fn from_bits(bits: u64) -> Self {
-        Self { index: bits as u32, generation: (bits >> 32) as u32 }
+        Self {
+            index: bits as u32,
+            generation: (bits >> 32) as u32,
+        }
     }
 
     pub(crate) fn is_none(self) -> bool {
         self == Self::NONE
-    }
-
-    /// Index as the tasks' records hold it.
-    pub(crate) fn index(self) -> u32 {
-        self.index
     }
 
     /// The scope, while it is open.
@@ -171,10 +177,19 @@ impl Scope {
         };
         scope.gate.reset();
         scope.assisted.store(false, Relaxed);
-        *scope.lock() = State { label, outer, free: false, killed: None, runtimes: Vec::new() };
+        *scope.lock() = State {
+            label,
+            outer,
+            free: false,
+            killed: None,
+            runtimes: Vec::new(),
+        };
         // Pairs with the loads in `ScopeRef`: who sees the scope open sees its new state.
         let generation = scope.generation.fetch_add(1, AcqRel).wrapping_add(1);
-        ScopeRef { index: scope.index, generation }
+        ScopeRef {
+            index: scope.index,
+            generation,
+        }
     }
 
     /// Lets nobody in any more who was not let in by one of the scope's own tasks.
@@ -218,11 +233,10 @@ impl Scope {
     pub(crate) fn reference(&self) -> ScopeRef {
         // A closed scope that still has tasks is named by the life that they were spawned in.
         let generation = self.generation.load(Acquire);
-        ScopeRef { index: self.index, generation: generation.wrapping_sub(1 - generation % 2) }
-    }
-
-    pub(crate) fn is_open(&self) -> bool {
-        self.generation.load(Acquire) % 2 == 1
+        ScopeRef {
+            index: self.index,
+            generation: generation.wrapping_sub(1 - generation % 2),
+        }
     }
 
     /// What the scope is called: the test's name.
@@ -248,7 +262,10 @@ impl Scope {
     pub(crate) fn watched(&self) -> Vec<Watched> {
         let own = self.reference();
         let watched = self.lock().runtimes.clone();
-        watched.into_iter().filter(|watched| watched.runtime.owner() == own).collect()
+        watched
+            .into_iter()
+            .filter(|watched| watched.runtime.owner() == own)
+            .collect()
     }
 
     /// From now on, remembers the tasks that a runtime's shutdown kills.
@@ -267,7 +284,11 @@ impl Scope {
     }
 
     pub(crate) fn take_killed(&self) -> Vec<TaskInfo> {
-        self.lock().killed.as_mut().map(std::mem::take).unwrap_or_default()
+        self.lock()
+            .killed
+            .as_mut()
+            .map(std::mem::take)
+            .unwrap_or_default()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

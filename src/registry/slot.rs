@@ -120,12 +120,14 @@ impl Slot {
         self.last_poll.store(0, Relaxed);
         self.tokio_id.store(0, Relaxed);
         // Pairs with the first load in `read`: who sees the new sequence sees the new fields.
-        self.sequence.store(self.sequence.load(Relaxed).wrapping_add(1), Release);
+        self.sequence
+            .store(self.sequence.load(Relaxed).wrapping_add(1), Release);
     }
 
     /// Ends the task that lives here. Only its owner may call it, once.
     pub(super) fn vacate(&self) {
-        self.sequence.store(self.sequence.load(Relaxed).wrapping_add(1), Release);
+        self.sequence
+            .store(self.sequence.load(Relaxed).wrapping_add(1), Release);
     }
 
     /// A copy of the live task's record, or nothing if none lives here (or it ended meanwhile).
@@ -159,7 +161,8 @@ impl Slot {
 
     /// Changes the flags. Only the task's owner, or who polls it, may: there is one writer at a time.
     pub(crate) fn set_flags(&self, set: u32, clear: u32) {
-        self.flags.store((self.flags.load(Relaxed) & !clear) | set, Relaxed);
+        self.flags
+            .store((self.flags.load(Relaxed) & !clear) | set, Relaxed);
     }
 
     pub(super) fn scope(&self) -> u32 {
@@ -189,7 +192,8 @@ impl Slot {
         let polls = self.polls.load(Relaxed);
         self.polls.store(polls + 1, Relaxed);
         self.last_poll.store(super::clock::now(), Relaxed);
-        self.flags.store(self.flags.load(Relaxed) | flag::POLLING, Relaxed);
+        self.flags
+            .store(self.flags.load(Relaxed) | flag::POLLING, Relaxed);
         polls == 0
     }
 }

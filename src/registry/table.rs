@@ -14,7 +14,9 @@ pub(super) struct Table<T> {
 
 impl<T> Table<T> {
     pub(super) const fn new() -> Self {
-        Self { chunks: [const { OnceLock::new() }; CHUNKS] }
+        Self {
+            chunks: [const { OnceLock::new() }; CHUNKS],
+        }
     }
 
     /// The entry at `index`, if its chunk has been made.
@@ -34,13 +36,19 @@ impl<T> Table<T> {
 
     /// Every entry made so far.
     pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
-        self.chunks.iter().map_while(OnceLock::get).flat_map(|chunk| chunk.iter())
+        self.chunks
+            .iter()
+            .map_while(OnceLock::get)
+            .flat_map(|chunk| chunk.iter())
     }
 }
 
 fn place(index: u32) -> (usize, usize) {
     let chunk = (index / FIRST + 1).ilog2();
-    (chunk as usize, (index - FIRST * ((1 << chunk) - 1)) as usize)
+    (
+        chunk as usize,
+        (index - FIRST * ((1 << chunk) - 1)) as usize,
+    )
 }
 
 #[cfg(test)]

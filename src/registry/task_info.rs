@@ -45,7 +45,9 @@ impl TaskId {
     }
 
     fn read(self) -> Option<Reading> {
-        pool::get(self.0 as u32)?.read().filter(|reading| reading.id == self)
+        pool::get(self.0 as u32)?
+            .read()
+            .filter(|reading| reading.id == self)
     }
 }
 
@@ -255,7 +257,9 @@ impl TaskInfo {
 
     /// The data it was given, in the order given.
     pub fn data(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.data.iter().map(|(key, value)| (key.as_str(), value.as_str()))
+        self.data
+            .iter()
+            .map(|(key, value)| (key.as_str(), value.as_str()))
     }
 
     /// Where it was spawned.
@@ -273,17 +277,25 @@ impl TaskInfo {
 
     /// The frames of it that a person wants: theirs, down to the test.
     pub fn user_frames(&self) -> Vec<&'static Frame> {
-        self.stack.map(|stack| stack.user_frames()).unwrap_or_default()
+        self.stack
+            .map(|stack| stack.user_frames())
+            .unwrap_or_default()
     }
 
     /// The function that the spawn call stands in; none without a backtrace.
     pub fn spawn_function(&self) -> Option<&'static str> {
         let spawned_here = |frame: &&&Frame| {
             frame.line() == Some(self.location.line())
-                && frame.file().is_some_and(|file| file.ends_with(self.location.file()))
+                && frame
+                    .file()
+                    .is_some_and(|file| file.ends_with(self.location.file()))
         };
         let frames = self.user_frames();
-        frames.iter().find(spawned_here).or(frames.first()).map(|frame| frame.function())
+        frames
+            .iter()
+            .find(spawned_here)
+            .or(frames.first())
+            .map(|frame| frame.function())
     }
 
     /// The interned stack at its spawn.
@@ -323,7 +335,10 @@ impl TaskInfo {
 }
 
 fn extras_of(reading: &Reading) -> Option<Arc<extras::Extras>> {
-    reading.has(flag::EXTRAS).then(|| extras::get(reading.slot)).flatten()
+    reading
+        .has(flag::EXTRAS)
+        .then(|| extras::get(reading.slot))
+        .flatten()
 }
 
 fn name_of(reading: &Reading, origin: &Origin) -> String {
@@ -345,8 +360,13 @@ fn ancestors_of(task: &Reading) -> Vec<Ancestor> {
     let mut child = *task;
     // Parents that are alive are asked themselves: they may have names of their own.
     while let Some(parent) = child.parent.and_then(TaskId::read) {
-        let Some(origin) = parent.origin.get() else { break };
-        let ancestor = Ancestor { name: name_of(&parent, origin), location: origin.location };
+        let Some(origin) = parent.origin.get() else {
+            break;
+        };
+        let ancestor = Ancestor {
+            name: name_of(&parent, origin),
+            location: origin.location,
+        };
         if ancestors.len() < MOST_ANCESTORS && !ancestors.contains(&ancestor) {
             ancestors.push(ancestor);
         }
@@ -355,7 +375,10 @@ fn ancestors_of(task: &Reading) -> Vec<Ancestor> {
     // Of those that ended, their origins are left.
     if let Some(origin) = child.origin.get() {
         for origin in origin.parent.ancestry() {
-            let ancestor = Ancestor { name: origin_name(origin), location: origin.location };
+            let ancestor = Ancestor {
+                name: origin_name(origin),
+                location: origin.location,
+            };
             if ancestors.len() < MOST_ANCESTORS && !ancestors.contains(&ancestor) {
                 ancestors.push(ancestor);
             }

@@ -46,7 +46,8 @@ impl Leak {
             leaks[place].tasks.push(task);
         }
         for leak in &mut leaks {
-            leak.tasks.sort_by_key(|task| (std::cmp::Reverse(task.age()), task.id()));
+            leak.tasks
+                .sort_by_key(|task| (std::cmp::Reverse(task.age()), task.id()));
         }
         // Ties in the order of the source, so that reports of equal runs are equal.
         leaks.sort_by(|one, two| {
@@ -54,7 +55,9 @@ impl Leak {
                 let location = leak.location();
                 (location.file(), location.line(), location.column())
             };
-            two.count().cmp(&one.count()).then_with(|| place(one).cmp(&place(two)))
+            two.count()
+                .cmp(&one.count())
+                .then_with(|| place(one).cmp(&place(two)))
         });
         leaks
     }

@@ -108,7 +108,13 @@ impl LeakReport {
 
     /// Prints the report to standard error, where a test's output is captured.
     pub(crate) fn print(&self) {
-        eprintln!("{}", text::Text { report: self, paint: Paint::for_stderr() });
+        eprintln!(
+            "{}",
+            text::Text {
+                report: self,
+                paint: Paint::for_stderr()
+            }
+        );
     }
 
     /// Prints what is worth a note although nothing leaked for certain.
@@ -121,7 +127,11 @@ impl LeakReport {
 
 impl fmt::Display for LeakReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        text::Text { report: self, paint: Paint::PLAIN }.fmt(f)
+        text::Text {
+            report: self,
+            paint: Paint::PLAIN,
+        }
+        .fmt(f)
     }
 }
 

@@ -7,8 +7,8 @@ mod project;
 mod text;
 
 pub use leak::Leak;
-pub(crate) use leak_report::Settled;
 pub use leak_report::LeakReport;
+pub(crate) use leak_report::Settled;
 
 /// Says something in one line that is no verdict: a limit met, a mistake of ours.
 pub(crate) fn note(message: impl std::fmt::Display) {

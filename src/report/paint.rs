@@ -57,7 +57,10 @@ impl Paint {
     }
 
     fn paint<T: Display>(self, style: Style, text: T) -> impl Display {
-        Painted { style: if self.is_on { style } else { Style::new() }, text }
+        Painted {
+            style: if self.is_on { style } else { Style::new() },
+            text,
+        }
     }
 }
 

@@ -11,7 +11,10 @@ fn root() -> &'static Path {
     static ROOT: OnceLock<PathBuf> = OnceLock::new();
     ROOT.get_or_init(|| {
         let here = env::current_dir().unwrap_or_default();
-        let locked = here.ancestors().filter(|folder| folder.join("Cargo.lock").is_file()).last();
+        let locked = here
+            .ancestors()
+            .filter(|folder| folder.join("Cargo.lock").is_file())
+            .last();
         locked.unwrap_or(&here).to_owned()
     })
 }
@@ -20,8 +23,15 @@ fn root() -> &'static Path {
 /// registry, from the package's folder.
 pub(super) fn relative(file: &str) -> String {
     let path = Path::new(file);
-    let short = path.strip_prefix(root()).map(Path::to_path_buf).ok().or_else(|| in_registry(path));
-    short.unwrap_or_else(|| path.to_path_buf()).display().to_string()
+    let short = path
+        .strip_prefix(root())
+        .map(Path::to_path_buf)
+        .ok()
+        .or_else(|| in_registry(path));
+    short
+        .unwrap_or_else(|| path.to_path_buf())
+        .display()
+        .to_string()
 }
 
 /// `tokio-1.54.0/src/lib.rs` of `.../registry/src/index-name-hash/tokio-1.54.0/src/lib.rs`.
@@ -47,10 +57,15 @@ pub(super) fn source_line(file: &str, line: u32) -> Option<String> {
     let path = Path::new(file);
     // The compiler names files from the folder it ran in: the workspace's root, or the package's.
     let here = env::current_dir().unwrap_or_default();
-    let found =
-        [root(), &here].into_iter().map(|folder| folder.join(path)).find(|path| path.is_file())?;
+    let found = [root(), &here]
+        .into_iter()
+        .map(|folder| folder.join(path))
+        .find(|path| path.is_file())?;
     let source = fs::read_to_string(found).ok()?;
-    let text = source.lines().nth((line as usize).checked_sub(1)?)?.trim_end();
+    let text = source
+        .lines()
+        .nth((line as usize).checked_sub(1)?)?
+        .trim_end();
     // A line this long is generated, and no help.
     (!text.trim().is_empty() && text.chars().count() <= 160).then(|| text.replace('\t', "    "))
 }

@@ -30,12 +30,22 @@ impl Display for Text<'_> {
         for (number, leak) in leaks.iter().take(MOST_LEAKS).enumerate() {
             writeln!(f)?;
             let numbered = (leaks.len() > 1).then_some((number + 1, leaks.len()));
-            LeakText { leak, paint: self.paint, style }.write(f, numbered)?;
+            LeakText {
+                leak,
+                paint: self.paint,
+                style,
+            }
+            .write(f, numbered)?;
         }
         if leaks.len() > MOST_LEAKS {
             let left = &leaks[MOST_LEAKS..];
             let tasks = left.iter().map(Leak::count).sum();
-            writeln!(f, "\n... and {} in {} more kinds of leaks", tasks_of(tasks), left.len())?;
+            writeln!(
+                f,
+                "\n... and {} in {} more kinds of leaks",
+                tasks_of(tasks),
+                left.len()
+            )?;
         }
         self.after(f)
     }
@@ -48,12 +58,20 @@ impl Text<'_> {
             place if place.starts_with("the guard ") => place.to_owned(),
             test => format!("`{test}`"),
         };
-        let unseen = if report.unseen_leaked() { report.unseen } else { 0 };
+        let unseen = if report.unseen_leaked() {
+            report.unseen
+        } else {
+            0
+        };
         let count = tasks_of(report.task_count() + unseen);
         let name = paint.error("taskleak:");
         match report.settled {
             Settled::TimedOut => {
-                let alive = if report.leaks.is_empty() { "no task of it was" } else { "alive are" };
+                let alive = if report.leaks.is_empty() {
+                    "no task of it was"
+                } else {
+                    "alive are"
+                };
                 let grace = Brief(report.grace);
                 writeln!(
                     f,
@@ -66,7 +84,11 @@ impl Text<'_> {
                 Ok(())
             }
             Settled::Expired if report.grace.is_zero() => {
-                writeln!(f, "{name} {}", paint.strong(format_args!("{count} outlived {test}")))
+                writeln!(
+                    f,
+                    "{name} {}",
+                    paint.strong(format_args!("{count} outlived {test}"))
+                )
             }
             Settled::Expired => {
                 let grace = Brief(report.grace);
@@ -74,7 +96,11 @@ impl Text<'_> {
                 writeln!(f, "{name} {}", paint.strong(headline))
             }
             Settled::Clean | Settled::WithoutGrace => {
-                writeln!(f, "{name} {}", paint.strong(format_args!("{count} outlived {test}")))
+                writeln!(
+                    f,
+                    "{name} {}",
+                    paint.strong(format_args!("{count} outlived {test}"))
+                )
             }
         }
     }
@@ -90,14 +116,15 @@ impl Text<'_> {
                 f,
                 "{count}{more} task{plural} {are} alive that taskleak did not see spawned."
             )?;
-            writeln!(
-                f,
-                "  {} {UNSEEN_HELP}",
-                paint.help("help:"),
-            )?;
+            writeln!(f, "  {} {UNSEEN_HELP}", paint.help("help:"),)?;
         } else if report.unseen > 0 {
             writeln!(f)?;
-            writeln!(f, "{} {}", paint.strong("note:"), unseen_undecided(report.unseen))?;
+            writeln!(
+                f,
+                "{} {}",
+                paint.strong("note:"),
+                unseen_undecided(report.unseen)
+            )?;
         }
         if report.settled == Settled::WithoutGrace {
             writeln!(f)?;
@@ -109,7 +136,11 @@ impl Text<'_> {
             for leak in report.tolerated.iter().take(MOST_LEAKS) {
                 let location = leak.location();
                 let file = project::relative(location.file());
-                let times = if leak.count() > 1 { format!("{} x ", leak.count()) } else { String::new() };
+                let times = if leak.count() > 1 {
+                    format!("{} x ", leak.count())
+                } else {
+                    String::new()
+                };
                 write!(f, "\n  {times}{} ({file}:{})", leak.name(), location.line())?;
             }
             writeln!(f)?;
@@ -148,22 +179,45 @@ impl LeakText<'_> {
             Some((number, of)) => format!("leak {number} of {of}:"),
             None => "leak:".to_owned(),
         };
-        let times =
-            if leak.count() > 1 { format!("{} tasks ", leak.count()) } else { String::new() };
-        writeln!(f, "{} {times}{}", paint.error(title), paint.strong(self.names()))?;
+        let times = if leak.count() > 1 {
+            format!("{} tasks ", leak.count())
+        } else {
+            String::new()
+        };
+        writeln!(
+            f,
+            "{} {times}{}",
+            paint.error(title),
+            paint.strong(self.names())
+        )?;
         self.source(f)?;
         self.field(f, "state", self.state())?;
-        let data: Vec<_> = leak.data().map(|(key, value)| format!("{key} = {value}")).collect();
+        let data: Vec<_> = leak
+            .data()
+            .map(|(key, value)| format!("{key} = {value}"))
+            .collect();
         if !data.is_empty() {
-            let whose = if leak.count() > 1 { " (of the oldest)" } else { "" };
+            let whose = if leak.count() > 1 {
+                " (of the oldest)"
+            } else {
+                ""
+            };
             self.field(f, "data", format_args!("{}{whose}", data.join(", ")))?;
         }
         for (step, ancestor) in leak.ancestors().iter().take(MOST_ANCESTORS).enumerate() {
-            let key = if step == 0 { "spawned by" } else { "which was by" };
+            let key = if step == 0 {
+                "spawned by"
+            } else {
+                "which was by"
+            };
             let at = ancestor.location();
             let file = project::relative(at.file());
             let (line, column) = (at.line(), at.column());
-            self.field(f, key, format_args!("{} ({file}:{line}:{column})", ancestor.name()))?;
+            self.field(
+                f,
+                key,
+                format_args!("{} ({file}:{line}:{column})", ancestor.name()),
+            )?;
         }
         self.backtrace(f)
     }
@@ -192,13 +246,24 @@ impl LeakText<'_> {
         let (line, column) = (location.line(), location.column() as usize);
         let width = line.to_string().len();
         let file = project::relative(location.file());
-        writeln!(f, "{:width$}{} {file}:{line}:{column}", "", paint.frame("-->"))?;
+        writeln!(
+            f,
+            "{:width$}{} {file}:{line}:{column}",
+            "",
+            paint.frame("-->")
+        )?;
         if let Some(source) = project::source_line(location.file(), line) {
             let bar = paint.frame("|");
             writeln!(f, "{:width$} {bar}", "")?;
             writeln!(f, "{} {bar} {source}", paint.frame(line))?;
             let mark = paint.error("^ spawned here");
-            writeln!(f, "{:width$} {bar} {:indent$}{mark}", "", "", indent = column - 1)?;
+            writeln!(
+                f,
+                "{:width$} {bar} {:indent$}{mark}",
+                "",
+                "",
+                indent = column - 1
+            )?;
         }
         Ok(())
     }
@@ -206,13 +271,21 @@ impl LeakText<'_> {
     fn field(&self, f: &mut fmt::Formatter<'_>, key: &str, value: impl Display) -> fmt::Result {
         let width = self.leak.location().line().to_string().len();
         let Self { paint, .. } = self;
-        writeln!(f, "{:width$} {} {} {value}", "", paint.frame("="), paint.strong(format_args!("{key}:")))
+        writeln!(
+            f,
+            "{:width$} {} {} {value}",
+            "",
+            paint.frame("="),
+            paint.strong(format_args!("{key}:"))
+        )
     }
 
     fn state(&self) -> String {
         let leak = self.leak;
         let state = match (leak.kind(), leak.state()) {
-            (TaskKind::Blocking, TaskState::NeverPolled) => "waits for a thread of the blocking pool",
+            (TaskKind::Blocking, TaskState::NeverPolled) => {
+                "waits for a thread of the blocking pool"
+            }
             (TaskKind::Blocking, _) => "runs on the blocking pool",
             (_, TaskState::NeverPolled) => "never polled",
             (_, TaskState::Running) => "inside a poll that has not returned",
@@ -224,7 +297,11 @@ impl LeakText<'_> {
         if leak.kind() != TaskKind::Blocking && leak.state() != TaskState::NeverPolled {
             let polls = Range::of(tasks.iter().map(TaskInfo::polls));
             let times = if polls.is_one(&1) { "time" } else { "times" };
-            let last = tasks.iter().filter_map(TaskInfo::last_poll).min().unwrap_or_default();
+            let last = tasks
+                .iter()
+                .filter_map(TaskInfo::last_poll)
+                .min()
+                .unwrap_or_default();
             text += &format!(", polled {polls} {times}, last {} ago", Brief(last));
         }
         text
@@ -243,11 +320,19 @@ impl LeakText<'_> {
             Style::Short => frames.len().min(MOST_FRAMES),
             Style::Full => frames.len(),
         };
-        let width = frames[..shown].iter().map(|frame| frame.function().chars().count()).max();
+        let width = frames[..shown]
+            .iter()
+            .map(|frame| frame.function().chars().count())
+            .max();
         let width = width.unwrap_or(0).min(48);
         for frame in &frames[..shown] {
             let place = project::place(frame).unwrap_or_else(|| "(no debug info)".to_owned());
-            writeln!(f, "       {:width$}  {}", frame.function(), self.paint.dim(place))?;
+            writeln!(
+                f,
+                "       {:width$}  {}",
+                frame.function(),
+                self.paint.dim(place)
+            )?;
         }
         if shown < frames.len() {
             writeln!(f, "       ... and {} more frames", frames.len() - shown)?;
@@ -279,14 +364,21 @@ impl<T: Ord + Copy + Default> Range<T> {
     }
 
     fn map<U>(&self, map: impl Fn(T) -> U) -> Range<U> {
-        Range { least: map(self.least), greatest: map(self.greatest) }
+        Range {
+            least: map(self.least),
+            greatest: map(self.greatest),
+        }
     }
 }
 
 impl<T: Display> Display for Range<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (least, greatest) = (self.least.to_string(), self.greatest.to_string());
-        if least == greatest { f.write_str(&least) } else { write!(f, "{least} to {greatest}") }
+        if least == greatest {
+            f.write_str(&least)
+        } else {
+            write!(f, "{least} to {greatest}")
+        }
     }
 }
 

@@ -50,20 +50,14 @@ macro_rules! pass_on {
 // An inherent method comes before these, which say what is missing where there is none.
 #[allow(dead_code, reason = "used where tokio lacks the method")]
 trait WithoutFeature: Sized {
-    fn new_multi_thread() -> Self {
-        panic!("multi-thread runtimes need tokio's feature `rt-multi-thread`")
-    }
-
-    fn worker_threads(&mut self, _: usize) -> &mut Self {
-        panic!("`worker_threads` needs tokio's feature `rt-multi-thread`")
-    }
-
     fn enable_io(&mut self) -> &mut Self {
         panic!("`enable_io` needs one of tokio's features `net`, `process` or `signal`")
     }
 
     fn max_io_events_per_tick(&mut self, _: usize) -> &mut Self {
-        panic!("`max_io_events_per_tick` needs one of tokio's features `net`, `process` or `signal`")
+        panic!(
+            "`max_io_events_per_tick` needs one of tokio's features `net`, `process` or `signal`"
+        )
     }
 
     fn start_paused(&mut self, _: bool) -> &mut Self {
@@ -110,13 +104,12 @@ impl Builder {
     /// let runtime = taskleak::runtime::Builder::new_current_thread().build().unwrap();
     /// ```
     pub fn new_current_thread() -> Self {
-        Self { inner: tokio::runtime::Builder::new_current_thread() }
+        Self {
+            inner: tokio::runtime::Builder::new_current_thread(),
+        }
     }
 
-    /// As `tokio::runtime::Builder::new_multi_thread`.
-    ///
-    /// # Panics
-    /// Without tokio's feature `rt-multi-thread`.
+    /// As [`tokio::runtime::Builder::new_multi_thread`].
     ///
     /// # Examples
     ///
@@ -124,9 +117,9 @@ impl Builder {
     /// let runtime = taskleak::runtime::Builder::new_multi_thread().build().unwrap();
     /// ```
     pub fn new_multi_thread() -> Self {
-        #[allow(unused_imports, reason = "needed where tokio lacks the method")]
-        use WithoutFeature as _;
-        Self { inner: tokio::runtime::Builder::new_multi_thread() }
+        Self {
+            inner: tokio::runtime::Builder::new_multi_thread(),
+        }
     }
 
     /// Calls tokio's builder itself, for what this one does not repeat.

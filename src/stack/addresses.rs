@@ -2,6 +2,8 @@
 //!
 //! The `unsafe` here leaves a kilobyte of stack uninitialised until a walker writes to it: clearing it would cost as
 //! much as walking it.
+#![allow(unsafe_code)]
+
 use std::mem::MaybeUninit;
 
 /// How many frames a captured stack keeps: the innermost ones. Frames further out are cut off.

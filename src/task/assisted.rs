@@ -126,7 +126,13 @@ where
         let cell = Cell::new(slot, future);
         let id = slot.id();
         anywhere().get_or_insert_default().insert(id, cell.clone());
-        (Self { cell: cell.clone(), registered: Registered::Anywhere(id) }, cell)
+        (
+            Self {
+                cell: cell.clone(),
+                registered: Registered::Anywhere(id),
+            },
+            cell,
+        )
     }
 }
 
@@ -136,12 +142,21 @@ impl<F: Future + 'static> Assisted<F> {
         let cell = Cell::new(slot, future);
         let id = slot.id();
         let _ = HERE.try_with(|here| here.borrow_mut().insert(id, cell.clone()));
-        (Self { cell: cell.clone(), registered: Registered::OnThisThread(id) }, cell)
+        (
+            Self {
+                cell: cell.clone(),
+                registered: Registered::OnThisThread(id),
+            },
+            cell,
+        )
     }
 }
 
 impl<F: Future> Cell<F> {
-    #[allow(clippy::arc_with_non_send_sync, reason = "one type serves local futures too")]
+    #[allow(
+        clippy::arc_with_non_send_sync,
+        reason = "one type serves local futures too"
+    )]
     fn new(slot: &'static Slot, future: F) -> Arc<Self> {
         Arc::new(Self {
             stage: Mutex::new(Stage {
@@ -177,7 +192,9 @@ impl<F: Future> Stage<F> {
     /// Whether the runtime will poll the task at its next turn, and whether to cancel it then.
     #[allow(unsafe_code)]
     fn due(&self) -> (bool, bool) {
-        let Some(header) = self.header else { return (false, false) };
+        let Some(header) = self.header else {
+            return (false, false);
+        };
         // SAFETY: the runtime's future for this task is the `Assisted` whose drop sets the stage to
         // `Gone` (and the header to none) under the lock that the caller holds: so it has not been
         // dropped, and is not before the lock is released.
@@ -193,7 +210,9 @@ impl<F: Future> Assist for Cell<F> {
             Err(TryLockError::WouldBlock) => return Visit::Left,
         };
         let (notified, cancelled) = stage.due();
-        let Progress::Running(future) = &mut stage.progress else { return Visit::Left };
+        let Progress::Running(future) = &mut stage.progress else {
+            return Visit::Left;
+        };
         if cancelled {
             let cancelled = std::mem::replace(&mut stage.progress, Progress::Gone);
             end(task.slot, || drop(cancelled));
@@ -316,9 +335,11 @@ impl Registered {
         // What is removed is dropped after the table is free again.
         let removed: Box<dyn Any> = match self {
             Self::Anywhere(id) => Box::new(anywhere().as_mut().and_then(|table| table.remove(id))),
-            Self::OnThisThread(id) => {
-                Box::new(HERE.try_with(|here| here.borrow_mut().remove(id)).ok().flatten())
-            }
+            Self::OnThisThread(id) => Box::new(
+                HERE.try_with(|here| here.borrow_mut().remove(id))
+                    .ok()
+                    .flatten(),
+            ),
         };
         drop(removed);
     }
@@ -326,7 +347,10 @@ impl Registered {
 
 /// Visits a task, if it is one that this thread may drive; `None` if it is not.
 pub(crate) fn visit(task: &Reading, poll_anyway: bool) -> Option<Visit> {
-    let local = HERE.try_with(|here| here.borrow().get(&task.id).cloned()).ok().flatten();
+    let local = HERE
+        .try_with(|here| here.borrow().get(&task.id).cloned())
+        .ok()
+        .flatten();
     if let Some(cell) = local {
         return Some(cell.visit(task, poll_anyway));
     }

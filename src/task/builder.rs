@@ -200,7 +200,12 @@ impl Builder {
         R: Send + 'static,
     {
         let spec = self.spec::<F>(TaskKind::Blocking);
-        blocking::run(spec, TrackedRuntime::current(), function, tokio::task::spawn_blocking)
+        blocking::run(
+            spec,
+            TrackedRuntime::current(),
+            function,
+            tokio::task::spawn_blocking,
+        )
     }
 
     /// Runs a closure on the blocking pool of the runtime of `handle`.
@@ -220,9 +225,12 @@ impl Builder {
         R: Send + 'static,
     {
         let spec = self.spec::<F>(TaskKind::Blocking);
-        blocking::run(spec, Some(TrackedRuntime::of(handle)), function, |function| {
-            handle.spawn_blocking(function)
-        })
+        blocking::run(
+            spec,
+            Some(TrackedRuntime::of(handle)),
+            function,
+            |function| handle.spawn_blocking(function),
+        )
     }
 
     /// Spawns into a set, on the runtime the code runs in.
@@ -252,7 +260,16 @@ impl Builder {
 
     #[track_caller]
     pub(super) fn spec<F>(self, kind: TaskKind) -> Spec {
-        let Self { name, data, background } = self;
-        Spec { name, data, background, ..Spec::new(kind, Location::caller(), type_name::<F>()) }
+        let Self {
+            name,
+            data,
+            background,
+        } = self;
+        Spec {
+            name,
+            data,
+            background,
+            ..Spec::new(kind, Location::caller(), type_name::<F>())
+        }
     }
 }

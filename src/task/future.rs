@@ -38,7 +38,10 @@ pin_project_lite::pin_project! {
 impl<F> TaskFuture<F> {
     /// Without an entry, the future is polled as if it stood alone.
     pub(super) fn new(entry: Option<Entry>, future: F) -> Self {
-        Self { future: ManuallyDrop::new(future), entry }
+        Self {
+            future: ManuallyDrop::new(future),
+            entry,
+        }
     }
 
     pub(super) fn begin(self: Pin<&mut Self>, entry: Option<Entry>) {
@@ -54,7 +57,9 @@ impl<F: Future> Future for TaskFuture<F> {
         // SAFETY: the projection keeps the future pinned: `ManuallyDrop` only wraps it, and the
         // future is never moved out of it.
         let future = unsafe { this.future.map_unchecked_mut(|future| &mut **future) };
-        let Some(entry) = this.entry else { return future.poll(cx) };
+        let Some(entry) = this.entry else {
+            return future.poll(cx);
+        };
         let entered = entry.enter();
         let poll = future.poll(cx);
         entered.returned(poll.is_ready());

@@ -45,7 +45,9 @@ impl<T> JoinSet<T> {
     /// assert!(set.is_empty());
     /// ```
     pub fn new() -> Self {
-        Self { inner: tokio::task::JoinSet::new() }
+        Self {
+            inner: tokio::task::JoinSet::new(),
+        }
     }
 
     pub(super) fn inner_mut(&mut self) -> &mut tokio::task::JoinSet<T> {
@@ -85,7 +87,11 @@ impl<T: 'static> JoinSet<T> {
         F: Future<Output = T> + Send + 'static,
         T: Send,
     {
-        spawner::spawn(spawner::IntoSet(&mut self.inner), spec::<F>(TaskKind::Task), task)
+        spawner::spawn(
+            spawner::IntoSet(&mut self.inner),
+            spec::<F>(TaskKind::Task),
+            task,
+        )
     }
 
     /// As [`tokio::task::JoinSet::spawn_on`], tracked.
@@ -130,7 +136,11 @@ impl<T: 'static> JoinSet<T> {
     where
         F: Future<Output = T> + 'static,
     {
-        spawner::spawn_local(spawner::IntoSet(&mut self.inner), spec::<F>(TaskKind::Local), task)
+        spawner::spawn_local(
+            spawner::IntoSet(&mut self.inner),
+            spec::<F>(TaskKind::Local),
+            task,
+        )
     }
 
     /// As [`tokio::task::JoinSet::spawn_local_on`], tracked.
@@ -178,7 +188,9 @@ impl<T: 'static> JoinSet<T> {
     {
         let inner = &mut self.inner;
         let spec = spec::<F>(TaskKind::Blocking);
-        blocking::run(spec, TrackedRuntime::current(), f, |f| inner.spawn_blocking(f))
+        blocking::run(spec, TrackedRuntime::current(), f, |f| {
+            inner.spawn_blocking(f)
+        })
     }
 
     /// As [`tokio::task::JoinSet::spawn_blocking_on`], tracked.

@@ -23,7 +23,9 @@ pub(super) fn record_if_killed(entry: &Entry) {
     if slot.flags() & ENDED != 0 {
         return;
     }
-    let Some(scope) = entry.scope().filter(|scope| scope.keeps_killed()) else { return };
+    let Some(scope) = entry.scope().filter(|scope| scope.keeps_killed()) else {
+        return;
+    };
     let Some(reading) = slot.read() else { return };
     let killed = match reading.kind() {
         TaskKind::Task | TaskKind::Future => runtime_is_shutting_down(),
@@ -41,13 +43,19 @@ fn runtime_is_shutting_down() -> bool {
         return false;
     };
     let refused = Arc::new(AtomicBool::new(false));
-    runtime.spawn(Probe { refused: refused.clone(), polled: false });
+    runtime.spawn(Probe {
+        refused: refused.clone(),
+        polled: false,
+    });
     refused.load(SeqCst)
 }
 
 fn local_set_is_shutting_down() -> bool {
     let refused = Rc::new(AtomicBool::new(false));
-    let probe = Probe { refused: refused.clone(), polled: false };
+    let probe = Probe {
+        refused: refused.clone(),
+        polled: false,
+    };
     // Outside of any LocalSet tokio panics: then the thread itself is ending.
     let spawned = catch_unwind(AssertUnwindSafe(|| tokio::task::spawn_local(probe)));
     spawned.is_err() || refused.load(SeqCst)

@@ -190,7 +190,10 @@ impl<T: 'static> LocalSpawner<T> for IntoSet<'_, T> {
 }
 
 /// Into a set, on another runtime or `LocalSet`.
-pub(super) struct IntoSetOn<'a, T, On>(pub(super) &'a mut tokio::task::JoinSet<T>, pub(super) &'a On);
+pub(super) struct IntoSetOn<'a, T, On>(
+    pub(super) &'a mut tokio::task::JoinSet<T>,
+    pub(super) &'a On,
+);
 
 impl<T: 'static> Spawner<T> for IntoSetOn<'_, T, Handle> {
     type Handle = AbortHandle;

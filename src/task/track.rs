@@ -1,7 +1,7 @@
 //! Tracking what somebody else spawns.
 
 use super::future::TaskFuture;
-use crate::registry::{Entry, Spec, Spawner, TaskKind, TrackedRuntime, current};
+use crate::registry::{Entry, Spawner, Spec, TaskKind, TrackedRuntime, current};
 use std::borrow::Cow;
 use std::future::Future;
 use std::panic::Location;
@@ -98,10 +98,19 @@ impl<F> Tracked<F> {
     ) -> Self {
         let mark = super::is_on().then(|| {
             let type_name = std::any::type_name::<F>();
-            let spec = Spec { name, ..Spec::new(TaskKind::Future, location, type_name) };
-            Box::new(Mark { spec, spawner: Spawner::here() })
+            let spec = Spec {
+                name,
+                ..Spec::new(TaskKind::Future, location, type_name)
+            };
+            Box::new(Mark {
+                spec,
+                spawner: Spawner::here(),
+            })
         });
-        Self { future: TaskFuture::new(None, future), mark }
+        Self {
+            future: TaskFuture::new(None, future),
+            mark,
+        }
     }
 }
 

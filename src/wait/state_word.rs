@@ -146,7 +146,12 @@ async fn probe() -> Option<Flags> {
         return None;
     }
     let ended = task.await;
-    ended.is_err_and(|error| error.is_cancelled()).then_some(Flags { notified, cancelled })
+    ended
+        .is_err_and(|error| error.is_cancelled())
+        .then_some(Flags {
+            notified,
+            cancelled,
+        })
 }
 
 fn is_flag(bits: usize, reference: usize) -> bool {

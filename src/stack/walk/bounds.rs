@@ -1,4 +1,6 @@
 //! Where the calling thread's stack is.
+#![allow(unsafe_code)]
+
 use std::cell::Cell;
 use std::ops::Range;
 

@@ -1,4 +1,5 @@
 //! Where the current function's frame is.
+#![allow(unsafe_code)]
 
 /// An address in the frame of the function this is inlined into: at or above that function's stack pointer, and below
 /// its caller's.

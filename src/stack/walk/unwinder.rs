@@ -1,4 +1,6 @@
 //! Walks by the platform's unwinder, through the `backtrace` crate.
+#![allow(unsafe_code)]
+
 use super::stack_pointer::stack_pointer;
 use crate::stack::addresses::Addresses;
 

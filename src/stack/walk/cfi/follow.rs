@@ -2,6 +2,8 @@
 //!
 //! The `unsafe` here is one loop in assembler. It reads stack words that belong to no Rust object, which no Rust load
 //! may do, and it costs in a debug build what it costs in a release build.
+#![allow(unsafe_code)]
+
 use std::arch::asm;
 use std::sync::OnceLock;
 

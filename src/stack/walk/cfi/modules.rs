@@ -1,6 +1,8 @@
 //! The code that unwind rules are known for.
 //!
 //! The `unsafe` here reads what the dynamic loader reports about modules that can't be unloaded.
+#![allow(unsafe_code)]
+
 use std::ffi::c_void;
 use std::ops::Range;
 
