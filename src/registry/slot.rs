@@ -16,7 +16,8 @@ pub(crate) struct Slot {
     sequence: AtomicU32,
     origin: AtomicU32,
     stack: AtomicU32,
-    /// Index of the scope that answers for the task, 0 for none. A live task keeps its scope.
+    /// Index of the scope that answers for the task, 0 for none (any more: a guard saw it end before
+    /// the runtime did). A live task keeps its scope.
     scope: AtomicU32,
     /// Index of the runtime, 0 for unknown.
     runtime: AtomicU32,
@@ -44,10 +45,8 @@ pub(crate) mod flag {
     pub(crate) const COMPLETED: u32 = 1 << 6;
     /// Its future panicked.
     pub(crate) const PANICKED: u32 = 1 << 7;
-    /// No longer its scope's concern: a guard saw it end before the runtime did.
-    pub(crate) const SETTLED: u32 = 1 << 8;
     /// The runtime counts it as one of its alive tasks.
-    pub(crate) const COUNTED: u32 = 1 << 9;
+    pub(crate) const COUNTED: u32 = 1 << 8;
 }
 
 /// What a spawner writes into a fresh slot.
@@ -172,6 +171,12 @@ impl Slot {
     /// The scope that answers for the task; only its owner may ask.
     pub(crate) fn scope_entry(&self) -> Option<&'static super::Scope> {
         super::scope::by_index(self.scope())
+    }
+
+    /// Takes the task off its scope; says which that was. A swap, since the guard that does this and
+    /// the runtime that polls the task write the other fields side by side.
+    pub(super) fn leave_scope(&self) -> u32 {
+        self.scope.swap(0, Relaxed)
     }
 
     pub(super) fn runtime(&self) -> u32 {

@@ -18,7 +18,7 @@ use tokio::runtime::Handle;
 
 /// Remembers the task for its scope, if it ends because its runtime is shut down.
 pub(super) fn record_if_killed(entry: &Entry) {
-    const ENDED: u32 = flag::COMPLETED | flag::PANICKED | flag::SETTLED | flag::BACKGROUND;
+    const ENDED: u32 = flag::COMPLETED | flag::PANICKED | flag::BACKGROUND;
     let slot = entry.slot();
     if slot.flags() & ENDED != 0 {
         return;
