@@ -11,7 +11,14 @@ use tokio::task::{AbortHandle, JoinHandle, LocalSet};
 pub(super) trait Spawner<T>: Sized {
     type Handle: ToAbort;
 
-    fn runtime(&self) -> Option<&'static TrackedRuntime>;
+    /// The runtime it spawns on, if there is one.
+    fn handle(&self) -> Option<Handle> {
+        Handle::try_current().ok()
+    }
+
+    fn runtime(&self) -> Option<&'static TrackedRuntime> {
+        TrackedRuntime::current()
+    }
 
     fn hand_over<F>(self, future: F) -> Self::Handle
     where
@@ -64,7 +71,7 @@ where
     let may_need_help = runtime.is_some_and(TrackedRuntime::is_current_thread)
         && entry.scope().is_some_and(Scope::is_assisted);
     if may_need_help {
-        let (future, cell) = Assisted::new(entry.slot(), future);
+        let (future, cell) = Assisted::new(entry.slot(), spawner.handle(), future);
         let handle = spawner.hand_over(TaskFuture::new(Some(entry), future));
         cell.set_header(&handle.to_abort());
         return handle;
@@ -99,10 +106,6 @@ pub(super) struct Here;
 impl<T> Spawner<T> for Here {
     type Handle = JoinHandle<T>;
 
-    fn runtime(&self) -> Option<&'static TrackedRuntime> {
-        TrackedRuntime::current()
-    }
-
     #[track_caller]
     fn hand_over<F>(self, future: F) -> JoinHandle<T>
     where
@@ -128,6 +131,10 @@ impl<T> LocalSpawner<T> for Here {
 
 impl<T> Spawner<T> for &Handle {
     type Handle = JoinHandle<T>;
+
+    fn handle(&self) -> Option<Handle> {
+        Some(Handle::clone(self))
+    }
 
     fn runtime(&self) -> Option<&'static TrackedRuntime> {
         Some(TrackedRuntime::of(self))
@@ -162,10 +169,6 @@ pub(super) struct IntoSet<'a, T>(pub(super) &'a mut tokio::task::JoinSet<T>);
 impl<T: 'static> Spawner<T> for IntoSet<'_, T> {
     type Handle = AbortHandle;
 
-    fn runtime(&self) -> Option<&'static TrackedRuntime> {
-        TrackedRuntime::current()
-    }
-
     #[track_caller]
     fn hand_over<F>(self, future: F) -> AbortHandle
     where
@@ -197,6 +200,10 @@ pub(super) struct IntoSetOn<'a, T, On>(
 
 impl<T: 'static> Spawner<T> for IntoSetOn<'_, T, Handle> {
     type Handle = AbortHandle;
+
+    fn handle(&self) -> Option<Handle> {
+        Some(self.1.clone())
+    }
 
     fn runtime(&self) -> Option<&'static TrackedRuntime> {
         Some(TrackedRuntime::of(self.1))
