@@ -200,12 +200,7 @@ impl Builder {
         R: Send + 'static,
     {
         let spec = self.spec::<F>(TaskKind::Blocking);
-        blocking::run(
-            spec,
-            TrackedRuntime::current(),
-            function,
-            tokio::task::spawn_blocking,
-        )
+        tokio::task::spawn_blocking(blocking::tracked(spec, TrackedRuntime::current(), function))
     }
 
     /// Runs a closure on the blocking pool of the runtime of `handle`.
@@ -225,12 +220,8 @@ impl Builder {
         R: Send + 'static,
     {
         let spec = self.spec::<F>(TaskKind::Blocking);
-        blocking::run(
-            spec,
-            Some(TrackedRuntime::of(handle)),
-            function,
-            |function| handle.spawn_blocking(function),
-        )
+        let runtime = Some(TrackedRuntime::of(handle));
+        handle.spawn_blocking(blocking::tracked(spec, runtime, function))
     }
 
     /// Spawns into a set, on the runtime the code runs in.
