@@ -273,11 +273,12 @@ where
     F: Future<Output = T> + Send + 'static,
     T: Send + 'static,
 {
+    #[track_caller]
     fn from_iter<I: IntoIterator<Item = F>>(futures: I) -> Self {
         let mut set = Self::new();
-        futures.into_iter().for_each(|future| {
+        for future in futures {
             set.spawn(future);
-        });
+        }
         set
     }
 }
