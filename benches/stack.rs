@@ -26,7 +26,7 @@ fn at_depth(depth: usize, body: &mut dyn FnMut()) {
     let now = addresses.as_slice().len();
     if now >= depth {
         body();
-    } else if now % 2 == 0 {
+    } else if now.is_multiple_of(2) {
         small(depth, body);
     } else {
         large(depth, body);
