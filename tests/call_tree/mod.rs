@@ -5,6 +5,7 @@ mod shapes;
 
 use std::cell::Cell;
 use std::hint::black_box;
+use std::sync::Once;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use taskleak::stack::Addresses;
@@ -100,27 +101,52 @@ impl<'a> Tree<'a> {
 /// Compares all walkers on the stack of this function's caller.
 #[inline(never)]
 pub fn compare(tally: &Tally, seed: u64) {
-    let mut found = [Addresses::new(), Addresses::new()];
-    let mut done = [false; 2];
-    // Behind a black box, so that the loop is not unrolled and both walks start at one instruction of this function.
-    let walkers = black_box([Walker::BEST, Walker::Unwinder]);
-    for ((walker, addresses), done) in walkers.into_iter().zip(&mut found).zip(&mut done) {
-        *done = walker.walk(addresses);
-    }
+    let [mut fast, mut fresh] = [Addresses::new(), Addresses::new()];
+    let done = Walker::BEST.walk(&mut fast);
+    assert!(
+        Walker::Unwinder.walk(&mut fresh),
+        "the unwinder found nothing, seed {seed}"
+    );
     tally.compared.fetch_add(1, Ordering::Relaxed);
-    assert!(done[1], "the unwinder found nothing, seed {seed}");
-    if !done[0] {
+    if !done {
         tally.declined.fetch_add(1, Ordering::Relaxed);
         return;
     }
-    if found[0].as_slice() != found[1].as_slice() {
-        eprintln!(
-            "fast {:x?}\nunwinder {:x?}",
-            found[0].as_slice(),
-            found[1].as_slice()
-        );
+    if fast.as_slice() != fresh.as_slice() {
+        // No panic, which could be caught by the very tree that is wrong.
         eprintln!("a wrong stack, seed {seed}");
+        eprintln!("fast {:x?}\nfresh {:x?}", fast.as_slice(), fresh.as_slice());
         std::process::abort();
     }
-    assert_eq!(found[0].hash(), found[1].hash());
+    assert_eq!(fast.hash(), fresh.hash());
+}
+
+/// All stacks were compared.
+pub fn assert_never_declined(tally: &Tally) {
+    let compared = tally.compared.load(Ordering::Relaxed);
+    if compared > 1 {
+        println!("compared {compared} stacks");
+    }
+    assert_ne!(compared, 0);
+    assert_eq!(tally.declined.load(Ordering::Relaxed), 0);
+}
+
+/// Panics on purpose are not printed, but compared.
+pub fn compare_in_panic_hook() {
+    static SET: Once = Once::new();
+    SET.call_once(|| {
+        let default = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            if info
+                .to_string()
+                .contains("index out of bounds: the len is 0")
+            {
+                let tally = Tally::default();
+                compare(&tally, 0);
+                assert_never_declined(&tally);
+            } else {
+                default(info);
+            }
+        }));
+    });
 }
