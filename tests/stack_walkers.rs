@@ -6,16 +6,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use call_tree::{Random, Tally, Tree, assert_never_declined, compare, compare_in_panic_hook};
+use call_tree::{
+    Random, Tally, Tree, assert_never_declined, compare, compare_in_panic_hook, trees,
+};
 use taskleak::stack;
-
-/// How many random trees a test grows; `STACK_TREES` sets another number.
-fn trees() -> u64 {
-    std::env::var("STACK_TREES")
-        .ok()
-        .and_then(|trees| trees.parse().ok())
-        .unwrap_or(300)
-}
 
 #[test]
 fn random_call_trees() {

@@ -8,8 +8,8 @@ use std::hint::black_box;
 use std::sync::Once;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use taskleak::stack::Addresses;
 use taskleak::stack::walk::Walker;
+use taskleak::stack::{self, Addresses, How, MAX_DEPTH};
 
 /// xorshift64*: enough for choosing shapes, and the same everywhere.
 pub struct Random(Cell<u64>);
@@ -40,6 +40,7 @@ impl Random {
 pub struct Tally {
     pub compared: AtomicUsize,
     pub declined: AtomicUsize,
+    pub replayed: AtomicUsize,
 }
 
 /// One random call tree.
@@ -103,6 +104,7 @@ impl<'a> Tree<'a> {
 pub fn compare(tally: &Tally, seed: u64) {
     let [mut fast, mut fresh] = [Addresses::new(), Addresses::new()];
     let done = Walker::BEST.walk(&mut fast);
+    let (captured, how) = stack::capture_and_tell_how().expect("a stack");
     assert!(
         Walker::Unwinder.walk(&mut fresh),
         "the unwinder found nothing, seed {seed}"
@@ -112,20 +114,42 @@ pub fn compare(tally: &Tally, seed: u64) {
         tally.declined.fetch_add(1, Ordering::Relaxed);
         return;
     }
-    if fast.as_slice() != fresh.as_slice() {
+    if how == How::Replayed {
+        tally.replayed.fetch_add(1, Ordering::Relaxed);
+    }
+    // What is captured here starts one frame further in than what is walked.
+    let captured = &captured.addresses()[1..];
+    let as_deep = &fresh.as_slice()[..captured.len()];
+    if fast.as_slice() != fresh.as_slice()
+        || captured != as_deep
+        || captured.len() < fresh.as_slice().len().min(MAX_DEPTH - 1)
+    {
         // No panic, which could be caught by the very tree that is wrong.
-        eprintln!("a wrong stack, seed {seed}");
-        eprintln!("fast {:x?}\nfresh {:x?}", fast.as_slice(), fresh.as_slice());
+        eprintln!("a wrong stack, seed {seed}, {how:?}");
+        eprintln!(
+            "fast {:x?}\ncaptured {captured:x?}\nfresh {:x?}",
+            fast.as_slice(),
+            fresh.as_slice()
+        );
         std::process::abort();
     }
     assert_eq!(fast.hash(), fresh.hash());
+}
+
+/// How many random trees a test grows; `STACK_TREES` sets another number.
+pub fn trees() -> u64 {
+    std::env::var("STACK_TREES")
+        .ok()
+        .and_then(|trees| trees.parse().ok())
+        .unwrap_or(300)
 }
 
 /// All stacks were compared.
 pub fn assert_never_declined(tally: &Tally) {
     let compared = tally.compared.load(Ordering::Relaxed);
     if compared > 1 {
-        println!("compared {compared} stacks");
+        let replayed = tally.replayed.load(Ordering::Relaxed);
+        println!("compared {compared} stacks, {replayed} of them replayed");
     }
     assert_ne!(compared, 0);
     assert_eq!(tally.declined.load(Ordering::Relaxed), 0);

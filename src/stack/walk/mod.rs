@@ -18,7 +18,7 @@
 ))]
 mod bounds;
 #[cfg(all(target_os = "linux", target_arch = "x86_64", not(miri)))]
-mod cfi;
+pub(super) mod cfi;
 #[cfg(all(
     any(
         all(target_arch = "aarch64", any(target_os = "linux", target_os = "macos")),
