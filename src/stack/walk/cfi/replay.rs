@@ -213,24 +213,32 @@ fn add(root: &AtomicPtr<Node>, checks: &[Check], nodes: &mut usize) {
     let mut link = root;
     let mut rest = checks;
     let mut tried = 0;
-    // SAFETY: a link is null or to a node that is never freed.
-    while let Some(mut node) = unsafe { link.load(Ordering::Acquire).as_ref() } {
-        while node.check == rest[0] {
+    loop {
+        let mut node = link.load(Ordering::Acquire).cast_const();
+        // SAFETY: a link is null or to a node that is never freed.
+        let Some(mut seen) = (unsafe { node.as_ref() }) else {
+            break;
+        };
+        while seen.check == rest[0] {
             rest = &rest[1..];
             if rest.is_empty() {
                 // All is there already.
                 return;
             }
             tried = 0;
-            // SAFETY: the node is no end, as the equal check was not the last, so its run goes on.
-            node = unsafe { &*std::ptr::from_ref(node).add(1) };
+            // SAFETY: the node is no end, as the equal check was not the last, so its run goes on. `node` came from a
+            // link, which is to the whole of a run.
+            unsafe {
+                node = node.add(1);
+                seen = &*node;
+            }
         }
         // After equal checks the next ones look at the same thing, see `record`; and so do all siblings.
         tried += 1;
-        if node.check.what != rest[0].what || tried == SIBLINGS {
+        if seen.check.what != rest[0].what || tried == SIBLINGS {
             return;
         }
-        link = &node.sibling;
+        link = &seen.sibling;
     }
     if *nodes + rest.len() > NODES {
         return;
