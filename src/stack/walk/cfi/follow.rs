@@ -6,19 +6,19 @@ use std::arch::asm;
 use std::sync::OnceLock;
 
 use super::modules::Modules;
-use super::registers::{Registers, keep_frame};
+use super::registers::{Registers, Start, keep_frame};
 use super::rule::{BASE_BIT, END, KEPT, ODD, OFFSET_SHIFT, PackedRule, RULE_BITS};
 use super::rule_cache::{INDEX_BITS, RULES, is_cacheable};
 use crate::stack::addresses::{Addresses, HASH_MULTIPLIER, HASH_ROTATION, MAX_DEPTH};
 use crate::stack::slow_path::SlowPath;
-use crate::stack::walk::bounds;
 
 static MODULES: OnceLock<Modules> = OnceLock::new();
 
 /// See [`Walker::walk`](crate::stack::walk::Walker::walk).
 #[inline(always)]
 pub(in crate::stack::walk) fn walk(addresses: &mut Addresses) -> bool {
-    let registers = Registers::here();
+    // SAFETY: used in the next statement only, which `keep_frame` follows.
+    let registers = unsafe { Registers::here() };
     let done = walk_from(&registers, addresses);
     keep_frame();
     done
@@ -26,24 +26,18 @@ pub(in crate::stack::walk) fn walk(addresses: &mut Addresses) -> bool {
 
 #[inline(never)]
 fn walk_from(registers: &Registers, addresses: &mut Addresses) -> bool {
-    bounds::stack_end(registers.sp)
-        .is_some_and(|stack_end| follow(*registers, stack_end, addresses))
+    Start::at(registers).is_some_and(|start| follow(&start, addresses))
 }
 
-/// Appends the addresses that the frame with these registers and all its callers return to.
-///
-/// The registers must be those of a live frame, and `stack_end` the end of the stack that it is on.
-pub(super) fn follow(
-    mut registers: Registers,
-    stack_end: usize,
-    addresses: &mut Addresses,
-) -> bool {
+/// Appends the addresses that the frame at the start and all its callers return to.
+pub(super) fn follow(start: &Start, addresses: &mut Addresses) -> bool {
+    let mut registers = start.registers;
     // Each miss is answered before the loop goes on, so only other threads that displace the answers could make it go
     // round more often.
     for _ in 0..4 * MAX_DEPTH {
-        // SAFETY: the registers are those of a live frame of this thread, as `walk` read them or an earlier round left
-        // them, and `stack_end` is the end of the stack that `sp` is in.
-        match unsafe { follow_cached(&mut registers, stack_end, addresses) } {
+        // SAFETY: the registers are those of a live frame of this thread, as they were given or as an earlier round left
+        // them, and `stack_end` is the end of the stack that `sp` is in: the invariants of `Start`.
+        match unsafe { follow_cached(&mut registers, start.stack_end, addresses) } {
             Stop::Done => return true,
             Stop::Declined => return false,
             Stop::Miss => {

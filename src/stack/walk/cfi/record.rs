@@ -11,7 +11,7 @@
 //! [`replay`](super::replay) share them between stacks.
 use super::check::{Check, Kind};
 use super::follow;
-use super::registers::{Registers, read_word};
+use super::registers::{Registers, Start, read_word};
 use super::rule::{CfaBase, Rule};
 use super::rule_cache::RULES;
 use crate::stack::addresses::Addresses;
@@ -25,8 +25,12 @@ pub(super) struct Recording {
 }
 
 impl Recording {
-    /// Walks from live registers to the end, by the same rules as [`follow::follow`]. Allocates.
-    pub(super) fn of_walk(start: Registers, stack_end: usize) -> Option<Self> {
+    /// Walks from the start to the end, by the same rules as [`follow::follow`]. Allocates.
+    pub(super) fn of_walk(start: &Start) -> Option<Self> {
+        let Start {
+            registers: start,
+            stack_end,
+        } = *start;
         let mut addresses = Addresses::new();
         let mut checks = vec![Check::of_start(Kind::InstructionPointer, start.ip)];
         let Registers {
@@ -61,7 +65,7 @@ impl Recording {
             if cfa <= sp || cfa > stack_end || !cfa.is_multiple_of(WORD) {
                 return None;
             }
-            // SAFETY: an aligned word between the stack pointer of a live frame and the end of its stack.
+            // SAFETY: an aligned word between the stack pointer and the end of the stack, see `Start`.
             ip = unsafe { read_word(cfa - WORD) };
             checks.push(Check::of_word(
                 Kind::ReturnAddress,

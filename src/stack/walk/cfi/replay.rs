@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicPtr, AtomicU8, Ordering};
 
 use super::check::{Check, KIND_MASK, Kind};
 use super::record::Recording;
-use super::registers::Registers;
+use super::registers::Start;
 use crate::stack::addresses::{Addresses, HASH_MULTIPLIER};
 use crate::stack::slow_path::SlowPath;
 
@@ -73,39 +73,29 @@ static TRIE: [Bucket; BUCKETS] = [const {
 /// Held while nodes are added; their number.
 static ADDING: Mutex<usize> = Mutex::new(0);
 
-/// The bucket for a walk that starts with these registers, for a capture asked for at `location`.
+/// The bucket for a walk from this start, for a capture asked for at `location`.
 ///
 /// Neither decides anything, they only spread the stacks. Stacks that are equal are equally deep, whichever thread's
 /// they are.
 #[inline]
-fn bucket(
-    start: &Registers,
-    stack_end: usize,
-    location: &'static Location<'static>,
-) -> &'static Bucket {
+fn bucket(start: &Start, location: &'static Location<'static>) -> &'static Bucket {
     let location = std::ptr::from_ref(location).addr() as u64;
-    let hash = (location ^ (stack_end - start.sp) as u64).wrapping_mul(HASH_MULTIPLIER);
+    let hash =
+        (location ^ (start.stack_end - start.registers.sp) as u64).wrapping_mul(HASH_MULTIPLIER);
     &TRIE[(hash >> 32) as usize % BUCKETS]
 }
 
-/// The answer that was remembered for the stack of these live registers.
+/// The answer that was remembered for the stack at this start.
 #[inline]
-pub(super) fn find(
-    start: &Registers,
-    stack_end: usize,
-    location: &'static Location<'static>,
-) -> Option<NonZeroU32> {
-    let root = bucket(start, stack_end, location)
-        .root
-        .load(Ordering::Acquire);
+pub(super) fn find(start: &Start, location: &'static Location<'static>) -> Option<NonZeroU32> {
+    let root = bucket(start, location).root.load(Ordering::Acquire);
     if root.is_null() {
         return None;
     }
-    let last_word = stack_end - size_of::<usize>();
+    let last_word = start.stack_end - size_of::<usize>();
     let answer: u64;
     // SAFETY: reads nodes, from one that is there to the next one in its run, which ends with an end, and to siblings;
-    // and stack words from `sp` (distances are not negative) to `last_word`, which are mapped because the stack is in use
-    // from `sp` upwards.
+    // and stack words from `sp` (distances are not negative) to `last_word`, which are mapped, see `Start`.
     unsafe {
         asm!(
             "2:",
@@ -153,9 +143,9 @@ pub(super) fn find(
             "mov {at}, [{node}]",
             "9:",
             node = inout(reg) root => _,
-            sp = in(reg) start.sp,
-            fp = in(reg) start.fp,
-            ip = in(reg) start.ip,
+            sp = in(reg) start.registers.sp,
+            fp = in(reg) start.registers.fp,
+            ip = in(reg) start.registers.ip,
             last_word = in(reg) last_word,
             at = out(reg) answer,
             NODE = const NODE,
@@ -177,25 +167,24 @@ const _: () = assert!(
         && Kind::ReturnAddress as u32 == 0
 );
 
-/// Remembers the answer for the stack of these live registers, unless there has been enough to remember.
+/// Remembers the answer for the stack at this start, unless there has been enough to remember.
 ///
 /// `walked` is what a walk found there. Allocates.
 #[cold]
 pub(super) fn remember(
-    start: &Registers,
-    stack_end: usize,
+    start: &Start,
     location: &'static Location<'static>,
     walked: &Addresses,
     answer: NonZeroU32,
 ) {
-    let bucket = bucket(start, stack_end, location);
+    let bucket = bucket(start, location);
     if bucket.is_full() {
         return;
     }
     let Some(_slow_path) = SlowPath::enter() else {
         return;
     };
-    let Some(mut recording) = Recording::of_walk(*start, stack_end) else {
+    let Some(mut recording) = Recording::of_walk(start) else {
         return;
     };
     if recording.addresses.as_slice() != walked.as_slice() {
