@@ -24,6 +24,15 @@ trait WithoutMultiThread: Sized {
 }
 impl WithoutMultiThread for Builder {}
 
+/// Implemented for `()` where tokio's unstable parts are there.
+#[diagnostic::on_unimplemented(
+    message = "`unhandled_panic = \"shutdown_runtime\"` is unstable in tokio",
+    label = "needs `RUSTFLAGS=\"--cfg tokio_unstable\"`; leave it out otherwise"
+)]
+pub trait UnstableTokio {}
+#[cfg(tokio_unstable)]
+impl UnstableTokio for () {}
+
 #[allow(missing_docs)]
 pub struct Harness {
     test: &'static str,
@@ -74,8 +83,7 @@ impl Harness {
             ..self
         }
     }
-    #[cfg(tokio_unstable)]
-    pub fn unhandled_panic_shutdown(self) -> Self {
+    pub fn unhandled_panic_shutdown<U: UnstableTokio>(self) -> Self {
         self
     }
     pub fn grace(self, grace: Duration) -> Self {
