@@ -111,6 +111,15 @@ impl Expansion {
                            runs the test";
             return Err(Error::new(Span::call_site(), message));
         }
+        if function.is_async()
+            && let Some(test) = origin::plain_test_above()
+        {
+            let written = attributes::display(test.path());
+            let message = format!(
+                "`#[leak_test]` makes this a test by itself: leave `#[{written}]` out, which cannot run async code"
+            );
+            return Err(Error::new(Span::call_site(), message));
+        }
         Ok(())
     }
 
