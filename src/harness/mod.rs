@@ -4,6 +4,7 @@
 mod harness;
 mod own_runtime;
 mod test_name;
+mod unstable;
 mod watchdog;
 
 pub use harness::Harness;
