@@ -8,7 +8,8 @@ fn cargo(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO"))
         .args(arguments)
         .current_dir(root.join("fixtures/facade-app"))
-        .env("CARGO_TARGET_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).join("facade-app"))
+        // One for all fixtures: they share most of what they depend on.
+        .env("CARGO_TARGET_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).join("fixtures"))
         .output()
         .expect("cargo runs")
 }
