@@ -95,6 +95,11 @@ impl Text<'_> {
                 let headline = format_args!("{count} outlived {test} and {grace} of grace");
                 writeln!(f, "{name} {}", paint.strong(headline))
             }
+            Settled::AtExit | Settled::AtExitExpired => {
+                let headline =
+                    format_args!("{count} of {test} had no end, and no guard answers for that");
+                writeln!(f, "{name} {}", paint.strong(headline))
+            }
             Settled::Clean | Settled::WithoutGrace => {
                 writeln!(
                     f,
@@ -283,6 +288,10 @@ impl LeakText<'_> {
     fn state(&self) -> String {
         let leak = self.leak;
         let state = match (leak.kind(), leak.state()) {
+            (_, TaskState::Killed) => {
+                return "killed by its runtime's shutdown: it had not ended, and was not aborted"
+                    .to_owned();
+            }
             (TaskKind::Blocking, TaskState::NeverPolled) => {
                 "waits for a thread of the blocking pool"
             }
