@@ -9,7 +9,10 @@ fn cargo(arguments: &[&str]) -> Output {
         .args(arguments)
         .current_dir(root.join("fixtures/facade-app"))
         // One for all fixtures: they share most of what they depend on.
-        .env("CARGO_TARGET_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).join("fixtures"))
+        .env(
+            "CARGO_TARGET_DIR",
+            Path::new(env!("CARGO_TARGET_TMPDIR")).join("fixtures"),
+        )
         .output()
         .expect("cargo runs")
 }
@@ -27,7 +30,10 @@ fn tests_with<'a>(shown: &'a str, verdict: &str) -> Vec<&'a str> {
     shown
         .lines()
         .filter_map(|line| line.strip_prefix("test ")?.strip_suffix(verdict))
-        .map(|name| name.trim_end_matches(" ... ").trim_end_matches(" - should panic"))
+        .map(|name| {
+            name.trim_end_matches(" ... ")
+                .trim_end_matches(" - should panic")
+        })
         .collect()
 }
 
@@ -37,16 +43,22 @@ fn one_line_checks_a_whole_crate() {
     let shown = text(&clean);
     assert!(clean.status.success(), "{shown}");
     let passed = tests_with(&shown, " ... ok");
-    for name in
-        ["attribute::worker_threads", "echo::tests::echoes_and_stops", "nested::in_a_module"]
-    {
+    for name in [
+        "attribute::worker_threads",
+        "echo::tests::echoes_and_stops",
+        "nested::in_a_module",
+    ] {
         assert!(passed.contains(&name), "{name} is not among {passed:#?}");
     }
 
     let leaky = cargo(&["test", "--lib", "--features", "leaky"]);
     let shown = text(&leaky);
     assert!(!leaky.status.success(), "{shown}");
-    assert_eq!(tests_with(&shown, " ... FAILED"), ["echo::tests::forgets_to_stop"], "{shown}");
+    assert_eq!(
+        tests_with(&shown, " ... FAILED"),
+        ["echo::tests::forgets_to_stop"],
+        "{shown}"
+    );
 }
 
 #[test]

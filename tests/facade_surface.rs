@@ -10,7 +10,10 @@ fn same<A: 'static, B: 'static>() -> bool {
 
 #[test]
 fn handles_are_tokios_own() {
-    assert!(same::<tokio::task::JoinHandle<()>, ::tokio::task::JoinHandle<()>>());
+    assert!(same::<
+        tokio::task::JoinHandle<()>,
+        ::tokio::task::JoinHandle<()>,
+    >());
     assert!(same::<tokio::task::AbortHandle, ::tokio::task::AbortHandle>());
     assert!(same::<tokio::task::JoinError, ::tokio::task::JoinError>());
     assert!(same::<tokio::task::Id, ::tokio::task::Id>());
@@ -57,26 +60,40 @@ mod by_extern_crate {
     }
 }
 
-#[tokio::test]
-#[should_panic]
+async fn stranded_function() {
+    std::future::pending().await
+}
+
+#[tokio::test(start_paused = true)]
+#[should_panic(expected = "stranded_function")]
 async fn a_test_fails_for_what_it_leaves_behind() {
-    tokio::spawn(std::future::pending::<()>());
+    tokio::spawn(stranded_function());
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[should_panic]
+#[should_panic(expected = "stranded_function")]
 async fn so_does_one_on_many_threads() {
-    tokio::task::spawn(std::future::pending::<()>());
+    tokio::task::spawn(stranded_function());
 }
 
-#[tokio::test(flavor = "local")]
-#[should_panic]
+#[tokio::test(flavor = "local", start_paused = true)]
+#[should_panic(expected = "stranded_function")]
 async fn so_does_one_on_a_local_runtime() {
-    tokio::task::spawn_local(std::future::pending::<()>());
+    tokio::task::spawn_local(stranded_function());
+}
+
+#[tokio::test(start_paused = true)]
+#[should_panic(expected = "stranded_function")]
+async fn so_does_one_with_a_forgotten_join_set() {
+    let mut set = tokio::task::JoinSet::new();
+    set.extend([stranded_function()]);
+    std::mem::forget(set);
 }
 
 #[taskleak::leak_test(ignore = "pool-*")]
 #[tokio::test]
 async fn unless_it_is_ignored() {
-    tokio::task::Builder::new().name("pool-1").spawn(std::future::pending::<()>());
+    tokio::task::Builder::new()
+        .name("pool-1")
+        .spawn(stranded_function());
 }

@@ -76,7 +76,10 @@ impl Harness {
         self
     }
 
-    #[cfg_attr(not(tokio_unstable), expect(unused_mut, reason = "nobody can call it then"))]
+    #[cfg_attr(
+        not(tokio_unstable),
+        expect(unused_mut, reason = "nobody can call it then")
+    )]
     pub fn unhandled_panic_shutdown<Build: TokioUnstable>(mut self) -> Self {
         #[cfg(tokio_unstable)]
         {
