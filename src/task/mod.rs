@@ -1,2 +1,2 @@
 //! The tracked twin of `tokio::task`.
-pub use tokio::task::{spawn, spawn_blocking, spawn_local, JoinSet, LocalSet};
+pub use tokio::task::{JoinSet, LocalSet, spawn, spawn_blocking, spawn_local};
