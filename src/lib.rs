@@ -1,5 +1,30 @@
 //! Fails a test when tokio tasks outlive it.
-mod stack;
-pub mod task;
 
-pub use task::spawn;
+#![deny(unsafe_code)]
+
+mod config;
+mod guard;
+mod harness;
+mod registry;
+mod report;
+pub mod runtime;
+#[doc(hidden)]
+pub mod stack;
+pub mod task;
+mod wait;
+
+pub use guard::{Action, Guard, Options, Rule, find, verify_none};
+pub use registry::{Ancestor, TaskId, TaskInfo, TaskKind, TaskState, live_tasks};
+pub use report::{Leak, LeakReport};
+pub use stack::{Frame, FrameOrigin};
+pub use task::{Track, spawn};
+pub use taskleak_macros::leak_test;
+
+/// What the macros expand to. Not part of the interface: it may change in any release.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::guard::register_rule;
+    pub use crate::harness::Harness;
+    pub use ctor;
+    pub use taskleak_macros::{case, case as test};
+}

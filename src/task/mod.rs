@@ -1,2 +1,37 @@
-//! The tracked twin of `tokio::task`.
-pub use tokio::task::{JoinSet, LocalSet, spawn, spawn_blocking, spawn_local};
+//! The tracked twin of [`tokio::task`]: the same functions with the same signatures, returning
+//! tokio's own handles, so that changing an import is all it takes.
+//!
+//! ```
+//! use taskleak::task;
+//!
+//! # #[tokio::main(flavor = "current_thread")] async fn main() {
+//! let answer = task::spawn(async { 6 * 7 });
+//! assert_eq!(answer.await.unwrap(), 42);
+//! # }
+//! ```
+
+pub(crate) mod assisted;
+mod blocking;
+mod builder;
+mod future;
+pub mod join_set;
+mod local_set;
+mod shutdown;
+mod spawn;
+mod spawner;
+mod track;
+
+pub use builder::Builder;
+pub use join_set::JoinSet;
+pub use local_set::LocalSet;
+pub use spawn::{spawn, spawn_blocking, spawn_local};
+pub use tokio::task::{
+    AbortHandle, Id, JoinError, JoinHandle, LocalKey, block_in_place, coop, futures, id, try_id,
+    unconstrained, yield_now,
+};
+pub use track::{Track, Tracked};
+
+/// Whether spawns are tracked at all.
+fn is_on() -> bool {
+    crate::config::is_on()
+}

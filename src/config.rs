@@ -1,0 +1,293 @@
+//! Every `TASKLEAK_*` variable, parsed in one place, once.
+//!
+//! | variable | accepts | default | meaning |
+//! |---|---|---|---|
+//! | `TASKLEAK` | `fail`, `warn`, `off` | `fail` | what a leak does; `off` makes the twins plain tokio calls |
+//! | `TASKLEAK_GRACE` | a duration: `750ms`, `2s` | `1s` | how long a guard waits for tasks to end |
+//! | `TASKLEAK_BACKTRACE` | `guarded`, `always`, `off` | `guarded` | when spawn backtraces are captured |
+//! | `TASKLEAK_BACKTRACE_STYLE` | `short`, `full` | `short` | whether reports show every frame |
+//! | `TASKLEAK_RUN_ON_FAILURE` | `0`, `1` | `0` | whether a test that panicked is checked too |
+//! | `TASKLEAK_COLOR` | `auto`, `always`, `never` | `auto` | whether reports are coloured |
+//!
+//! An empty variable counts as unset.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::sync::OnceLock;
+use std::sync::atomic::AtomicU8;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Mode {
+    Fail,
+    Warn,
+    Off,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Backtraces {
+    Guarded,
+    Always,
+    Off,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Style {
+    Short,
+    Full,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Config {
+    pub(crate) mode: Mode,
+    pub(crate) grace: Duration,
+    pub(crate) backtraces: Backtraces,
+    pub(crate) style: Style,
+    pub(crate) run_on_failure: bool,
+    pub(crate) color: Color,
+}
+
+/// A variable whose value is not accepted.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct ConfigError {
+    variable: &'static str,
+    value: OsString,
+    accepted: String,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            variable,
+            value,
+            accepted,
+        } = self;
+        write!(
+            f,
+            "the environment variable {variable} is set to {value:?}, which taskleak does not \
+             understand: it accepts {accepted}. Correct it, or unset it for the default."
+        )
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            mode: Mode::Fail,
+            grace: Duration::from_secs(1),
+            backtraces: Backtraces::Guarded,
+            style: Style::Short,
+            run_on_failure: false,
+            color: Color::Auto,
+        }
+    }
+}
+
+impl Config {
+    fn parse(variable: impl Fn(&'static str) -> Option<OsString>) -> Result<Self, ConfigError> {
+        let read = Reader(variable);
+        let default = Self::default();
+        Ok(Self {
+            mode: read.one_of(
+                "TASKLEAK",
+                default.mode,
+                &[
+                    ("fail", Mode::Fail),
+                    ("warn", Mode::Warn),
+                    ("off", Mode::Off),
+                ],
+            )?,
+            grace: read.duration("TASKLEAK_GRACE", default.grace)?,
+            backtraces: read.one_of(
+                "TASKLEAK_BACKTRACE",
+                default.backtraces,
+                &[
+                    ("guarded", Backtraces::Guarded),
+                    ("always", Backtraces::Always),
+                    ("off", Backtraces::Off),
+                ],
+            )?,
+            style: read.one_of(
+                "TASKLEAK_BACKTRACE_STYLE",
+                default.style,
+                &[("short", Style::Short), ("full", Style::Full)],
+            )?,
+            run_on_failure: read.one_of(
+                "TASKLEAK_RUN_ON_FAILURE",
+                default.run_on_failure,
+                &[("0", false), ("1", true)],
+            )?,
+            color: read.one_of(
+                "TASKLEAK_COLOR",
+                default.color,
+                &[
+                    ("auto", Color::Auto),
+                    ("always", Color::Always),
+                    ("never", Color::Never),
+                ],
+            )?,
+        })
+    }
+}
+
+struct Reader<Variable>(Variable);
+
+impl<Variable: Fn(&'static str) -> Option<OsString>> Reader<Variable> {
+    fn value(&self, variable: &'static str) -> Option<OsString> {
+        (self.0)(variable).filter(|value| !value.is_empty())
+    }
+
+    fn one_of<T: Copy>(
+        &self,
+        variable: &'static str,
+        default: T,
+        accepted: &[(&str, T)],
+    ) -> Result<T, ConfigError> {
+        let Some(value) = self.value(variable) else {
+            return Ok(default);
+        };
+        let known = accepted.iter().find(|(word, _)| value == *word);
+        known.map(|(_, meaning)| *meaning).ok_or_else(|| {
+            let words: Vec<_> = accepted
+                .iter()
+                .map(|(word, _)| format!("`{word}`"))
+                .collect();
+            let (last, first) = words
+                .split_last()
+                .expect("there is always something to accept");
+            ConfigError {
+                variable,
+                value,
+                accepted: format!("{} or {last}", first.join(", ")),
+            }
+        })
+    }
+
+    fn duration(&self, variable: &'static str, default: Duration) -> Result<Duration, ConfigError> {
+        let Some(value) = self.value(variable) else {
+            return Ok(default);
+        };
+        value
+            .to_str()
+            .and_then(|text| humantime::parse_duration(text).ok())
+            .ok_or_else(|| {
+                let accepted = "a duration with its unit, such as `750ms` or `2s`".to_owned();
+                ConfigError {
+                    variable,
+                    value,
+                    accepted,
+                }
+            })
+    }
+}
+
+fn parsed() -> &'static Result<Config, ConfigError> {
+    static CONFIG: OnceLock<Result<Config, ConfigError>> = OnceLock::new();
+    CONFIG.get_or_init(|| {
+        let config = Config::parse(|variable| std::env::var_os(variable));
+        if config
+            .as_ref()
+            .is_ok_and(|config| config.backtraces == Backtraces::Always)
+        {
+            crate::registry::entry::request_backtraces();
+        }
+        config
+    })
+}
+
+/// The settings, or what is wrong with them.
+pub(crate) fn checked() -> Result<&'static Config, &'static ConfigError> {
+    parsed().as_ref()
+}
+
+/// The settings; the defaults where they are wrong (a guard says so when it is opened).
+pub(crate) fn get() -> &'static Config {
+    static DEFAULT: OnceLock<Config> = OnceLock::new();
+    checked().unwrap_or_else(|_| DEFAULT.get_or_init(Config::default))
+}
+
+/// Whether tasks are tracked at all.
+pub(crate) fn is_on() -> bool {
+    const UNKNOWN: u8 = 0;
+    const ON: u8 = 1;
+    const OFF: u8 = 2;
+    static SWITCH: AtomicU8 = AtomicU8::new(UNKNOWN);
+    match SWITCH.load(Relaxed) {
+        UNKNOWN => {
+            let on = get().mode != Mode::Off;
+            SWITCH.store(if on { ON } else { OFF }, Relaxed);
+            on
+        }
+        switch => switch == ON,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pretty_assertions::assert_eq;
+
+    fn parse(variables: &[(&str, &str)]) -> Result<Config, String> {
+        Config::parse(|name| {
+            variables
+                .iter()
+                .find(|(variable, _)| *variable == name)
+                .map(|(_, value)| value.into())
+        })
+        .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn unset_and_empty_mean_the_default() {
+        assert_eq!(parse(&[]), Ok(Config::default()));
+        assert_eq!(
+            parse(&[("TASKLEAK", ""), ("TASKLEAK_GRACE", "")]),
+            Ok(Config::default())
+        );
+    }
+
+    #[test]
+    fn every_variable_is_read() {
+        let config = parse(&[
+            ("TASKLEAK", "warn"),
+            ("TASKLEAK_GRACE", "750ms"),
+            ("TASKLEAK_BACKTRACE", "off"),
+            ("TASKLEAK_BACKTRACE_STYLE", "full"),
+            ("TASKLEAK_RUN_ON_FAILURE", "1"),
+            ("TASKLEAK_COLOR", "never"),
+        ]);
+        let expected = Config {
+            mode: Mode::Warn,
+            grace: Duration::from_millis(750),
+            backtraces: Backtraces::Off,
+            style: Style::Full,
+            run_on_failure: true,
+            color: Color::Never,
+        };
+        assert_eq!(config, Ok(expected));
+    }
+
+    #[test]
+    fn a_bad_value_is_named_with_what_is_accepted() {
+        assert_eq!(
+            parse(&[("TASKLEAK", "yes")]).unwrap_err(),
+            "the environment variable TASKLEAK is set to \"yes\", which taskleak does not \
+             understand: it accepts `fail`, `warn` or `off`. Correct it, or unset it for the \
+             default."
+        );
+        assert_eq!(
+            parse(&[("TASKLEAK_GRACE", "750")]).unwrap_err(),
+            "the environment variable TASKLEAK_GRACE is set to \"750\", which taskleak does not \
+             understand: it accepts a duration with its unit, such as `750ms` or `2s`. Correct \
+             it, or unset it for the default."
+        );
+    }
+}

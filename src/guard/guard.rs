@@ -1,0 +1,531 @@
+//! The guard.
+
+use super::drain::drain;
+use super::settle::{Settling, Waited};
+use super::timer::Timer;
+use super::{Action, Options, Rule, handover, judge};
+use crate::config;
+use crate::registry::{Scope, ScopeRef, TaskInfo, current, entry};
+use crate::report::{LeakReport, Settled};
+use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::runtime::{Handle, RuntimeFlavor};
+
+/// Answers for the tasks that are spawned while it is open, and fails the test if they outlive it.
+///
+/// Made by [`verify_none`]. When it ends, by [`finish`](Self::finish) or by being dropped, it lets
+/// its tasks settle for the grace (1 s unless said otherwise; it waits no longer than it must), and
+/// then fails the test with the names and spawn backtraces of those still alive.
+///
+/// A task belongs to the innermost guard that was open where it was spawned, or whose task spawned
+/// it: so tests that run in parallel never blame each other. Tasks that were alive before the guard
+/// was opened are not its concern.
+///
+/// # Where it can wait
+/// Everywhere but in a destructor inside a current-thread runtime (a guard that is simply dropped at
+/// the end of a stock `#[tokio::test]`): nothing there can let time pass. The guard then lets tasks
+/// end that were aborted or are due, and reports the rest, saying that there was no grace.
+/// `finish().await` and [`#[leak_test]`](crate::leak_test) have one.
+///
+/// # Panics
+/// If tasks leaked, when it ends: with the report as the message, and without a `panicked at` line
+/// of its own. Never while the thread is panicking already.
+///
+/// # Examples
+///
+/// ```
+/// # async fn serve() {}
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// let _guard = taskleak::verify_none();
+/// taskleak::spawn(serve()).await.unwrap();
+/// # }
+/// ```
+#[must_use = "a guard that is not kept ends at once; bind it: `let _guard = verify_none();`"]
+#[derive(Debug)]
+pub struct Guard {
+    /// None if taskleak is off, or once the guard has ended.
+    open: Option<Open>,
+}
+
+/// What an open guard holds.
+#[derive(Debug)]
+pub(crate) struct Open {
+    scope: ScopeRef,
+    place: current::Place,
+    outer: ScopeRef,
+    pub(crate) options: Options,
+}
+
+/// Opens a [`Guard`]: from now on it answers for the tasks that are spawned.
+///
+/// Works anywhere: inside a runtime or before there is one, in a task, on any thread.
+///
+/// # Panics
+/// If a `TASKLEAK_*` variable has a value that is not understood.
+///
+/// # Examples
+///
+/// ```should_panic
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// let _guard = taskleak::verify_none();
+/// taskleak::spawn(std::future::pending::<()>()); // leaks
+/// # }
+/// ```
+#[track_caller]
+pub fn verify_none() -> Guard {
+    let config = match config::checked() {
+        Ok(config) => config,
+        Err(error) => panic!("{error}"),
+    };
+    if config.mode == config::Mode::Off {
+        return Guard { open: None };
+    }
+    Guard {
+        open: Some(Open::new(label(Location::caller()), Waits::Anyhow)),
+    }
+}
+
+/// The test's name, which is its thread's in libtest; else where the guard was opened.
+fn label(caller: &Location<'_>) -> Arc<str> {
+    test_of_thread().unwrap_or_else(|| Arc::from(format!("the guard opened at {caller}")))
+}
+
+/// The test that libtest runs on this thread, by the thread's name.
+fn test_of_thread() -> Option<Arc<str>> {
+    let thread = std::thread::current();
+    let name = thread.name()?;
+    // With one test thread, libtest may run tests on the main one; and no test is called after a
+    // runtime's thread.
+    let is_test = name != "main" && !name.contains("tokio") && !name.starts_with("taskleak-");
+    is_test.then(|| Arc::from(name))
+}
+
+/// How the end of a scope will be able to wait, as far as is known when it is opened.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Waits {
+    /// The runtime goes on meanwhile.
+    WithRuntime,
+    /// The same, on a runtime that is this scope's own, with a timer.
+    OwnRuntime,
+    /// The same, on a local runtime, whose count includes its local tasks: it is not watched.
+    LocalRuntime,
+    /// Perhaps in a destructor, so that it may have to drive the tasks itself.
+    Anyhow,
+}
+
+impl Open {
+    pub(crate) fn new(label: Arc<str>, waits: Waits) -> Self {
+        let outer = current::scope();
+        let place = current::place();
+        let reference = Scope::open(label, outer);
+        let scope = reference
+            .open()
+            .expect("a scope is open until its guard closes it");
+        if !handover::is_within(outer) {
+            if waits == Waits::Anyhow {
+                scope.set_assisted();
+            }
+            if waits != Waits::LocalRuntime
+                && let Ok(handle) = Handle::try_current()
+            {
+                watch_if_own(scope, reference, &handle);
+            }
+        }
+        current::set_scope(place, reference);
+        if config::get().backtraces == config::Backtraces::Guarded {
+            entry::request_backtraces();
+        }
+        Self {
+            scope: reference,
+            place,
+            outer,
+            options: Options::new(),
+        }
+    }
+
+    pub(super) fn outer(&self) -> ScopeRef {
+        self.outer
+    }
+
+    pub(crate) fn reference(&self) -> ScopeRef {
+        self.scope
+    }
+
+    pub(crate) fn scope(&self) -> &'static Scope {
+        self.scope
+            .open()
+            .expect("a scope is open until its guard closes it")
+    }
+
+    /// New tasks of the place where the guard was opened are not its concern any more.
+    pub(crate) fn leave_place(&self) {
+        current::unset_scope(self.place, self.scope, self.outer);
+    }
+
+    /// Says what there is to say once the wait is over, and ends the guard.
+    pub(crate) fn conclude(self, settled: Settled) -> Verdict {
+        let scope = self.scope();
+        let judgement = judge::judge(scope, &self.options, settled == Settled::Clean);
+        let report = LeakReport::new(
+            scope.label(),
+            judgement,
+            settled,
+            self.options.grace_or_default(),
+        );
+        let Self { mut options, .. } = self.close();
+        if let Some(cleanup) = options.cleanup.take()
+            && catch_unwind(AssertUnwindSafe(|| cleanup(&report))).is_err()
+        {
+            crate::report::note("a guard's cleanup function panicked");
+        }
+        Verdict {
+            report,
+            action: options.action_or_default(),
+        }
+    }
+
+    pub(crate) fn close(self) -> Self {
+        self.leave_place();
+        if config::get().backtraces == config::Backtraces::Guarded {
+            entry::release_backtraces();
+        }
+        self.scope().close();
+        self
+    }
+}
+
+/// A runtime that nobody has used before is the guard's: it counts what nobody tracked.
+fn watch_if_own(scope: &'static Scope, reference: ScopeRef, handle: &Handle) {
+    let runtime = crate::registry::TrackedRuntime::of(handle);
+    // A multi-thread runtime that has tasks already may well be one that a whole test binary
+    // shares, and then what nobody tracked there is nobody's.
+    let may_be_shared = !runtime.is_current_thread()
+        && (runtime.was_claimed() || handle.metrics().num_alive_tasks() > 0);
+    if !may_be_shared {
+        scope.watch(handle);
+    }
+    runtime.claim(reference);
+}
+
+/// A guard's report and what to do about it.
+pub(crate) struct Verdict {
+    pub(crate) report: LeakReport,
+    action: Action,
+}
+
+impl Verdict {
+    /// The message to fail with, once the report has been printed; none if there is no failing.
+    pub(crate) fn failure(self) -> Option<String> {
+        self.announce().then(|| self.report.to_string())
+    }
+
+    /// Prints the report if there is something to report; true if the test is to fail.
+    pub(crate) fn announce(&self) -> bool {
+        if self.report.is_empty() {
+            self.report.print_notes();
+            return false;
+        }
+        self.report.print();
+        match self.action {
+            Action::Fail => true,
+            Action::Warn => false,
+            Action::Abort => std::process::abort(),
+        }
+    }
+
+    /// Fails the test if it is to fail. The report has been printed: no panic hook runs.
+    #[track_caller]
+    pub(crate) fn enforce(self) {
+        if let Some(message) = self.failure() {
+            resume_unwind(Box::new(message));
+        }
+    }
+}
+
+/// Where a guard ends that is not awaited, and so how it can wait.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Row {
+    /// Outside any runtime, or on the thread that called a multi-thread runtime's `block_on`.
+    Block,
+    /// In a task of a multi-thread runtime's worker: the worker's other tasks move on first.
+    BlockInPlace,
+    /// Inside a current-thread runtime, or in a local task.
+    Drain,
+}
+
+impl Row {
+    fn here() -> Self {
+        let Ok(handle) = Handle::try_current() else {
+            return Self::Block;
+        };
+        let in_local_task = current::task()
+            .and_then(crate::registry::Slot::read)
+            .is_some_and(|task| task.kind() == crate::registry::TaskKind::Local);
+        if handle.runtime_flavor() == RuntimeFlavor::CurrentThread || in_local_task {
+            Self::Drain
+        } else if tokio::task::try_id().is_some() {
+            Self::BlockInPlace
+        } else {
+            Self::Block
+        }
+    }
+}
+
+/// Waits on this thread, however that can be done here.
+pub(crate) fn settle_blocking(scope: &'static Scope, options: &Options) -> Settled {
+    let settling = Settling::new(scope, options);
+    let deadline = Instant::now() + options.grace_or_default();
+    let waited = match Row::here() {
+        Row::Drain => drain(&settling, deadline),
+        Row::Block => {
+            // A `LocalSet` may be waiting for this very thread.
+            match drain(&settling, Instant::now()) {
+                Waited::Clean => Waited::Clean,
+                Waited::Expired | Waited::Blocked => settling.block(deadline),
+            }
+        }
+        Row::BlockInPlace => tokio::task::block_in_place(|| settling.block(deadline)),
+    };
+    match waited {
+        Waited::Clean => Settled::Clean,
+        Waited::Expired => Settled::Expired,
+        Waited::Blocked => Settled::WithoutGrace,
+    }
+}
+
+impl Guard {
+    /// Ends the guard: waits in place until its tasks have ended, at most for the grace, then fails
+    /// the test if some have not.
+    ///
+    /// On a paused clock the grace is virtual and takes no real time.
+    ///
+    /// # Panics
+    /// With the report, if tasks leaked.
+    ///
+    /// # Cancel safety
+    /// A guard whose `finish` is dropped ends as one that is dropped itself.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// let guard = taskleak::verify_none();
+    /// taskleak::spawn(async { tokio::task::yield_now().await });
+    /// guard.finish().await;
+    /// # }
+    /// ```
+    pub async fn finish(mut self) {
+        let Some(open) = &self.open else { return };
+        open.leave_place();
+        let settling = Settling::new(open.scope(), &open.options);
+        let grace = open.options.grace_or_default();
+        let waited = settling.wait(|| Timer::anywhere(grace)).await;
+        let settled = match waited {
+            Waited::Clean => Settled::Clean,
+            Waited::Expired | Waited::Blocked => Settled::Expired,
+        };
+        if let Some(open) = self.open.take() {
+            open.conclude(settled).enforce();
+        }
+    }
+
+    /// Ends the guard as dropping it does, at a place of one's choosing.
+    ///
+    /// # Panics
+    /// With the report, if tasks leaked.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let guard = taskleak::verify_none();
+    /// let runtime = tokio::runtime::Runtime::new().unwrap();
+    /// runtime.block_on(async { taskleak::spawn(async {}).await.unwrap() });
+    /// guard.finish_blocking();
+    /// ```
+    pub fn finish_blocking(mut self) {
+        self.end();
+    }
+
+    fn end(&mut self) {
+        let Some(open) = self.open.take() else { return };
+        let panicking = std::thread::panicking();
+        if panicking && !open.options.runs_on_failure() {
+            open.close();
+            return;
+        }
+        open.leave_place();
+        let open = if panicking {
+            open
+        } else {
+            match handover::hand_over(open) {
+                Ok(()) => return,
+                Err(open) => open,
+            }
+        };
+        // A mistake of ours must not fail anybody's test.
+        let verdict = catch_unwind(AssertUnwindSafe(|| {
+            let settled = settle_blocking(open.scope(), &open.options);
+            open.conclude(settled)
+        }));
+        match verdict {
+            Ok(verdict) if panicking => {
+                verdict.announce();
+            }
+            Ok(verdict) => verdict.enforce(),
+            Err(_) => crate::report::note("a guard could not reach its verdict, so it gives none"),
+        }
+    }
+
+    fn set(mut self, change: impl FnOnce(Options) -> Options) -> Self {
+        if let Some(open) = &mut self.open {
+            open.options = change(std::mem::take(&mut open.options));
+        }
+        self
+    }
+
+    /// How long tasks may take to end; see [`Options::grace`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let _guard = taskleak::verify_none().grace(std::time::Duration::from_millis(100));
+    /// ```
+    pub fn grace(self, grace: Duration) -> Self {
+        self.set(|options| options.grace(grace))
+    }
+
+    /// Leaves out what the rule says; see [`Options::ignore`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let _guard = taskleak::verify_none().ignore(taskleak::Rule::named("pool-*"));
+    /// ```
+    pub fn ignore(self, rule: Rule) -> Self {
+        self.set(|options| options.ignore(rule))
+    }
+
+    /// Leaves out tasks by name; see [`Rule::named`].
+    ///
+    /// # Panics
+    /// If the glob is malformed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let _guard = taskleak::verify_none().ignore_named("pool-*");
+    /// ```
+    #[track_caller]
+    pub fn ignore_named(self, glob: &str) -> Self {
+        self.ignore(Rule::named(glob))
+    }
+
+    /// Leaves out tasks by where they were spawned; see [`Rule::spawned_in`].
+    ///
+    /// # Panics
+    /// If the glob is malformed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let _guard = taskleak::verify_none().ignore_spawned_in("src/pool/*");
+    /// ```
+    #[track_caller]
+    pub fn ignore_spawned_in(self, glob: &str) -> Self {
+        self.ignore(Rule::spawned_in(glob))
+    }
+
+    /// Leaves out tasks by the function that spawned them; see [`Rule::spawned_by`].
+    ///
+    /// # Panics
+    /// If the glob is malformed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let _guard = taskleak::verify_none().ignore_spawned_by("my_pool::Pool::start");
+    /// ```
+    #[track_caller]
+    pub fn ignore_spawned_by(self, function: &str) -> Self {
+        self.ignore(Rule::spawned_by(function))
+    }
+
+    /// Leaves out tasks for which the function says so; see [`Rule::when`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let _guard = taskleak::verify_none().ignore_if(|task| task.polls() > 1000);
+    /// ```
+    pub fn ignore_if(self, is_ignored: impl Fn(&TaskInfo) -> bool + Send + Sync + 'static) -> Self {
+        self.set(|options| options.ignore_if(is_ignored))
+    }
+
+    /// What to do about a leak; see [`Options::on_leak`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let _guard = taskleak::verify_none().on_leak(taskleak::Action::Warn);
+    /// ```
+    pub fn on_leak(self, action: Action) -> Self {
+        self.set(|options| options.on_leak(action))
+    }
+
+    /// Whether a test that has panicked is checked too; see [`Options::run_on_failure`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let _guard = taskleak::verify_none().run_on_failure(true);
+    /// ```
+    pub fn run_on_failure(self, run: bool) -> Self {
+        self.set(|options| options.run_on_failure(run))
+    }
+
+    /// Runs the function once there is a verdict; see [`Options::cleanup`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let _guard = taskleak::verify_none().cleanup(|report| assert!(report.is_empty()));
+    /// ```
+    pub fn cleanup(self, cleanup: impl FnOnce(&LeakReport) + Send + 'static) -> Self {
+        self.set(|options| options.cleanup(cleanup))
+    }
+
+    /// Whether background tasks may live on; see [`Options::allow_background`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let _guard = taskleak::verify_none().allow_background(false);
+    /// ```
+    pub fn allow_background(self, allowed: bool) -> Self {
+        self.set(|options| options.allow_background(allowed))
+    }
+
+    /// Counts tasks that a runtime's shutdown killed as leaked; see [`Options::forbid_shutdown`].
+    ///
+    /// # Examples
+    ///
+    /// ```should_panic
+    /// let _guard = taskleak::verify_none().forbid_shutdown();
+    /// let runtime = tokio::runtime::Runtime::new().unwrap();
+    /// runtime.block_on(async { taskleak::spawn(std::future::pending::<()>()) });
+    /// drop(runtime);
+    /// ```
+    pub fn forbid_shutdown(self) -> Self {
+        if let Some(open) = &self.open {
+            open.scope().keep_killed();
+        }
+        self.set(Options::forbid_shutdown)
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        self.end();
+    }
+}

@@ -1,0 +1,52 @@
+//! Looking at a scope and saying which of its tasks should be gone.
+
+use super::{Options, Rule};
+use crate::registry::slot::{Reading, flag};
+use crate::registry::{self, Scope, TaskInfo};
+
+/// What is still alive in a scope.
+#[derive(Debug, Default)]
+pub(crate) struct Judgement {
+    /// Tasks that should be gone.
+    pub(crate) leaks: Vec<TaskInfo>,
+    /// Tasks that may live on: declared so, or ignored by a rule.
+    pub(crate) tolerated: Vec<TaskInfo>,
+    /// How many tasks the scope's runtimes count as alive that nobody tracked.
+    pub(crate) unseen: usize,
+}
+
+/// The live tasks that the scope answers for.
+pub(super) fn members(scope: &'static Scope) -> impl Iterator<Item = Reading> {
+    registry::live().filter(|task| task.scope == scope.index() && !task.has(flag::SETTLED))
+}
+
+/// Looks at every task of the scope; of one that has settled, only at what was killed meanwhile.
+pub(crate) fn judge(scope: &'static Scope, options: &Options, settled: bool) -> Judgement {
+    let mut judgement = Judgement::default();
+    if settled && !options.forbid_shutdown {
+        return judgement;
+    }
+    let rules = options.all_rules();
+    let mut tasks = if options.forbid_shutdown {
+        scope.take_killed()
+    } else {
+        Vec::new()
+    };
+    if !settled {
+        judgement.unseen = super::counted::unseen_surely(scope);
+        tasks.extend(members(scope).filter_map(|task| TaskInfo::of(&task)));
+    }
+    let (tolerated, leaks) = tasks
+        .into_iter()
+        .partition(|task| is_tolerated(task, options, &rules));
+    Judgement {
+        leaks,
+        tolerated,
+        ..judgement
+    }
+}
+
+pub(super) fn is_tolerated(task: &TaskInfo, options: &Options, rules: &[Rule]) -> bool {
+    (task.is_background() && options.allows_background())
+        || rules.iter().any(|rule| rule.matches(task))
+}

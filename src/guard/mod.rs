@@ -1,0 +1,27 @@
+//! Guards: what a test is judged by, how they wait, and what they find.
+
+mod action;
+mod counted;
+mod drain;
+mod find;
+#[allow(clippy::module_inception, reason = "the main type of this folder")]
+mod guard;
+pub(crate) mod handover;
+mod judge;
+mod options;
+mod rule;
+mod settle;
+mod timer;
+
+pub use action::Action;
+pub use find::find;
+pub use guard::{Guard, verify_none};
+pub(crate) use guard::{Open, Waits, settle_blocking};
+pub(crate) use judge::Judgement;
+pub(crate) use judge::judge;
+pub use options::Options;
+pub use rule::Rule;
+#[doc(hidden)]
+pub use rule::register as register_rule;
+pub(crate) use settle::{Settling, Waited};
+pub(crate) use timer::Timer;

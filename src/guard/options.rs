@@ -1,0 +1,232 @@
+//! What a verdict is given by.
+
+use super::{Action, Rule};
+use crate::config;
+use crate::registry::TaskInfo;
+use crate::report::LeakReport;
+use std::fmt;
+use std::time::Duration;
+
+/// How to wait, what to ignore and what to do: everything that can be said of a check.
+///
+/// A [`Guard`](crate::Guard) has the same methods; this is for [`find`](crate::find).
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use taskleak::{Options, find};
+///
+/// find(Options::new().grace(Duration::from_millis(100)).ignore_named("pool-*")).unwrap();
+/// ```
+#[derive(Default)]
+#[must_use = "options do nothing by themselves"]
+pub struct Options {
+    grace: Option<Duration>,
+    rules: Vec<Rule>,
+    action: Option<Action>,
+    run_on_failure: Option<bool>,
+    background_is_a_leak: bool,
+    pub(super) forbid_shutdown: bool,
+    pub(super) cleanup: Option<Cleanup>,
+}
+
+type Cleanup = Box<dyn FnOnce(&LeakReport) + Send>;
+
+impl Options {
+    /// The defaults: those of the `TASKLEAK_*` variables.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// taskleak::find(taskleak::Options::new()).unwrap();
+    /// ```
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// How long tasks may take to end; default 1 s, or `TASKLEAK_GRACE`. The check waits only as
+    /// long as it must. On a paused clock the time is virtual.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let options = taskleak::Options::new().grace(std::time::Duration::from_millis(100));
+    /// ```
+    pub fn grace(mut self, grace: Duration) -> Self {
+        self.grace = Some(grace);
+        self
+    }
+
+    /// Leaves out what the rule says.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let options = taskleak::Options::new().ignore(taskleak::Rule::named("pool-*"));
+    /// ```
+    pub fn ignore(mut self, rule: Rule) -> Self {
+        self.rules.push(rule);
+        self
+    }
+
+    /// Leaves out tasks by name; see [`Rule::named`].
+    ///
+    /// # Panics
+    /// If the glob is malformed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let options = taskleak::Options::new().ignore_named("pool-*");
+    /// ```
+    #[track_caller]
+    pub fn ignore_named(self, glob: &str) -> Self {
+        self.ignore(Rule::named(glob))
+    }
+
+    /// Leaves out tasks by where they were spawned; see [`Rule::spawned_in`].
+    ///
+    /// # Panics
+    /// If the glob is malformed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let options = taskleak::Options::new().ignore_spawned_in("src/pool/*");
+    /// ```
+    #[track_caller]
+    pub fn ignore_spawned_in(self, glob: &str) -> Self {
+        self.ignore(Rule::spawned_in(glob))
+    }
+
+    /// Leaves out tasks by the function that spawned them; see [`Rule::spawned_by`].
+    ///
+    /// # Panics
+    /// If the glob is malformed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let options = taskleak::Options::new().ignore_spawned_by("my_pool::Pool::start");
+    /// ```
+    #[track_caller]
+    pub fn ignore_spawned_by(self, function: &str) -> Self {
+        self.ignore(Rule::spawned_by(function))
+    }
+
+    /// Leaves out tasks for which the function says so; see [`Rule::when`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let options = taskleak::Options::new().ignore_if(|task| task.polls() > 1000);
+    /// ```
+    pub fn ignore_if(self, is_ignored: impl Fn(&TaskInfo) -> bool + Send + Sync + 'static) -> Self {
+        self.ignore(Rule::when(is_ignored))
+    }
+
+    /// What to do about a leak; default [`Action::Fail`], or `TASKLEAK=warn`. [`find`](crate::find)
+    /// does nothing but return the report.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let options = taskleak::Options::new().on_leak(taskleak::Action::Warn);
+    /// ```
+    pub fn on_leak(mut self, action: Action) -> Self {
+        self.action = Some(action);
+        self
+    }
+
+    /// Whether a test that has panicked is checked too; default no, or `TASKLEAK_RUN_ON_FAILURE`.
+    /// The report is then printed after the panic's own message, and the panic stays as it is.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let options = taskleak::Options::new().run_on_failure(true);
+    /// ```
+    pub fn run_on_failure(mut self, run: bool) -> Self {
+        self.run_on_failure = Some(run);
+        self
+    }
+
+    /// Whether tasks declared as background tasks may live on; default yes.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let options = taskleak::Options::new().allow_background(false);
+    /// ```
+    pub fn allow_background(mut self, allowed: bool) -> Self {
+        self.background_is_a_leak = !allowed;
+        self
+    }
+
+    /// Counts a task that its runtime's shutdown killed as leaked. By default it is none: its owner
+    /// stopped it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let options = taskleak::Options::new().forbid_shutdown();
+    /// ```
+    pub fn forbid_shutdown(mut self) -> Self {
+        self.forbid_shutdown = true;
+        self
+    }
+
+    /// Runs the function once when there is a verdict, good or bad, before the test fails: the
+    /// report is empty if nothing leaked.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let options = taskleak::Options::new().cleanup(|report| println!("{report}"));
+    /// ```
+    pub fn cleanup(mut self, cleanup: impl FnOnce(&LeakReport) + Send + 'static) -> Self {
+        self.cleanup = Some(Box::new(cleanup));
+        self
+    }
+
+    pub(crate) fn grace_or_default(&self) -> Duration {
+        self.grace.unwrap_or(config::get().grace)
+    }
+
+    pub(super) fn action_or_default(&self) -> Action {
+        self.action.unwrap_or(match config::get().mode {
+            config::Mode::Warn => Action::Warn,
+            config::Mode::Fail | config::Mode::Off => Action::Fail,
+        })
+    }
+
+    pub(crate) fn runs_on_failure(&self) -> bool {
+        self.run_on_failure.unwrap_or(config::get().run_on_failure)
+    }
+
+    pub(super) fn allows_background(&self) -> bool {
+        !self.background_is_a_leak
+    }
+
+    /// The rules of these options and of the whole process.
+    pub(super) fn all_rules(&self) -> Vec<Rule> {
+        let mut rules = super::rule::registered();
+        rules.extend(self.rules.iter().cloned());
+        rules
+    }
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options")
+            .field("grace", &self.grace_or_default())
+            .field("rules", &self.rules)
+            .field("action", &self.action_or_default())
+            .field("run_on_failure", &self.runs_on_failure())
+            .field("allow_background", &self.allows_background())
+            .field("forbid_shutdown", &self.forbid_shutdown)
+            .field("cleanup", &self.cleanup.is_some())
+            .finish()
+    }
+}

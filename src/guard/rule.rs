@@ -1,0 +1,190 @@
+//! Which tasks are left out of a verdict.
+
+use crate::registry::TaskInfo;
+use glob::Pattern;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// A rule by which a living task is no leak.
+///
+/// Guards have a method for each; [`ignore!`](crate::ignore) registers one for a whole program.
+///
+/// # Examples
+///
+/// ```
+/// use taskleak::{Options, Rule};
+///
+/// let rule = Rule::named("pool-reaper*");
+/// taskleak::find(Options::new().ignore(rule)).unwrap();
+/// ```
+#[derive(Clone)]
+pub struct Rule(Kind);
+
+#[derive(Clone)]
+enum Kind {
+    Named(Pattern),
+    SpawnedIn(Pattern),
+    SpawnedBy(Pattern),
+    If(Arc<dyn Fn(&TaskInfo) -> bool + Send + Sync>),
+}
+
+impl Rule {
+    /// Tasks whose name matches the glob: `*` is any text, `?` any character, `[ab]` one of these.
+    ///
+    /// # Panics
+    /// If the glob is malformed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let rule = taskleak::Rule::named("connection *");
+    /// ```
+    #[track_caller]
+    pub fn named(glob: &str) -> Self {
+        Self(Kind::Named(pattern(glob)))
+    }
+
+    /// Tasks whose spawn backtrace has a frame in a file or a module that matches the glob
+    /// (`src/pool/*`, `my_pool::*`). Without a backtrace, the spawn location's file is compared.
+    ///
+    /// # Panics
+    /// If the glob is malformed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let rule = taskleak::Rule::spawned_in("hyper_util::*");
+    /// ```
+    #[track_caller]
+    pub fn spawned_in(glob: &str) -> Self {
+        Self(Kind::SpawnedIn(pattern(glob)))
+    }
+
+    /// Tasks whose spawn call stands in a function that matches the glob (`my_pool::Pool::start`).
+    /// Needs spawn backtraces: they are on while a guard is open, unless `TASKLEAK_BACKTRACE=off`.
+    ///
+    /// # Panics
+    /// If the glob is malformed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let rule = taskleak::Rule::spawned_by("my_pool::Pool::start");
+    /// ```
+    #[track_caller]
+    pub fn spawned_by(function: &str) -> Self {
+        Self(Kind::SpawnedBy(pattern(function)))
+    }
+
+    /// Tasks for which the function says so.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let rule = taskleak::Rule::when(|task| task.data().any(|(key, _)| key == "permanent"));
+    /// ```
+    pub fn when(is_ignored: impl Fn(&TaskInfo) -> bool + Send + Sync + 'static) -> Self {
+        Self(Kind::If(Arc::new(is_ignored)))
+    }
+
+    pub(super) fn matches(&self, task: &TaskInfo) -> bool {
+        match &self.0 {
+            Kind::Named(glob) => glob.matches(task.name()),
+            Kind::SpawnedIn(glob) => spawned_in(glob, task),
+            Kind::SpawnedBy(glob) => task
+                .spawn_function()
+                .is_some_and(|function| glob.matches(function)),
+            Kind::If(is_ignored) => is_ignored(task),
+        }
+    }
+}
+
+impl fmt::Debug for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Kind::Named(glob) => write!(f, "named {:?}", glob.as_str()),
+            Kind::SpawnedIn(glob) => write!(f, "spawned in {:?}", glob.as_str()),
+            Kind::SpawnedBy(glob) => write!(f, "spawned by {:?}", glob.as_str()),
+            Kind::If(_) => f.write_str("if a function says so"),
+        }
+    }
+}
+
+#[track_caller]
+fn pattern(glob: &str) -> Pattern {
+    match Pattern::new(glob) {
+        Ok(pattern) => pattern,
+        Err(error) => panic!(
+            "the glob {glob:?} is malformed at character {}: {}. `*` stands for any text, `?` for \
+             any character, `[ab]` for one of these; write `[*]` for a star itself.",
+            error.pos, error.msg
+        ),
+    }
+}
+
+fn spawned_in(glob: &Pattern, task: &TaskInfo) -> bool {
+    let matches_file = |file: &str| {
+        // A glob for a path within the project matches however long the way to the project is.
+        glob.matches(file)
+            || file
+                .match_indices('/')
+                .any(|(at, _)| glob.matches(&file[at + 1..]))
+    };
+    matches_file(task.location().file())
+        || task.frames().iter().any(|frame| {
+            glob.matches(frame.function())
+                || frame
+                    .file()
+                    .is_some_and(|file| matches_file(&file.to_string_lossy()))
+        })
+}
+
+static REGISTERED: Mutex<Vec<Rule>> = Mutex::new(Vec::new());
+
+/// Adds a rule for every guard of the process; called by [`ignore!`](crate::ignore).
+#[doc(hidden)]
+pub fn register(rule: Rule) {
+    REGISTERED
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .push(rule);
+}
+
+pub(super) fn registered() -> Vec<Rule> {
+    REGISTERED
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .clone()
+}
+
+/// Declares permanent background tasks once, for all tests of a program.
+///
+/// A library names its own: whoever links it need not know them. Written as an item, once for each
+/// rule: `named`, `spawned_in` or `spawned_by`, with a glob as in the methods of
+/// [`Rule`](crate::Rule) of these names.
+///
+/// # Examples
+///
+/// ```
+/// taskleak::ignore!(named = "my-pool-reaper");
+/// taskleak::ignore!(spawned_in = "my_pool::background::*");
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// let guard = taskleak::verify_none();
+/// taskleak::task::Builder::new().name("my-pool-reaper").spawn(std::future::pending::<()>());
+/// guard.finish().await;
+/// # }
+/// ```
+#[macro_export]
+macro_rules! ignore {
+    ($rule:ident = $glob:expr) => {
+        const _: () = {
+            $crate::__private::ctor::declarative::ctor! {
+                #[ctor(unsafe)]
+                fn register() {
+                    $crate::__private::register_rule($crate::Rule::$rule($glob));
+                }
+            }
+        };
+    };
+}

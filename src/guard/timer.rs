@@ -1,0 +1,134 @@
+//! Waiting for a deadline from inside a task, on whatever clock the runtime runs.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+/// A deadline that can be awaited.
+pub(crate) enum Timer {
+    /// On the runtime's own clock, which may be paused: then the time is virtual.
+    Runtime(Pin<Box<tokio::time::Sleep>>),
+    /// On the real clock, by a thread that sleeps: for runtimes that may have no timer.
+    Thread {
+        deadline: Instant,
+        sleeper: Option<Arc<Mutex<Sleeper>>>,
+    },
+}
+
+#[derive(Default)]
+pub(crate) struct Sleeper {
+    waker: Option<Waker>,
+    is_over: bool,
+}
+
+impl Timer {
+    /// On a runtime whose timer is known to be enabled.
+    pub(crate) fn on_runtime(after: Duration) -> Self {
+        Self::Runtime(Box::pin(tokio::time::sleep(after)))
+    }
+
+    /// On any runtime.
+    pub(crate) fn anywhere(after: Duration) -> Self {
+        if clock_is_paused() {
+            // Only a runtime with a timer can have a paused clock.
+            return Self::on_runtime(after);
+        }
+        Self::Thread {
+            deadline: Instant::now() + after,
+            sleeper: None,
+        }
+    }
+
+    /// A shorter wait of the same kind.
+    pub(crate) fn nap(&self, after: Duration) -> Self {
+        match self {
+            Self::Runtime(_) => Self::on_runtime(after),
+            Self::Thread { .. } => Self::Thread {
+                deadline: Instant::now() + after,
+                sleeper: None,
+            },
+        }
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        match self {
+            Self::Runtime(sleep) => tokio::time::Instant::now() >= sleep.deadline(),
+            Self::Thread { deadline, .. } => Instant::now() >= *deadline,
+        }
+    }
+}
+
+impl Future for Timer {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        match &mut *self {
+            Self::Runtime(sleep) => sleep.as_mut().poll(cx),
+            Self::Thread { deadline, sleeper } => {
+                if Instant::now() >= *deadline {
+                    return Poll::Ready(());
+                }
+                let sleeper = sleeper.get_or_insert_with(|| sleep_until(*deadline));
+                let mut sleeper = sleeper.lock().unwrap_or_else(PoisonError::into_inner);
+                if sleeper.is_over {
+                    return Poll::Ready(());
+                }
+                sleeper.waker = Some(cx.waker().clone());
+                Poll::Pending
+            }
+        }
+    }
+}
+
+fn sleep_until(deadline: Instant) -> Arc<Mutex<Sleeper>> {
+    let sleeper = Arc::new(Mutex::new(Sleeper::default()));
+    let shared = Arc::downgrade(&sleeper);
+    let sleep = move || {
+        // In slices, so that the thread does not outlive a wait that ended early for long.
+        const SLICE: Duration = Duration::from_millis(50);
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            std::thread::sleep(left.min(SLICE));
+            if shared.strong_count() == 0 {
+                return;
+            }
+        }
+        let Some(sleeper) = shared.upgrade() else {
+            return;
+        };
+        let waker = {
+            let mut sleeper = sleeper.lock().unwrap_or_else(PoisonError::into_inner);
+            sleeper.is_over = true;
+            sleeper.waker.take()
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    };
+    let spawned = std::thread::Builder::new()
+        .name("taskleak-timer".to_owned())
+        .spawn(sleep);
+    if spawned.is_err() {
+        crate::report::note("no thread could be started to time the grace, so there is none");
+        sleeper
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .is_over = true;
+    }
+    sleeper
+}
+
+/// Whether this runtime's clock stands still (`tokio::time::pause`): then two looks at it are equal
+/// although real time has passed.
+fn clock_is_paused() -> bool {
+    let (first, real) = (tokio::time::Instant::now(), Instant::now());
+    while real.elapsed().is_zero() {
+        std::hint::spin_loop();
+    }
+    tokio::time::Instant::now() == first
+}

@@ -1,0 +1,299 @@
+//! What the attributes expand to.
+
+use super::own_runtime::{Flavor, RuntimeSpec};
+use super::test_name;
+use super::watchdog::Watchdog;
+use crate::config;
+use crate::guard::{
+    Open, Options, Settling, Timer, Waited, Waits, handover, judge, settle_blocking,
+};
+use crate::registry::ScopeRef;
+use crate::report::{LeakReport, Settled};
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+/// One test: how it is run and by what it is judged. Made by the attributes' expansions only.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Harness {
+    test: Arc<str>,
+    runtime: RuntimeSpec,
+    options: Options,
+    timeout: Option<Duration>,
+    checks: bool,
+}
+
+/// How long a watchdog leaves a timer that should have done its work.
+const WATCHDOG_MARGIN: Duration = Duration::from_secs(1);
+
+#[allow(
+    missing_docs,
+    reason = "not public: `#[leak_test]` documents its arguments"
+)]
+impl Harness {
+    pub fn new(test: &'static str) -> Self {
+        Self {
+            test: test_name::of_path(test),
+            runtime: RuntimeSpec::default(),
+            options: Options::new(),
+            timeout: None,
+            checks: true,
+        }
+    }
+
+    pub fn current_thread(mut self) -> Self {
+        self.runtime.flavor = Flavor::CurrentThread;
+        self
+    }
+
+    pub fn multi_thread(mut self) -> Self {
+        self.runtime.flavor = Flavor::MultiThread;
+        self
+    }
+
+    pub fn local(mut self) -> Self {
+        self.runtime.flavor = Flavor::Local;
+        self
+    }
+
+    pub fn worker_threads(mut self, workers: usize) -> Self {
+        self.runtime.worker_threads = Some(workers);
+        self
+    }
+
+    pub fn start_paused(mut self, paused: bool) -> Self {
+        self.runtime.start_paused = paused;
+        self
+    }
+
+    pub fn runtime_name(mut self, name: &str) -> Self {
+        self.runtime.name = Some(name.to_owned());
+        self
+    }
+
+    #[cfg(tokio_unstable)]
+    pub fn unhandled_panic_shutdown(mut self) -> Self {
+        self.runtime.unhandled_panic_shutdown = true;
+        self
+    }
+
+    pub fn grace(mut self, grace: Duration) -> Self {
+        self.options = self.options.grace(grace);
+        self
+    }
+
+    pub fn ignore(mut self, name: &str) -> Self {
+        self.options = self.options.ignore_named(name);
+        self
+    }
+
+    pub fn background(mut self, allowed: bool) -> Self {
+        self.options = self.options.allow_background(allowed);
+        self
+    }
+
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    pub fn check(mut self, checks: bool) -> Self {
+        self.checks = checks;
+        self
+    }
+
+    /// Runs the body on a runtime of its own.
+    #[track_caller]
+    pub fn run<F: Future>(self, body: F) -> F::Output {
+        let mut builder = self.runtime.builder();
+        let checks = self.is_on();
+        if self.runtime.flavor == Flavor::Local {
+            #[allow(unused_imports, reason = "needed if tokio has no local runtimes")]
+            use super::own_runtime::WithoutLocal as _;
+            let runtime = built(builder.build_local(Default::default()));
+            if !checks {
+                return runtime.block_on(body);
+            }
+            let outcome = runtime.block_on(self.judged(body, Waits::LocalRuntime));
+            runtime.shutdown_background();
+            return outcome.unwrap_or_else(|panic| resume_unwind(panic));
+        }
+        let runtime = built(builder.build());
+        if !checks {
+            return runtime.block_on(body);
+        }
+        let outcome = runtime.block_on(self.judged(body, Waits::OwnRuntime));
+        // Not the destructor, which waits for blocking closures, leaked ones included.
+        runtime.shutdown_background();
+        outcome.unwrap_or_else(|panic| resume_unwind(panic))
+    }
+
+    /// Runs the body inside somebody else's asynchronous test.
+    pub async fn wrap<F: Future>(self, body: F) -> F::Output {
+        if !self.is_on() {
+            return body.await;
+        }
+        let outcome = self.judged(body, Waits::WithRuntime).await;
+        outcome.unwrap_or_else(|panic| resume_unwind(panic))
+    }
+
+    /// Runs a synchronous body, which brings its own runtimes, if any.
+    #[track_caller]
+    pub fn run_sync<T>(self, body: impl FnOnce() -> T) -> T {
+        if !self.is_on() {
+            return body();
+        }
+        let Self {
+            test,
+            options,
+            timeout,
+            ..
+        } = self;
+        let mut open = Open::new(test.clone(), Waits::Anyhow);
+        open.options = options;
+        let watchdog = timeout.map(|time| Watchdog::start(&test, open.reference(), time));
+        let outcome = catch_unwind(AssertUnwindSafe(body));
+        drop(watchdog);
+        open.leave_place();
+        let failed = outcome.is_err();
+        if failed && !open.options.runs_on_failure() {
+            open.close();
+        } else {
+            let settled = settle_blocking(open.scope(), &open.options);
+            let verdict = open.conclude(settled);
+            if failed {
+                verdict.announce();
+            } else {
+                verdict.enforce();
+            }
+        }
+        outcome.unwrap_or_else(|panic| resume_unwind(panic))
+    }
+
+    #[track_caller]
+    fn is_on(&self) -> bool {
+        if let Err(error) = config::checked() {
+            panic!("{error}");
+        }
+        self.checks && config::is_on()
+    }
+
+    /// Runs the body, lets its tasks settle on the runtime that polls this, and judges. What comes
+    /// back is the body's output, or what the test is to fail with.
+    async fn judged<F: Future>(self, body: F, waits: Waits) -> std::thread::Result<F::Output> {
+        let Self {
+            test,
+            options,
+            timeout,
+            ..
+        } = self;
+        let mut open = Open::new(test.clone(), waits);
+        open.options = options;
+        let scope = open.reference();
+        handover::accept(scope);
+        let timer = |after| match waits {
+            Waits::OwnRuntime | Waits::LocalRuntime => Timer::on_runtime(after),
+            Waits::WithRuntime | Waits::Anyhow => Timer::anywhere(after),
+        };
+        let watchdog = timeout.map(|time| Watchdog::start(&test, scope, time + WATCHDOG_MARGIN));
+        let outcome = limited(body, timeout.map(timer)).await;
+        drop(watchdog);
+        open.leave_place();
+        let mut guards = handover::finish(scope);
+        guards.push(open);
+        match outcome {
+            Body::Returned(output) => {
+                let failures = settle_all(guards, timer).await;
+                if failures.is_empty() {
+                    Ok(output)
+                } else {
+                    Err(Box::new(failures.join("\n")))
+                }
+            }
+            Body::Panicked(panic) => {
+                if guards.iter().any(|guard| guard.options.runs_on_failure()) {
+                    settle_all(guards, timer).await;
+                } else {
+                    guards.into_iter().for_each(|guard| drop(guard.close()));
+                }
+                Err(panic)
+            }
+            Body::TimedOut => {
+                let report = report_timeout(&test, scope, timeout.unwrap_or_default());
+                guards.into_iter().for_each(|guard| drop(guard.close()));
+                report.print();
+                Err(Box::new(report.to_string()))
+            }
+        }
+    }
+}
+
+/// How a test's body ended.
+enum Body<T> {
+    Returned(T),
+    Panicked(Box<dyn std::any::Any + Send>),
+    TimedOut,
+}
+
+/// Runs the body to its end, at most until the timer is over. It is dropped before this returns.
+async fn limited<F: Future>(body: F, timer: Option<Timer>) -> Body<F::Output> {
+    let mut body = pin!(body);
+    let mut timer = pin!(timer);
+    poll_fn(|cx| {
+        match catch_unwind(AssertUnwindSafe(|| body.as_mut().poll(cx))) {
+            Ok(Poll::Ready(output)) => return Poll::Ready(Body::Returned(output)),
+            Ok(Poll::Pending) => {}
+            Err(panic) => return Poll::Ready(Body::Panicked(panic)),
+        }
+        match timer.as_mut().as_pin_mut() {
+            Some(timer) => timer.poll(cx).map(|()| Body::TimedOut),
+            None => Poll::Pending,
+        }
+    })
+    .await
+}
+
+/// Lets the tasks of all these guards settle, and says what the test is to fail with.
+async fn settle_all(guards: Vec<Open>, timer: impl Fn(Duration) -> Timer) -> Vec<String> {
+    let mut failures = Vec::new();
+    // Their graces run at the same time.
+    let begin = tokio::time::Instant::now();
+    for guard in guards {
+        let left = guard
+            .options
+            .grace_or_default()
+            .saturating_sub(begin.elapsed());
+        let settling = Settling::new(guard.scope(), &guard.options);
+        let settled = match settling.wait(|| timer(left)).await {
+            Waited::Clean => Settled::Clean,
+            Waited::Expired | Waited::Blocked => Settled::Expired,
+        };
+        failures.extend(guard.conclude(settled).failure());
+    }
+    failures
+}
+
+/// The tasks of a test that does not end.
+pub(super) fn report_timeout(test: &Arc<str>, scope: ScopeRef, timeout: Duration) -> LeakReport {
+    let judgement = scope
+        .open()
+        .map(|scope| judge(scope, &Options::new(), false));
+    LeakReport::new(
+        test.clone(),
+        judgement.unwrap_or_default(),
+        Settled::TimedOut,
+        timeout,
+    )
+}
+
+#[track_caller]
+fn built<T>(runtime: std::io::Result<T>) -> T {
+    match runtime {
+        Ok(runtime) => runtime,
+        Err(error) => panic!("taskleak could not build a runtime for the test: {error}"),
+    }
+}

@@ -1,0 +1,172 @@
+//! Which task and which scope the running code belongs to.
+
+use super::runtimes::{TrackedRuntime, id_number};
+use super::scope::{Scope, ScopeRef, by_index};
+use super::slot::{Slot, flag};
+use std::cell::Cell;
+use std::collections::HashMap;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+thread_local! {
+    static TASK: Cell<Option<&'static Slot>> = const { Cell::new(None) };
+    static SCOPE: Cell<ScopeRef> = const { Cell::new(ScopeRef::NONE) };
+}
+
+/// The tracked task that is being polled on this thread.
+pub(crate) fn task() -> Option<&'static Slot> {
+    TASK.try_with(Cell::get).ok().flatten()
+}
+
+/// Makes `task` the current one; says which was before.
+pub(super) fn swap_task(task: Option<&'static Slot>) -> Option<&'static Slot> {
+    TASK.try_with(|current| current.replace(task))
+        .ok()
+        .flatten()
+}
+
+/// Where a scope was opened, and so where it is current.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) enum Place {
+    /// On a thread, outside of any task.
+    Thread,
+    /// Inside a tracked task, wherever it is polled.
+    Tracked(super::TaskId),
+    /// Inside a task that is known by tokio's id only.
+    Tokio(u64),
+}
+
+/// The innermost open scopes of the tasks that opened a guard.
+static HOSTS: Mutex<Option<HashMap<Place, ScopeRef>>> = Mutex::new(None);
+/// How many entries of [`HOSTS`] are [`Place::Tokio`]: nearly always none, which saves the look-up.
+static TOKIO_HOSTS: AtomicUsize = AtomicUsize::new(0);
+
+fn hosts() -> MutexGuard<'static, Option<HashMap<Place, ScopeRef>>> {
+    HOSTS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Where the running code is.
+pub(crate) fn place() -> Place {
+    match task() {
+        Some(slot) => Place::Tracked(slot.id()),
+        None => match tokio::task::try_id() {
+            Some(id) => Place::Tokio(id_number(&id)),
+            None => Place::Thread,
+        },
+    }
+}
+
+/// Makes an open scope the current one at this place.
+pub(crate) fn set_scope(place: Place, scope: ScopeRef) {
+    if place == Place::Thread {
+        let _ = SCOPE.try_with(|current| current.set(scope));
+        return;
+    }
+    if let Some(slot) = task() {
+        slot.set_flags(flag::HOSTS_GUARD, 0);
+    }
+    let before = hosts().get_or_insert_default().insert(place, scope);
+    if before.is_none() && matches!(place, Place::Tokio(_)) {
+        TOKIO_HOSTS.fetch_add(1, Relaxed);
+    }
+}
+
+/// Takes a closed scope away from its place, so that the one around it is current again. Scopes may
+/// be closed in any order and on any thread: what is left behind is passed over when it is found.
+pub(crate) fn unset_scope(place: Place, scope: ScopeRef, outer: ScopeRef) {
+    if place == Place::Thread {
+        let _ = SCOPE.try_with(|current| {
+            if current.get() == scope {
+                current.set(outer.innermost_open());
+            }
+        });
+        return;
+    }
+    let mut hosts = hosts();
+    let Some(table) = hosts.as_mut() else { return };
+    if table.get(&place) == Some(&scope) {
+        let outer = outer.innermost_open();
+        if outer.is_none() {
+            table.remove(&place);
+            if matches!(place, Place::Tokio(_)) {
+                TOKIO_HOSTS.fetch_sub(1, Relaxed);
+            }
+        } else {
+            table.insert(place, outer);
+        }
+    }
+}
+
+/// Forgets a tracked task that hosted a guard.
+pub(super) fn forget_host(id: super::TaskId) {
+    if let Some(table) = hosts().as_mut() {
+        table.remove(&Place::Tracked(id));
+    }
+}
+
+fn hosted(place: Place) -> ScopeRef {
+    hosts()
+        .as_ref()
+        .and_then(|table| table.get(&place).copied())
+        .unwrap_or(ScopeRef::NONE)
+        .innermost_open()
+}
+
+/// The scope that a task spawned here and now would belong to.
+pub(crate) fn scope() -> ScopeRef {
+    if let Some(task) = task() {
+        if task.flags() & flag::HOSTS_GUARD != 0 {
+            let hosted = hosted(Place::Tracked(task.id()));
+            if !hosted.is_none() {
+                return hosted;
+            }
+        }
+        return by_index(task.scope()).map_or(ScopeRef::NONE, Scope::reference);
+    }
+    off_task_scope()
+}
+
+fn off_task_scope() -> ScopeRef {
+    if TOKIO_HOSTS.load(Relaxed) > 0
+        && let place @ Place::Tokio(_) = place()
+    {
+        let hosted = hosted(place);
+        if !hosted.is_none() {
+            return hosted;
+        }
+    }
+    SCOPE
+        .try_with(|current| {
+            let scope = current.get();
+            if scope.is_none() || scope.open().is_some() {
+                return scope;
+            }
+            let scope = scope.innermost_open();
+            current.set(scope);
+            scope
+        })
+        .unwrap_or(ScopeRef::NONE)
+}
+
+/// Finds the scope of a new task and enters it there; none if no scope answers for it.
+pub(super) fn admit(
+    parent: Option<&'static Slot>,
+    runtime: Option<&'static TrackedRuntime>,
+    background: bool,
+) -> Option<&'static Scope> {
+    if let Some(parent) = parent {
+        if parent.flags() & flag::HOSTS_GUARD != 0
+            && let Some(scope) = hosted(Place::Tracked(parent.id())).admit(background)
+        {
+            return Some(scope);
+        }
+        // The parent is alive, so its scope is not used again meanwhile, even if it is closed.
+        let scope = by_index(parent.scope())?;
+        scope.gate.enter(background);
+        return Some(scope);
+    }
+    off_task_scope()
+        .admit(background)
+        .or_else(|| runtime?.owner().admit(background))
+}

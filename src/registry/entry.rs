@@ -1,0 +1,269 @@
+//! A task's stay in the registry, from its spawn to its end whatever way it ends.
+
+use super::extras::{self, Extras};
+use super::origin::{Origin, OriginId};
+use super::runtimes::{TrackedRuntime, id_number};
+use super::scope::{Scope, ScopeRef, by_index};
+use super::slot::{Birth, Slot, flag};
+use super::{TaskKind, current, pool};
+use crate::stack;
+use std::borrow::Cow;
+use std::marker::PhantomData;
+use std::panic::Location;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
+
+/// How many want spawn backtraces: each open guard, and the setting `always`.
+static BACKTRACES: AtomicUsize = AtomicUsize::new(0);
+
+/// From now on (until [`release_backtraces`]) every spawn captures a backtrace.
+pub(crate) fn request_backtraces() {
+    BACKTRACES.fetch_add(1, Relaxed);
+}
+
+pub(crate) fn release_backtraces() {
+    BACKTRACES.fetch_sub(1, Relaxed);
+}
+
+fn capture() -> u32 {
+    if BACKTRACES.load(Relaxed) == 0 {
+        return 0;
+    }
+    stack::capture().map_or(0, stack::Stack::to_bits)
+}
+
+/// What the spawner says of a task.
+pub(crate) struct Spec {
+    pub(crate) kind: TaskKind,
+    pub(crate) location: &'static Location<'static>,
+    pub(crate) type_name: &'static str,
+    pub(crate) name: Option<Cow<'static, str>>,
+    pub(crate) data: Vec<(String, String)>,
+    pub(crate) background: bool,
+}
+
+impl Spec {
+    pub(crate) fn new(
+        kind: TaskKind,
+        location: &'static Location<'static>,
+        type_name: &'static str,
+    ) -> Self {
+        Self {
+            kind,
+            location,
+            type_name,
+            name: None,
+            data: Vec::new(),
+            background: false,
+        }
+    }
+}
+
+/// Who spawns, where it can be told only later that a task was spawned.
+pub(crate) struct Spawner {
+    scope: ScopeRef,
+    parent: u64,
+    origin: OriginId,
+    stack: u32,
+}
+
+impl Spawner {
+    /// The running code.
+    pub(crate) fn here() -> Self {
+        let parent = current::task();
+        Self {
+            scope: current::scope(),
+            parent: parent.map_or(0, |parent| parent.id().to_bits()),
+            origin: parent.map_or(OriginId::ROOT, Slot::origin),
+            stack: capture(),
+        }
+    }
+}
+
+/// Owns a task's record: the record lives as long as the entry. It is kept beside the future, so
+/// that a completed, panicked, aborted or never polled task all end it the same way.
+pub(crate) struct Entry {
+    slot: &'static Slot,
+}
+
+impl Entry {
+    /// Registers a task that is about to be spawned on `runtime` by the running code.
+    pub(crate) fn begin(spec: Spec, runtime: Option<&'static TrackedRuntime>) -> Self {
+        let parent = current::task();
+        let scope = current::admit(parent, runtime, spec.background);
+        let spawner = Spawner {
+            scope: ScopeRef::NONE,
+            parent: parent.map_or(0, |parent| parent.id().to_bits()),
+            origin: parent.map_or(OriginId::ROOT, Slot::origin),
+            stack: capture(),
+        };
+        let counted = spec.kind == TaskKind::Task;
+        Self::record(spec, &spawner, scope, runtime, counted)
+    }
+
+    /// Registers a task of which the first poll begins now, on `runtime`.
+    pub(crate) fn begin_by(
+        spec: Spec,
+        spawner: Spawner,
+        runtime: Option<&'static TrackedRuntime>,
+    ) -> Self {
+        let scope = spawner.scope.innermost_open().admit(spec.background);
+        let counted = tokio::task::try_id().is_some();
+        Self::record(spec, &spawner, scope, runtime, counted)
+    }
+
+    fn record(
+        spec: Spec,
+        spawner: &Spawner,
+        scope: Option<&'static Scope>,
+        runtime: Option<&'static TrackedRuntime>,
+        counted: bool,
+    ) -> Self {
+        let mut flags = spec.kind.to_bits();
+        if spec.background {
+            flags |= flag::BACKGROUND;
+        }
+        if let Some(runtime) = runtime {
+            if let Some(scope) = scope {
+                runtime.used_by(scope.reference());
+            }
+            if counted {
+                runtime.count(1);
+                flags |= flag::COUNTED;
+            }
+        }
+        let (static_name, own_name) = match spec.name {
+            None => (None, None),
+            Some(Cow::Borrowed(name)) => (Some(name), None),
+            Some(Cow::Owned(name)) => (None, Some(name)),
+        };
+        let origin = Origin {
+            parent: spawner.origin,
+            location: spec.location,
+            type_name: spec.type_name,
+            name: static_name,
+            kind: spec.kind,
+        };
+        let slot = pool::take();
+        if own_name.is_some() || !spec.data.is_empty() {
+            extras::set(
+                slot,
+                Extras {
+                    name: own_name,
+                    data: spec.data,
+                },
+            );
+            flags |= flag::EXTRAS;
+        }
+        slot.occupy(&Birth {
+            origin: origin.intern(),
+            stack: spawner.stack,
+            scope: scope.map_or(0, Scope::index),
+            runtime: runtime.map_or(0, TrackedRuntime::index),
+            flags,
+            parent: spawner.parent,
+        });
+        Self { slot }
+    }
+
+    /// The scope that answers for the task.
+    pub(crate) fn scope(&self) -> Option<&'static Scope> {
+        by_index(self.slot.scope())
+    }
+
+    pub(crate) fn slot(&self) -> &'static Slot {
+        self.slot
+    }
+
+    /// Makes the task the current one for one poll; see [`enter`].
+    pub(crate) fn enter(&self) -> Entered {
+        enter(self.slot)
+    }
+
+    /// Makes the task the current one while its future is dropped.
+    pub(crate) fn enter_drop(&self) -> Entered {
+        enter_drop(self.slot)
+    }
+}
+
+/// Makes a task the current one for one poll (or for the run of a blocking closure). The caller
+/// says [`Entered::returned`] when it came back; if it does not, the task panicked.
+///
+/// Only for who has the task's future in its hands, and so knows that the task's entry lives.
+pub(crate) fn enter(slot: &'static Slot) -> Entered {
+    if slot.begin_poll() {
+        slot.set_tokio_id(tokio::task::try_id().map_or(0, |id| id_number(&id)));
+    }
+    enter_drop(slot)
+}
+
+/// Makes a task the current one while its future is dropped. For the same callers.
+pub(crate) fn enter_drop(slot: &'static Slot) -> Entered {
+    Entered {
+        outer: current::swap_task(Some(slot)),
+        slot,
+        _not_send: PhantomData,
+    }
+}
+
+/// The scope need not wait for the task any more: a guard saw its future end, although the runtime
+/// has yet to notice. For the same callers.
+pub(crate) fn settle(slot: &'static Slot) {
+    let flags = slot.flags();
+    if flags & flag::SETTLED == 0 {
+        slot.set_flags(flag::SETTLED, 0);
+        if let Some(scope) = by_index(slot.scope()) {
+            scope.leave(flags & flag::BACKGROUND != 0);
+        }
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        let slot = self.slot;
+        let flags = slot.flags();
+        if flags & flag::COUNTED != 0
+            && let Some(runtime) = TrackedRuntime::by_index(slot.runtime())
+        {
+            runtime.count(-1);
+        }
+        if flags & flag::EXTRAS != 0 {
+            extras::remove(slot);
+        }
+        if flags & flag::HOSTS_GUARD != 0 {
+            current::forget_host(slot.id());
+        }
+        let scope = self.scope().filter(|_| flags & flag::SETTLED == 0);
+        // First out of the live set, then out of the scope: a guard that sees its scope empty finds
+        // nothing when it looks. Until then the membership keeps the scope from being used again.
+        slot.vacate();
+        if let Some(scope) = scope {
+            scope.leave(flags & flag::BACKGROUND != 0);
+        }
+        pool::give_back(slot);
+    }
+}
+
+/// While it lives, the task is the current one.
+pub(crate) struct Entered {
+    slot: &'static Slot,
+    outer: Option<&'static Slot>,
+    _not_send: PhantomData<*const ()>,
+}
+
+impl Entered {
+    /// The poll came back; `completed` says that the task is done.
+    pub(crate) fn returned(self, completed: bool) {
+        self.slot
+            .set_flags(if completed { flag::COMPLETED } else { 0 }, flag::POLLING);
+    }
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        current::swap_task(self.outer);
+        if self.slot.flags() & flag::POLLING != 0 {
+            self.slot.set_flags(flag::PANICKED, flag::POLLING);
+        }
+    }
+}

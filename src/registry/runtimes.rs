@@ -1,0 +1,213 @@
+//! The runtimes that tracked tasks run on, and which scope owns each.
+
+use super::scope::ScopeRef;
+use super::table::Table;
+use std::cell::Cell;
+use std::collections::HashMap;
+use std::hash::{Hash, Hasher};
+use std::sync::atomic::AtomicI64;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
+use std::sync::{Mutex, OnceLock, PoisonError};
+use tokio::runtime::{Handle, RuntimeFlavor};
+
+static RUNTIMES: Table<OnceLock<TrackedRuntime>> = Table::new();
+static BY_ID: Mutex<Option<HashMap<u64, &'static TrackedRuntime>>> = Mutex::new(None);
+
+/// More than one scope has used the runtime: it is none of theirs.
+const SHARED: u64 = u64::MAX;
+const SHARDS: usize = 4;
+
+/// What is known of one runtime. Kept for the life of the process: its id is never given again.
+pub(crate) struct TrackedRuntime {
+    /// As the tasks' records hold it; never 0.
+    index: u32,
+    id: u64,
+    flavor: RuntimeFlavor,
+    /// 0, the bits of the one scope that owns it, or [`SHARED`].
+    owner: AtomicU64,
+    /// How many tracked tasks the runtime counts as alive: the sum. Sharded by thread.
+    tracked: [Shard; SHARDS],
+}
+
+#[repr(align(64))]
+struct Shard(AtomicI64);
+
+/// Reads the number out of one of tokio's opaque ids, which hash as the one number they are.
+#[derive(Default)]
+struct IdNumber(u64);
+
+impl Hasher for IdNumber {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        // Not the one number expected: fold whatever it is, which is still an identity.
+        for byte in bytes {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.0 = number;
+    }
+}
+
+/// The number of one of tokio's ids (of a runtime or a task), never 0.
+pub(crate) fn id_number(id: &impl Hash) -> u64 {
+    let mut number = IdNumber::default();
+    id.hash(&mut number);
+    number.finish().max(1)
+}
+
+/// What a runtime's owner is to a scope that uses the runtime.
+enum Stranger {
+    /// It is the scope itself or one around it.
+    No,
+    /// Nobody, or a scope that is closed.
+    Gone,
+    /// Another one.
+    Open,
+}
+
+thread_local! {
+    static LAST: Cell<Option<&'static TrackedRuntime>> = const { Cell::new(None) };
+    static SHARD: Cell<usize> = const { Cell::new(usize::MAX) };
+}
+
+impl TrackedRuntime {
+    /// The runtime whose context the thread is in.
+    pub(crate) fn current() -> Option<&'static Self> {
+        Handle::try_current().ok().map(|handle| Self::of(&handle))
+    }
+
+    pub(crate) fn of(handle: &Handle) -> &'static Self {
+        let id = id_number(&handle.id());
+        if let Ok(Some(last)) = LAST.try_with(Cell::get)
+            && last.id == id
+        {
+            return last;
+        }
+        let runtime = Self::of_slowly(id, handle);
+        let _ = LAST.try_with(|last| last.set(Some(runtime)));
+        runtime
+    }
+
+    fn of_slowly(id: u64, handle: &Handle) -> &'static Self {
+        let mut by_id = BY_ID.lock().unwrap_or_else(PoisonError::into_inner);
+        let by_id = by_id.get_or_insert_default();
+        if let Some(runtime) = by_id.get(&id) {
+            return runtime;
+        }
+        let index = by_id.len() as u32;
+        RUNTIMES.grow(index, |_| OnceLock::new());
+        let runtime = RUNTIMES
+            .get(index)
+            .expect("the table was just grown")
+            .get_or_init(|| TrackedRuntime {
+                index: index + 1,
+                id,
+                flavor: handle.runtime_flavor(),
+                owner: AtomicU64::new(0),
+                tracked: [const { Shard(AtomicI64::new(0)) }; SHARDS],
+            });
+        by_id.insert(id, runtime);
+        runtime
+    }
+
+    pub(crate) fn by_index(index: u32) -> Option<&'static Self> {
+        RUNTIMES.get(index.checked_sub(1)?)?.get()
+    }
+
+    pub(crate) fn index(&self) -> u32 {
+        self.index
+    }
+
+    /// tokio's number for it.
+    pub(crate) fn id(&self) -> u64 {
+        self.id
+    }
+
+    pub(crate) fn is_current_thread(&self) -> bool {
+        matches!(self.flavor, RuntimeFlavor::CurrentThread)
+    }
+
+    /// The scope makes the runtime its own. If another scope that is open, and not around this one,
+    /// has done so too, the runtime is nobody's for good.
+    pub(crate) fn claim(&self, scope: ScopeRef) {
+        let _ = self
+            .owner
+            .fetch_update(AcqRel, Acquire, |owner| match owner {
+                SHARED => None,
+                owner => match self.stranger(ScopeRef::from_bits(owner), scope) {
+                    Stranger::No => None,
+                    Stranger::Gone => Some(scope.to_bits()),
+                    Stranger::Open => Some(SHARED),
+                },
+            });
+    }
+
+    /// A task of the scope is spawned here: an owner that is a stranger to the scope loses the
+    /// runtime.
+    pub(super) fn used_by(&self, scope: ScopeRef) {
+        let owner = self.owner.load(Relaxed);
+        if owner != 0 && owner != SHARED && owner != scope.to_bits() {
+            self.lose_owner(scope);
+        }
+    }
+
+    #[cold]
+    fn lose_owner(&self, scope: ScopeRef) {
+        let owner = ScopeRef::from_bits(self.owner.load(Acquire));
+        if matches!(self.stranger(owner, scope), Stranger::Open) {
+            self.owner.store(SHARED, Relaxed);
+        }
+    }
+
+    fn stranger(&self, owner: ScopeRef, scope: ScopeRef) -> Stranger {
+        if owner.open().is_none() {
+            return Stranger::Gone;
+        }
+        let mut around = scope;
+        while !around.is_none() {
+            if around == owner {
+                return Stranger::No;
+            }
+            around = around.outer();
+        }
+        Stranger::Open
+    }
+
+    /// The one scope that owns the runtime.
+    pub(crate) fn owner(&self) -> ScopeRef {
+        match self.owner.load(Acquire) {
+            SHARED => ScopeRef::NONE,
+            owner => ScopeRef::from_bits(owner),
+        }
+    }
+
+    /// Whether some scope has ever called it its own.
+    pub(crate) fn was_claimed(&self) -> bool {
+        self.owner.load(Acquire) != 0
+    }
+
+    pub(super) fn count(&self, change: i64) {
+        let shard = SHARD.try_with(|shard| {
+            if shard.get() == usize::MAX {
+                static NEXT: AtomicU64 = AtomicU64::new(0);
+                shard.set(NEXT.fetch_add(1, Relaxed) as usize % SHARDS);
+            }
+            shard.get()
+        });
+        self.tracked[shard.unwrap_or(0)]
+            .0
+            .fetch_add(change, Relaxed);
+    }
+
+    /// How many tracked tasks the runtime counts among its alive ones; exact once it is quiet.
+    pub(crate) fn tracked(&self) -> usize {
+        let sum: i64 = self.tracked.iter().map(|shard| shard.0.load(Relaxed)).sum();
+        usize::try_from(sum).unwrap_or(0)
+    }
+}

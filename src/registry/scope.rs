@@ -1,0 +1,297 @@
+//! Scopes: what one guard or one test answers for.
+
+use super::gate::{Count, Gate};
+use super::runtimes::TrackedRuntime;
+use super::table::Table;
+use crate::registry::TaskInfo;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::runtime::Handle;
+
+static SCOPES: Table<Scope> = Table::new();
+static FREE: Mutex<Free> = Mutex::new(Free {
+    scopes: Vec::new(),
+    made: 0,
+});
+
+struct Free {
+    scopes: Vec<&'static Scope>,
+    made: u32,
+}
+
+/// What one guard or one `#[leak_test]` answers for; inherited by every task spawned inside it.
+///
+/// Scopes live in a table and are used again: one is free for its next life when its guard has
+/// closed it and its last task has left. Tasks name their scope by index (they keep it from being
+/// used again), everybody else by [`ScopeRef`].
+pub(crate) struct Scope {
+    index: u32,
+    /// Odd: open. Even: closed, perhaps with tasks left in it.
+    generation: AtomicU32,
+    /// Whether a guard may have to poll this scope's tasks itself (see `task::assisted`).
+    assisted: AtomicBool,
+    pub(crate) gate: Gate,
+    state: Mutex<State>,
+}
+
+struct State {
+    label: Arc<str>,
+    outer: ScopeRef,
+    free: bool,
+    /// Tasks that a runtime's shutdown killed, if anybody wants to know.
+    killed: Option<Vec<TaskInfo>>,
+    /// The runtimes whose alive count the scope answers for.
+    runtimes: Vec<Watched>,
+}
+
+/// A runtime whose alive count a scope watches.
+#[derive(Clone)]
+pub(crate) struct Watched {
+    runtime: &'static TrackedRuntime,
+    handle: Handle,
+    /// How many alive tasks nobody tracked when the scope began to watch.
+    baseline: usize,
+}
+
+impl Watched {
+    fn new(handle: &Handle) -> Self {
+        let runtime = TrackedRuntime::of(handle);
+        let mut watched = Self {
+            runtime,
+            handle: handle.clone(),
+            baseline: 0,
+        };
+        watched.baseline = watched.unseen();
+        watched
+    }
+
+    /// How many tasks are alive that nobody tracked and that were not there at the beginning.
+    /// May be too high for a moment: the runtime counts a task's end late.
+    pub(crate) fn unseen(&self) -> usize {
+        // Read in this order, a task that ends meanwhile is not counted as unseen.
+        let alive = self.handle.metrics().num_alive_tasks();
+        alive
+            .saturating_sub(self.runtime.tracked())
+            .saturating_sub(self.baseline)
+    }
+}
+
+/// Names one life of a scope; a stale one finds nothing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub(crate) struct ScopeRef {
+    index: u32,
+    generation: u32,
+}
+
+impl ScopeRef {
+    pub(crate) const NONE: Self = Self {
+        index: 0,
+        generation: 0,
+    };
+
+    pub(super) fn to_bits(self) -> u64 {
+        u64::from(self.generation) << 32 | u64::from(self.index)
+    }
+
+    pub(super) fn from_bits(bits: u64) -> Self {
+        Self {
+            index: bits as u32,
+            generation: (bits >> 32) as u32,
+        }
+    }
+
+    pub(crate) fn is_none(self) -> bool {
+        self == Self::NONE
+    }
+
+    /// The scope, while it is open.
+    pub(crate) fn open(self) -> Option<&'static Scope> {
+        let scope = by_index(self.index)?;
+        (scope.generation.load(Acquire) == self.generation).then_some(scope)
+    }
+
+    /// This scope or the innermost one around it that is still open.
+    pub(crate) fn innermost_open(self) -> Self {
+        let mut scope = self;
+        while !scope.is_none() && scope.open().is_none() {
+            scope = scope.outer();
+        }
+        scope
+    }
+
+    /// The scope around this one; none if this life of the scope is over and forgotten.
+    pub(crate) fn outer(self) -> Self {
+        by_index(self.index)
+            .filter(|scope| scope.generation.load(Acquire).wrapping_sub(self.generation) <= 1)
+            .map_or(Self::NONE, |scope| scope.lock().outer)
+    }
+
+    /// Enters a task that was not let in by one of the scope's own, if the scope is still open.
+    pub(super) fn admit(self, background: bool) -> Option<&'static Scope> {
+        let scope = by_index(self.index)?;
+        // First count, then look: a scope that was open after the count cannot be used again
+        // before this member leaves.
+        scope.gate.enter(background);
+        if scope.generation.load(Acquire) == self.generation {
+            return Some(scope);
+        }
+        scope.leave(background);
+        None
+    }
+}
+
+/// The scope of a task's record. Index 0 is no scope.
+pub(crate) fn by_index(index: u32) -> Option<&'static Scope> {
+    SCOPES.get(index.checked_sub(1)?)
+}
+
+impl Scope {
+    fn vacant(index: u32) -> Self {
+        Self {
+            index: index + 1,
+            generation: AtomicU32::new(0),
+            assisted: AtomicBool::new(false),
+            gate: Gate::new(),
+            state: Mutex::new(State {
+                label: Arc::from(""),
+                outer: ScopeRef::NONE,
+                free: true,
+                killed: None,
+                runtimes: Vec::new(),
+            }),
+        }
+    }
+
+    /// Opens a scope; whoever opens it closes it.
+    pub(crate) fn open(label: Arc<str>, outer: ScopeRef) -> ScopeRef {
+        let scope = {
+            let mut free = FREE.lock().unwrap_or_else(PoisonError::into_inner);
+            if free.scopes.is_empty() {
+                let chunk = SCOPES.grow(free.made, Scope::vacant);
+                free.made += u32::try_from(chunk.len()).expect("a chunk's length fits its index");
+                free.scopes.extend(chunk.iter().rev());
+            }
+            free.scopes.pop().expect("the free list was just refilled")
+        };
+        scope.gate.reset();
+        scope.assisted.store(false, Relaxed);
+        *scope.lock() = State {
+            label,
+            outer,
+            free: false,
+            killed: None,
+            runtimes: Vec::new(),
+        };
+        // Pairs with the loads in `ScopeRef`: who sees the scope open sees its new state.
+        let generation = scope.generation.fetch_add(1, AcqRel).wrapping_add(1);
+        ScopeRef {
+            index: scope.index,
+            generation,
+        }
+    }
+
+    /// Lets nobody in any more who was not let in by one of the scope's own tasks.
+    pub(crate) fn close(&self) {
+        self.generation.fetch_add(1, AcqRel);
+        let runtimes = std::mem::take(&mut self.lock().runtimes);
+        drop(runtimes);
+        self.recycle_if_done();
+    }
+
+    fn recycle_if_done(&self) {
+        let mut state = self.lock();
+        let closed = self.generation.load(Acquire) % 2 == 0;
+        if closed && !state.free && self.gate.count().members == 0 {
+            state.free = true;
+            let killed = state.killed.take();
+            drop(state);
+            drop(killed);
+            FREE.lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .scopes
+                .push(by_index(self.index).expect("a scope is in its own table"));
+        }
+    }
+
+    pub(super) fn leave(&self, background: bool) {
+        if self.gate.leave(background).members == 0 && self.generation.load(Acquire) % 2 == 0 {
+            self.recycle_if_done();
+        }
+    }
+
+    pub(crate) fn count(&self) -> Count {
+        self.gate.count()
+    }
+
+    pub(crate) fn index(&self) -> u32 {
+        self.index
+    }
+
+    /// The scope's present life.
+    pub(crate) fn reference(&self) -> ScopeRef {
+        // A closed scope that still has tasks is named by the life that they were spawned in.
+        let generation = self.generation.load(Acquire);
+        ScopeRef {
+            index: self.index,
+            generation: generation.wrapping_sub(1 - generation % 2),
+        }
+    }
+
+    /// What the scope is called: the test's name.
+    pub(crate) fn label(&self) -> Arc<str> {
+        self.lock().label.clone()
+    }
+
+    pub(crate) fn is_assisted(&self) -> bool {
+        self.assisted.load(Relaxed)
+    }
+
+    pub(crate) fn set_assisted(&self) {
+        self.assisted.store(true, Release);
+    }
+
+    /// Watches the alive count of a runtime.
+    pub(crate) fn watch(&self, handle: &Handle) {
+        let watched = Watched::new(handle);
+        self.lock().runtimes.push(watched);
+    }
+
+    /// The runtimes that are watched and have turned out to be this scope's alone.
+    pub(crate) fn watched(&self) -> Vec<Watched> {
+        let own = self.reference();
+        let watched = self.lock().runtimes.clone();
+        watched
+            .into_iter()
+            .filter(|watched| watched.runtime.owner() == own)
+            .collect()
+    }
+
+    /// From now on, remembers the tasks that a runtime's shutdown kills.
+    pub(crate) fn keep_killed(&self) {
+        self.lock().killed.get_or_insert_default();
+    }
+
+    pub(crate) fn keeps_killed(&self) -> bool {
+        self.lock().killed.is_some()
+    }
+
+    pub(crate) fn add_killed(&self, task: TaskInfo) {
+        if let Some(killed) = &mut self.lock().killed {
+            killed.push(task);
+        }
+    }
+
+    pub(crate) fn take_killed(&self) -> Vec<TaskInfo> {
+        self.lock()
+            .killed
+            .as_mut()
+            .map(std::mem::take)
+            .unwrap_or_default()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

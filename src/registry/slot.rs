@@ -1,0 +1,214 @@
+//! One live task's record.
+
+use super::origin::OriginId;
+use super::{TaskId, TaskKind};
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::sync::atomic::{AtomicU32, AtomicU64, fence};
+
+/// A task's record: written by the spawner and then by whoever polls the task, read by anybody.
+///
+/// It is a seqlock without the lock: `sequence` is odd while the slot holds a live task and moves on
+/// at every birth and death. Readers copy the fields and keep the copy only if `sequence` stood
+/// still ([`Slot::read`]). All fields are atomics, so a torn copy is thrown away, never undefined.
+pub(crate) struct Slot {
+    index: u32,
+    /// Odd: a live task. The pair (sequence, index) is the task's id.
+    sequence: AtomicU32,
+    origin: AtomicU32,
+    stack: AtomicU32,
+    /// Index of the scope that answers for the task, 0 for none. A live task keeps its scope.
+    scope: AtomicU32,
+    /// Index of the runtime, 0 for unknown.
+    runtime: AtomicU32,
+    flags: AtomicU32,
+    polls: AtomicU64,
+    parent: AtomicU64,
+    spawned: AtomicU64,
+    last_poll: AtomicU64,
+    /// tokio's number for the task, 0 until its first poll.
+    tokio_id: AtomicU64,
+}
+
+/// The bits of [`Slot::flags`]. The low two bits are the [`TaskKind`].
+pub(crate) mod flag {
+    pub(crate) const KIND: u32 = 0b11;
+    /// Declared to live on.
+    pub(crate) const BACKGROUND: u32 = 1 << 2;
+    /// Has an entry in the table of extras.
+    pub(crate) const EXTRAS: u32 = 1 << 3;
+    /// A guard was opened inside this task, so its spawns may belong to another scope than itself.
+    pub(crate) const HOSTS_GUARD: u32 = 1 << 4;
+    /// Being polled (or, for a blocking task, running) right now.
+    pub(crate) const POLLING: u32 = 1 << 5;
+    /// Its future returned its output.
+    pub(crate) const COMPLETED: u32 = 1 << 6;
+    /// Its future panicked.
+    pub(crate) const PANICKED: u32 = 1 << 7;
+    /// No longer its scope's concern: a guard saw it end before the runtime did.
+    pub(crate) const SETTLED: u32 = 1 << 8;
+    /// The runtime counts it as one of its alive tasks.
+    pub(crate) const COUNTED: u32 = 1 << 9;
+}
+
+/// What a spawner writes into a fresh slot.
+pub(super) struct Birth {
+    pub(super) origin: OriginId,
+    pub(super) stack: u32,
+    pub(super) scope: u32,
+    pub(super) runtime: u32,
+    pub(super) flags: u32,
+    pub(super) parent: u64,
+}
+
+/// A consistent copy of a live task's record.
+#[derive(Clone, Copy)]
+pub(crate) struct Reading {
+    pub(crate) slot: &'static Slot,
+    pub(crate) id: TaskId,
+    pub(crate) origin: OriginId,
+    pub(crate) stack: u32,
+    pub(crate) scope: u32,
+    pub(crate) runtime: u32,
+    pub(crate) flags: u32,
+    pub(crate) polls: u64,
+    pub(crate) parent: Option<TaskId>,
+    pub(crate) spawned: u64,
+    pub(crate) last_poll: u64,
+    pub(crate) tokio_id: u64,
+}
+
+impl Slot {
+    pub(super) fn vacant(index: u32) -> Self {
+        Self {
+            index,
+            sequence: AtomicU32::new(0),
+            origin: AtomicU32::new(0),
+            stack: AtomicU32::new(0),
+            scope: AtomicU32::new(0),
+            runtime: AtomicU32::new(0),
+            flags: AtomicU32::new(0),
+            polls: AtomicU64::new(0),
+            parent: AtomicU64::new(0),
+            spawned: AtomicU64::new(0),
+            last_poll: AtomicU64::new(0),
+            tokio_id: AtomicU64::new(0),
+        }
+    }
+
+    pub(crate) fn index(&self) -> u32 {
+        self.index
+    }
+
+    /// The id of the task that lives here. Only its owner may ask: nobody else knows it still lives.
+    pub(crate) fn id(&self) -> TaskId {
+        TaskId::new(self.sequence.load(Relaxed), self.index)
+    }
+
+    /// Makes a vacant slot a live task. Only the one who took the slot from the pool may call it.
+    pub(super) fn occupy(&self, birth: &Birth) {
+        // Pairs with the fence in `read`: who sees one of the stores below also sees that the
+        // sequence left the value it had for the slot's former task.
+        fence(Release);
+        self.origin.store(birth.origin.to_bits(), Relaxed);
+        self.stack.store(birth.stack, Relaxed);
+        self.scope.store(birth.scope, Relaxed);
+        self.runtime.store(birth.runtime, Relaxed);
+        self.flags.store(birth.flags, Relaxed);
+        self.polls.store(0, Relaxed);
+        self.parent.store(birth.parent, Relaxed);
+        self.spawned.store(super::clock::now(), Relaxed);
+        self.last_poll.store(0, Relaxed);
+        self.tokio_id.store(0, Relaxed);
+        // Pairs with the first load in `read`: who sees the new sequence sees the new fields.
+        self.sequence
+            .store(self.sequence.load(Relaxed).wrapping_add(1), Release);
+    }
+
+    /// Ends the task that lives here. Only its owner may call it, once.
+    pub(super) fn vacate(&self) {
+        self.sequence
+            .store(self.sequence.load(Relaxed).wrapping_add(1), Release);
+    }
+
+    /// A copy of the live task's record, or nothing if none lives here (or it ended meanwhile).
+    pub(crate) fn read(&'static self) -> Option<Reading> {
+        let sequence = self.sequence.load(Acquire);
+        if sequence % 2 == 0 {
+            return None;
+        }
+        let reading = Reading {
+            slot: self,
+            id: TaskId::new(sequence, self.index),
+            origin: OriginId::from_bits(self.origin.load(Relaxed)),
+            stack: self.stack.load(Relaxed),
+            scope: self.scope.load(Relaxed),
+            runtime: self.runtime.load(Relaxed),
+            flags: self.flags.load(Relaxed),
+            polls: self.polls.load(Relaxed),
+            parent: TaskId::from_bits(self.parent.load(Relaxed)),
+            spawned: self.spawned.load(Relaxed),
+            last_poll: self.last_poll.load(Relaxed),
+            tokio_id: self.tokio_id.load(Relaxed),
+        };
+        // Pairs with the fence in `occupy`.
+        fence(Acquire);
+        (self.sequence.load(Relaxed) == sequence).then_some(reading)
+    }
+
+    pub(crate) fn flags(&self) -> u32 {
+        self.flags.load(Relaxed)
+    }
+
+    /// Changes the flags. Only the task's owner, or who polls it, may: there is one writer at a time.
+    pub(crate) fn set_flags(&self, set: u32, clear: u32) {
+        self.flags
+            .store((self.flags.load(Relaxed) & !clear) | set, Relaxed);
+    }
+
+    pub(super) fn scope(&self) -> u32 {
+        self.scope.load(Relaxed)
+    }
+
+    /// The scope that answers for the task; only its owner may ask.
+    pub(crate) fn scope_entry(&self) -> Option<&'static super::Scope> {
+        super::scope::by_index(self.scope())
+    }
+
+    pub(super) fn runtime(&self) -> u32 {
+        self.runtime.load(Relaxed)
+    }
+
+    pub(super) fn origin(&self) -> OriginId {
+        OriginId::from_bits(self.origin.load(Relaxed))
+    }
+
+    pub(super) fn set_tokio_id(&self, id: u64) {
+        self.tokio_id.store(id, Relaxed);
+    }
+
+    /// Notes that a poll begins and says whether it is the first. There is one poller at a time, so
+    /// no read-modify-write is needed.
+    pub(super) fn begin_poll(&self) -> bool {
+        let polls = self.polls.load(Relaxed);
+        self.polls.store(polls + 1, Relaxed);
+        self.last_poll.store(super::clock::now(), Relaxed);
+        self.flags
+            .store(self.flags.load(Relaxed) | flag::POLLING, Relaxed);
+        polls == 0
+    }
+}
+
+impl Reading {
+    pub(crate) fn has(&self, flag: u32) -> bool {
+        self.flags & flag != 0
+    }
+
+    pub(crate) fn kind(&self) -> TaskKind {
+        TaskKind::from_bits(self.flags & flag::KIND)
+    }
+
+    /// Whether the same task still lives in the slot.
+    pub(crate) fn still_alive(&self) -> bool {
+        self.slot.sequence.load(Acquire) == self.id.sequence()
+    }
+}

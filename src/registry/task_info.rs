@@ -1,0 +1,390 @@
+//! What is known of a live task, as data.
+
+use super::extras;
+use super::origin::{Origin, OriginId};
+use super::scope::by_index;
+use super::slot::{Reading, flag};
+use super::{TrackedRuntime, clock, name, pool};
+use crate::stack::{Frame, Stack};
+use std::fmt;
+use std::panic::Location;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Names one task, for the life of the process.
+///
+/// Not [`tokio::task::Id`], which is given again once its task has ended.
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// let task = taskleak::spawn(std::future::pending::<()>());
+/// let live = taskleak::live_tasks();
+/// assert!(live.iter().any(|one| one.id() == live[0].id()));
+/// # task.abort(); }
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct TaskId(u64);
+
+impl TaskId {
+    pub(super) fn new(sequence: u32, index: u32) -> Self {
+        Self(u64::from(sequence) << 32 | u64::from(index))
+    }
+
+    pub(super) fn from_bits(bits: u64) -> Option<Self> {
+        (bits != 0).then_some(Self(bits))
+    }
+
+    pub(super) fn to_bits(self) -> u64 {
+        self.0
+    }
+
+    pub(super) fn sequence(self) -> u32 {
+        (self.0 >> 32) as u32
+    }
+
+    fn read(self) -> Option<Reading> {
+        pool::get(self.0 as u32)?
+            .read()
+            .filter(|reading| reading.id == self)
+    }
+}
+
+impl fmt::Display for TaskId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.0 as u32, self.sequence() / 2)
+    }
+}
+
+/// How a task was spawned.
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// let task = taskleak::spawn(std::future::pending::<()>());
+/// assert_eq!(taskleak::live_tasks()[0].kind(), taskleak::TaskKind::Task);
+/// # task.abort(); }
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub enum TaskKind {
+    /// By `spawn`: the runtime's own task.
+    Task,
+    /// By `spawn_local`: a task of a `LocalSet`.
+    Local,
+    /// By `spawn_blocking`: a closure on the blocking pool.
+    Blocking,
+    /// By a spawner that taskleak does not wrap, with [`Track`](crate::Track).
+    Future,
+}
+
+impl TaskKind {
+    pub(super) fn to_bits(self) -> u32 {
+        self as u32
+    }
+
+    pub(super) fn from_bits(bits: u32) -> Self {
+        match bits & flag::KIND {
+            0 => Self::Task,
+            1 => Self::Local,
+            2 => Self::Blocking,
+            _ => Self::Future,
+        }
+    }
+}
+
+/// What a live task is doing, as far as the registry can see.
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// let task = taskleak::spawn(std::future::pending::<()>());
+/// assert_eq!(taskleak::live_tasks()[0].state(), taskleak::TaskState::NeverPolled);
+/// # task.abort(); }
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub enum TaskState {
+    /// Spawned, and not polled (or, if blocking, not begun) yet.
+    NeverPolled,
+    /// Being polled right now; a blocking closure is running.
+    Running,
+    /// Its last poll returned `Pending`.
+    Pending,
+}
+
+/// One step up from a task to the test that started it all.
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// taskleak::spawn(async {
+///     let child = taskleak::spawn(std::future::pending::<()>());
+///     let live = taskleak::live_tasks();
+///     let child_info = live.iter().find(|task| !task.ancestors().is_empty()).unwrap();
+///     assert!(child_info.ancestors()[0].name().ends_with("main::{async block}"));
+///     child.abort();
+/// }).await.unwrap();
+/// # }
+/// ```
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Ancestor {
+    name: String,
+    location: &'static Location<'static>,
+}
+
+impl Ancestor {
+    /// The ancestor task's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Where the ancestor was spawned.
+    pub fn location(&self) -> &'static Location<'static> {
+        self.location
+    }
+}
+
+/// A copy of all that is known of one tracked task, taken while it was alive.
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// let task = taskleak::task::Builder::new()
+///     .name("egress-test-subnet")
+///     .data("subnet_id", 17)
+///     .spawn(std::future::pending::<()>());
+/// let live = taskleak::live_tasks();
+/// assert_eq!(live[0].name(), "egress-test-subnet");
+/// assert_eq!(live[0].data().next(), Some(("subnet_id", "17")));
+/// assert_eq!(live[0].polls(), 0);
+/// # task.abort(); }
+/// ```
+#[derive(Clone, Debug)]
+pub struct TaskInfo {
+    id: TaskId,
+    tokio_id: u64,
+    runtime_id: u64,
+    kind: TaskKind,
+    state: TaskState,
+    background: bool,
+    name: String,
+    data: Vec<(String, String)>,
+    location: &'static Location<'static>,
+    stack: Option<Stack>,
+    origin: OriginId,
+    ancestors: Vec<Ancestor>,
+    scope: Option<Arc<str>>,
+    age: Duration,
+    polls: u64,
+    last_poll: Option<Duration>,
+}
+
+impl TaskInfo {
+    /// Reads a live task's record out; nothing if the task ended meanwhile.
+    pub(crate) fn of(reading: &Reading) -> Option<Self> {
+        let origin = reading.origin.get()?;
+        let extras = extras_of(reading);
+        let scope = by_index(reading.scope).map(|scope| scope.label());
+        let now = clock::now();
+        let since = |then: u64| Duration::from_nanos(now.saturating_sub(then));
+        let info = Self {
+            id: reading.id,
+            tokio_id: reading.tokio_id,
+            runtime_id: TrackedRuntime::by_index(reading.runtime).map_or(0, TrackedRuntime::id),
+            kind: reading.kind(),
+            state: match (reading.polls, reading.has(flag::POLLING)) {
+                (0, _) => TaskState::NeverPolled,
+                (_, true) => TaskState::Running,
+                _ => TaskState::Pending,
+            },
+            background: reading.has(flag::BACKGROUND),
+            name: name_of(reading, origin),
+            data: extras.map(|extras| extras.data.clone()).unwrap_or_default(),
+            location: origin.location,
+            stack: Stack::from_bits(reading.stack),
+            origin: reading.origin,
+            ancestors: ancestors_of(reading),
+            scope,
+            age: since(reading.spawned),
+            polls: reading.polls,
+            last_poll: (reading.polls > 0).then(|| since(reading.last_poll)),
+        };
+        // What was read beside the record is this task's only if it still lives there.
+        reading.still_alive().then_some(info)
+    }
+
+    /// The task's id.
+    pub fn id(&self) -> TaskId {
+        self.id
+    }
+
+    /// The number behind [`tokio::task::Id`], as tracing and tokio-console show it; none before the
+    /// task's first poll.
+    pub fn tokio_id(&self) -> Option<u64> {
+        (self.tokio_id != 0).then_some(self.tokio_id)
+    }
+
+    /// The number behind [`tokio::runtime::Id`] of the runtime it was spawned on, where known.
+    pub fn runtime_id(&self) -> Option<u64> {
+        (self.runtime_id != 0).then_some(self.runtime_id)
+    }
+
+    /// How it was spawned.
+    pub fn kind(&self) -> TaskKind {
+        self.kind
+    }
+
+    /// What it was doing.
+    pub fn state(&self) -> TaskState {
+        self.state
+    }
+
+    /// Whether it was declared to live on ([`Builder::background`](crate::task::Builder::background)).
+    pub fn is_background(&self) -> bool {
+        self.background
+    }
+
+    /// The name it was given, else its future's function, else its spawn location.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The data it was given, in the order given.
+    pub fn data(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.data
+            .iter()
+            .map(|(key, value)| (key.as_str(), value.as_str()))
+    }
+
+    /// Where it was spawned.
+    pub fn location(&self) -> &'static Location<'static> {
+        self.location
+    }
+
+    /// The stack at its spawn, innermost frame first: all of it. Empty unless backtraces were on
+    /// then: while a guard was open, or by `TASKLEAK_BACKTRACE=always`.
+    ///
+    /// The first look at a stack reads debug info, which takes some tens of milliseconds.
+    pub fn frames(&self) -> &'static [Frame] {
+        self.stack.map_or(&[], Stack::frames)
+    }
+
+    /// The frames of it that a person wants: theirs, down to the test.
+    pub fn user_frames(&self) -> Vec<&'static Frame> {
+        self.stack
+            .map(|stack| stack.user_frames())
+            .unwrap_or_default()
+    }
+
+    /// The function that the spawn call stands in; none without a backtrace.
+    pub fn spawn_function(&self) -> Option<&'static str> {
+        let spawned_here = |frame: &&&Frame| {
+            frame.line() == Some(self.location.line())
+                && frame
+                    .file()
+                    .is_some_and(|file| file.ends_with(self.location.file()))
+        };
+        let frames = self.user_frames();
+        frames
+            .iter()
+            .find(spawned_here)
+            .or(frames.first())
+            .map(|frame| frame.function())
+    }
+
+    /// The interned stack at its spawn.
+    pub(crate) fn stack(&self) -> Option<Stack> {
+        self.stack
+    }
+
+    pub(crate) fn origin(&self) -> OriginId {
+        self.origin
+    }
+
+    /// The tracked task that spawned it, the one that spawned that one, and so on to the first.
+    /// A task that spawned its own successor stands there once.
+    pub fn ancestors(&self) -> &[Ancestor] {
+        &self.ancestors
+    }
+
+    /// The test (or guard) that answers for it.
+    pub fn scope(&self) -> Option<&str> {
+        self.scope.as_deref()
+    }
+
+    /// Time since it was spawned; exact to some milliseconds.
+    pub fn age(&self) -> Duration {
+        self.age
+    }
+
+    /// How often it was polled.
+    pub fn polls(&self) -> u64 {
+        self.polls
+    }
+
+    /// Time since its last poll began; none if it was never polled. Exact to some milliseconds.
+    pub fn last_poll(&self) -> Option<Duration> {
+        self.last_poll
+    }
+}
+
+fn extras_of(reading: &Reading) -> Option<Arc<extras::Extras>> {
+    reading
+        .has(flag::EXTRAS)
+        .then(|| extras::get(reading.slot))
+        .flatten()
+}
+
+fn name_of(reading: &Reading, origin: &Origin) -> String {
+    extras_of(reading)
+        .and_then(|extras| extras.name.clone())
+        .unwrap_or_else(|| origin_name(origin))
+}
+
+fn origin_name(origin: &Origin) -> String {
+    match origin.name {
+        Some(name) => name.to_owned(),
+        None => name::of_type(origin.type_name, origin.kind)
+            .unwrap_or_else(|| format!("task spawned at {}", origin.location)),
+    }
+}
+
+fn ancestors_of(task: &Reading) -> Vec<Ancestor> {
+    let mut ancestors = Vec::new();
+    let mut child = *task;
+    // Parents that are alive are asked themselves: they may have names of their own.
+    while let Some(parent) = child.parent.and_then(TaskId::read) {
+        let Some(origin) = parent.origin.get() else {
+            break;
+        };
+        let ancestor = Ancestor {
+            name: name_of(&parent, origin),
+            location: origin.location,
+        };
+        if ancestors.len() < MOST_ANCESTORS && !ancestors.contains(&ancestor) {
+            ancestors.push(ancestor);
+        }
+        child = parent;
+    }
+    // Of those that ended, their origins are left.
+    if let Some(origin) = child.origin.get() {
+        for origin in origin.parent.ancestry() {
+            let ancestor = Ancestor {
+                name: origin_name(origin),
+                location: origin.location,
+            };
+            if ancestors.len() < MOST_ANCESTORS && !ancestors.contains(&ancestor) {
+                ancestors.push(ancestor);
+            }
+        }
+    }
+    ancestors
+}
+
+const MOST_ANCESTORS: usize = 64;

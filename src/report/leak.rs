@@ -1,0 +1,123 @@
+//! Leaks of one kind.
+
+use crate::registry::{Ancestor, TaskInfo, TaskKind, TaskState};
+use crate::stack::Frame;
+use std::collections::HashMap;
+use std::panic::Location;
+use std::time::Duration;
+
+/// Leaked tasks that came about in the same way: spawned at the same place by the same chain of
+/// parents with the same spawn backtrace, and in the same state.
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "multi_thread")] async fn main() {
+/// use taskleak::{Options, find, verify_none};
+///
+/// # let guard = verify_none();
+/// # let mut tasks = taskleak::task::JoinSet::new();
+/// for _ in 0..3 {
+///     tasks.spawn(std::future::pending::<()>());
+/// }
+/// let report = find(Options::new().grace(std::time::Duration::from_millis(10))).unwrap_err();
+/// let leak = &report.leaks()[0];
+/// assert_eq!(leak.count(), 3);
+/// assert!(leak.location().file().ends_with(".rs"));
+/// # drop(tasks); guard.finish().await; }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Leak {
+    /// At least one; oldest first.
+    tasks: Vec<TaskInfo>,
+}
+
+impl Leak {
+    /// Puts tasks together that leaked in the same way; the biggest groups first.
+    pub(super) fn group(tasks: Vec<TaskInfo>) -> Vec<Self> {
+        let mut places = HashMap::new();
+        let mut leaks: Vec<Self> = Vec::new();
+        for task in tasks {
+            let key = (task.origin(), task.stack(), task.state());
+            let place = *places.entry(key).or_insert_with(|| {
+                leaks.push(Self { tasks: Vec::new() });
+                leaks.len() - 1
+            });
+            leaks[place].tasks.push(task);
+        }
+        for leak in &mut leaks {
+            leak.tasks
+                .sort_by_key(|task| (std::cmp::Reverse(task.age()), task.id()));
+        }
+        // Ties in the order of the source, so that reports of equal runs are equal.
+        leaks.sort_by(|one, two| {
+            let place = |leak: &Self| {
+                let location = leak.location();
+                (location.file(), location.line(), location.column())
+            };
+            two.count()
+                .cmp(&one.count())
+                .then_with(|| place(one).cmp(&place(two)))
+        });
+        leaks
+    }
+
+    fn oldest(&self) -> &TaskInfo {
+        &self.tasks[0]
+    }
+
+    /// How many tasks.
+    pub fn count(&self) -> usize {
+        self.tasks.len()
+    }
+
+    /// All the tasks, oldest first.
+    pub fn tasks(&self) -> &[TaskInfo] {
+        &self.tasks
+    }
+
+    /// The name of the oldest.
+    pub fn name(&self) -> &str {
+        self.oldest().name()
+    }
+
+    /// How they were spawned.
+    pub fn kind(&self) -> TaskKind {
+        self.oldest().kind()
+    }
+
+    /// What they were doing.
+    pub fn state(&self) -> TaskState {
+        self.oldest().state()
+    }
+
+    /// The spawn site.
+    pub fn location(&self) -> &'static Location<'static> {
+        self.oldest().location()
+    }
+
+    /// The spawn backtrace, innermost frame first, all frames; see [`TaskInfo::frames`].
+    pub fn frames(&self) -> &'static [Frame] {
+        self.oldest().frames()
+    }
+
+    /// The frames of it that a person wants; see [`TaskInfo::user_frames`].
+    pub fn user_frames(&self) -> Vec<&'static Frame> {
+        self.oldest().user_frames()
+    }
+
+    /// The tasks above: who spawned them, who spawned that one, up to the test.
+    pub fn ancestors(&self) -> &[Ancestor] {
+        self.oldest().ancestors()
+    }
+
+    /// The data of the oldest.
+    pub fn data(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.oldest().data()
+    }
+
+    /// How long the oldest has been alive; exact to some milliseconds.
+    pub fn age(&self) -> Duration {
+        self.oldest().age()
+    }
+}

@@ -1,0 +1,138 @@
+//! The report.
+
+use super::leak::Leak;
+use super::paint::Paint;
+use super::text;
+use crate::guard::Judgement;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How the wait before a verdict ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Settled {
+    /// Everything that should be gone is gone.
+    Clean,
+    /// The grace is over.
+    Expired,
+    /// The guard blocked the thread that its tasks need.
+    WithoutGrace,
+    /// The test itself did not come to its end in time.
+    TimedOut,
+}
+
+/// What leaked: which tasks, from where, in what state.
+///
+/// Its `Display` is the report as it is printed, without colour. It is an [`Error`](std::error::Error),
+/// so that a test that returns a `Result` can use `?` on [`find`](crate::find).
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "multi_thread")] async fn main() {
+/// use std::time::Duration;
+/// use taskleak::{Options, find, verify_none};
+///
+/// let guard = verify_none();
+/// let task = taskleak::task::Builder::new().name("forgotten").spawn(std::future::pending::<()>());
+/// let report = find(Options::new().grace(Duration::from_millis(10))).unwrap_err();
+/// assert_eq!(report.task_count(), 1);
+/// assert_eq!(report.leaks()[0].name(), "forgotten");
+/// # task.abort(); guard.finish().await; }
+/// ```
+#[derive(Clone, Debug)]
+pub struct LeakReport {
+    pub(super) test: Arc<str>,
+    pub(super) leaks: Vec<Leak>,
+    pub(super) tolerated: Vec<Leak>,
+    pub(super) unseen: usize,
+    pub(super) settled: Settled,
+    pub(super) grace: Duration,
+}
+
+impl LeakReport {
+    pub(crate) fn new(
+        test: Arc<str>,
+        judgement: Judgement,
+        settled: Settled,
+        grace: Duration,
+    ) -> Self {
+        Self {
+            test,
+            leaks: Leak::group(judgement.leaks),
+            tolerated: Leak::group(judgement.tolerated),
+            unseen: judgement.unseen,
+            settled,
+            grace,
+        }
+    }
+
+    /// The test that is judged: its name, or where the guard was opened.
+    pub fn test(&self) -> &str {
+        &self.test
+    }
+
+    /// The leaks, tasks that leaked in the same way together; the most numerous first.
+    pub fn leaks(&self) -> &[Leak] {
+        &self.leaks
+    }
+
+    /// How many tracked tasks leaked.
+    pub fn task_count(&self) -> usize {
+        self.leaks.iter().map(Leak::count).sum()
+    }
+
+    /// How many tasks were alive beside them that taskleak did not see spawned: a dependency's, or
+    /// those of a plain `tokio::spawn`.
+    pub fn unseen_count(&self) -> usize {
+        self.unseen
+    }
+
+    /// The tasks that were alive and may be: background tasks, and those that a rule ignores.
+    pub fn tolerated(&self) -> &[Leak] {
+        &self.tolerated
+    }
+
+    /// Whether nothing leaked.
+    ///
+    /// Tasks that taskleak did not see spawned are no leak here if the guard could give them no time
+    /// to end: nobody could tell.
+    pub fn is_empty(&self) -> bool {
+        self.leaks.is_empty() && !self.unseen_leaked() && self.settled != Settled::TimedOut
+    }
+
+    /// Whether the tasks that nobody saw spawned had their chance to end.
+    pub(super) fn unseen_leaked(&self) -> bool {
+        self.unseen > 0 && self.settled != Settled::WithoutGrace
+    }
+
+    /// Prints the report to standard error, where a test's output is captured.
+    pub(crate) fn print(&self) {
+        eprintln!(
+            "{}",
+            text::Text {
+                report: self,
+                paint: Paint::for_stderr()
+            }
+        );
+    }
+
+    /// Prints what is worth a note although nothing leaked for certain.
+    pub(crate) fn print_notes(&self) {
+        if self.unseen > 0 {
+            super::note(text::unseen_undecided(self.unseen));
+        }
+    }
+}
+
+impl fmt::Display for LeakReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        text::Text {
+            report: self,
+            paint: Paint::PLAIN,
+        }
+        .fmt(f)
+    }
+}
+
+impl std::error::Error for LeakReport {}

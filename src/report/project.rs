@@ -1,0 +1,71 @@
+//! The project that is tested: paths as its people know them, and lines of its source.
+
+use crate::stack::Frame;
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+/// The workspace's root: the outermost folder from here up that has a `Cargo.lock`; else this one.
+fn root() -> &'static Path {
+    static ROOT: OnceLock<PathBuf> = OnceLock::new();
+    ROOT.get_or_init(|| {
+        let here = env::current_dir().unwrap_or_default();
+        let locked = here
+            .ancestors()
+            .filter(|folder| folder.join("Cargo.lock").is_file())
+            .last();
+        locked.unwrap_or(&here).to_owned()
+    })
+}
+
+/// The file's path from the workspace's root, so that editors and CI find it; of a package from a
+/// registry, from the package's folder.
+pub(super) fn relative(file: &str) -> String {
+    let path = Path::new(file);
+    let short = path
+        .strip_prefix(root())
+        .map(Path::to_path_buf)
+        .ok()
+        .or_else(|| in_registry(path));
+    short
+        .unwrap_or_else(|| path.to_path_buf())
+        .display()
+        .to_string()
+}
+
+/// `tokio-1.54.0/src/lib.rs` of `.../registry/src/index-name-hash/tokio-1.54.0/src/lib.rs`.
+fn in_registry(path: &Path) -> Option<PathBuf> {
+    let mut parts = path.iter().skip_while(|part| *part != "registry");
+    (parts.nth(1)? == "src" && parts.next().is_some()).then(|| parts.collect())
+}
+
+/// Where a frame's call is, if known: `src/server.rs:42:9`.
+pub(super) fn place(frame: &Frame) -> Option<String> {
+    let mut place = relative(&frame.file()?.to_string_lossy());
+    if let Some(line) = frame.line() {
+        place += &format!(":{line}");
+        if let Some(column) = frame.column().filter(|column| *column > 0) {
+            place += &format!(":{column}");
+        }
+    }
+    Some(place)
+}
+
+/// A line of the project's source, if the source is at hand.
+pub(super) fn source_line(file: &str, line: u32) -> Option<String> {
+    let path = Path::new(file);
+    // The compiler names files from the folder it ran in: the workspace's root, or the package's.
+    let here = env::current_dir().unwrap_or_default();
+    let found = [root(), &here]
+        .into_iter()
+        .map(|folder| folder.join(path))
+        .find(|path| path.is_file())?;
+    let source = fs::read_to_string(found).ok()?;
+    let text = source
+        .lines()
+        .nth((line as usize).checked_sub(1)?)?
+        .trim_end();
+    // A line this long is generated, and no help.
+    (!text.trim().is_empty() && text.chars().count() <= 160).then(|| text.replace('\t', "    "))
+}

@@ -1,0 +1,400 @@
+//! The report as a person reads it.
+
+use super::leak::Leak;
+use super::leak_report::{LeakReport, Settled};
+use super::paint::Paint;
+use super::project;
+use crate::config::{self, Style};
+use crate::registry::{TaskInfo, TaskKind, TaskState};
+use std::fmt::{self, Display};
+use std::time::Duration;
+
+/// Kinds of leaks that are shown; of the rest, how many.
+const MOST_LEAKS: usize = 50;
+/// Names of one kind of leak that are shown.
+const MOST_NAMES: usize = 3;
+/// Frames and ancestors that are shown.
+const MOST_FRAMES: usize = 24;
+const MOST_ANCESTORS: usize = 8;
+
+pub(super) struct Text<'a> {
+    pub(super) report: &'a LeakReport,
+    pub(super) paint: Paint,
+}
+
+impl Display for Text<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.headline(f)?;
+        let leaks = &self.report.leaks;
+        let style = config::get().style;
+        for (number, leak) in leaks.iter().take(MOST_LEAKS).enumerate() {
+            writeln!(f)?;
+            let numbered = (leaks.len() > 1).then_some((number + 1, leaks.len()));
+            LeakText {
+                leak,
+                paint: self.paint,
+                style,
+            }
+            .write(f, numbered)?;
+        }
+        if leaks.len() > MOST_LEAKS {
+            let left = &leaks[MOST_LEAKS..];
+            let tasks = left.iter().map(Leak::count).sum();
+            writeln!(
+                f,
+                "\n... and {} in {} more kinds of leaks",
+                tasks_of(tasks),
+                left.len()
+            )?;
+        }
+        self.after(f)
+    }
+}
+
+impl Text<'_> {
+    fn headline(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { report, paint } = self;
+        let test = match report.test() {
+            place if place.starts_with("the guard ") => place.to_owned(),
+            test => format!("`{test}`"),
+        };
+        let unseen = if report.unseen_leaked() {
+            report.unseen
+        } else {
+            0
+        };
+        let count = tasks_of(report.task_count() + unseen);
+        let name = paint.error("taskleak:");
+        match report.settled {
+            Settled::TimedOut => {
+                let alive = if report.leaks.is_empty() {
+                    "no task of it was"
+                } else {
+                    "alive are"
+                };
+                let grace = Brief(report.grace);
+                writeln!(
+                    f,
+                    "{name} {}",
+                    paint.strong(format_args!("{test} did not end within {grace}; {alive}"))
+                )?;
+                if !report.leaks.is_empty() {
+                    writeln!(f, "          {count} that it spawned")?;
+                }
+                Ok(())
+            }
+            Settled::Expired if report.grace.is_zero() => {
+                writeln!(
+                    f,
+                    "{name} {}",
+                    paint.strong(format_args!("{count} outlived {test}"))
+                )
+            }
+            Settled::Expired => {
+                let grace = Brief(report.grace);
+                let headline = format_args!("{count} outlived {test} and {grace} of grace");
+                writeln!(f, "{name} {}", paint.strong(headline))
+            }
+            Settled::Clean | Settled::WithoutGrace => {
+                writeln!(
+                    f,
+                    "{name} {}",
+                    paint.strong(format_args!("{count} outlived {test}"))
+                )
+            }
+        }
+    }
+
+    fn after(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { report, paint } = self;
+        if report.unseen_leaked() {
+            let more = if report.leaks.is_empty() { "" } else { " more" };
+            let (count, are) = (report.unseen, if report.unseen == 1 { "is" } else { "are" });
+            let plural = if count == 1 { "" } else { "s" };
+            writeln!(f)?;
+            writeln!(
+                f,
+                "{count}{more} task{plural} {are} alive that taskleak did not see spawned."
+            )?;
+            writeln!(f, "  {} {UNSEEN_HELP}", paint.help("help:"),)?;
+        } else if report.unseen > 0 {
+            writeln!(f)?;
+            writeln!(
+                f,
+                "{} {}",
+                paint.strong("note:"),
+                unseen_undecided(report.unseen)
+            )?;
+        }
+        if report.settled == Settled::WithoutGrace {
+            writeln!(f)?;
+            writeln!(f, "{} {WITHOUT_GRACE}", paint.strong("note:"))?;
+        }
+        if !report.tolerated.is_empty() {
+            writeln!(f)?;
+            write!(f, "{}", paint.dim("alive too, and allowed to be:"))?;
+            for leak in report.tolerated.iter().take(MOST_LEAKS) {
+                let location = leak.location();
+                let file = project::relative(location.file());
+                let times = if leak.count() > 1 {
+                    format!("{} x ", leak.count())
+                } else {
+                    String::new()
+                };
+                write!(f, "\n  {times}{} ({file}:{})", leak.name(), location.line())?;
+            }
+            writeln!(f)?;
+        }
+        Ok(())
+    }
+}
+
+const UNSEEN_HELP: &str = "they were spawned by plain `tokio::spawn`, perhaps in a dependency. To see them by name, spawn them
+        through taskleak, or put `#[cfg(test)] extern crate taskleak_tokio as tokio;` at the crate's root.";
+
+const WITHOUT_GRACE: &str = "the guard was dropped inside a current-thread runtime, which stands still meanwhile: tasks that wait for
+      time, sockets or each other's handles had no chance to end. To give them a grace, end the guard by
+      `guard.finish().await`, or use `#[taskleak::leak_test]`.";
+
+pub(super) fn unseen_undecided(count: usize) -> String {
+    let (plural, are) = if count == 1 { ("", "is") } else { ("s", "are") };
+    format!(
+        "{count} task{plural} that taskleak did not see spawned {are} alive, and may be about to end: \
+         the guard was dropped inside a current-thread runtime, where they cannot. \
+         End it by `guard.finish().await`, or use `#[taskleak::leak_test]`, to know."
+    )
+}
+
+/// One kind of leak.
+struct LeakText<'a> {
+    leak: &'a Leak,
+    paint: Paint,
+    style: Style,
+}
+
+impl LeakText<'_> {
+    fn write(&self, f: &mut fmt::Formatter<'_>, number: Option<(usize, usize)>) -> fmt::Result {
+        let Self { leak, paint, .. } = self;
+        let title = match number {
+            Some((number, of)) => format!("leak {number} of {of}:"),
+            None => "leak:".to_owned(),
+        };
+        let times = if leak.count() > 1 {
+            format!("{} tasks ", leak.count())
+        } else {
+            String::new()
+        };
+        writeln!(
+            f,
+            "{} {times}{}",
+            paint.error(title),
+            paint.strong(self.names())
+        )?;
+        self.source(f)?;
+        self.field(f, "state", self.state())?;
+        let data: Vec<_> = leak
+            .data()
+            .map(|(key, value)| format!("{key} = {value}"))
+            .collect();
+        if !data.is_empty() {
+            let whose = if leak.count() > 1 {
+                " (of the oldest)"
+            } else {
+                ""
+            };
+            self.field(f, "data", format_args!("{}{whose}", data.join(", ")))?;
+        }
+        for (step, ancestor) in leak.ancestors().iter().take(MOST_ANCESTORS).enumerate() {
+            let key = if step == 0 {
+                "spawned by"
+            } else {
+                "which was by"
+            };
+            let at = ancestor.location();
+            let file = project::relative(at.file());
+            let (line, column) = (at.line(), at.column());
+            self.field(
+                f,
+                key,
+                format_args!("{} ({file}:{line}:{column})", ancestor.name()),
+            )?;
+        }
+        self.backtrace(f)
+    }
+
+    /// The names, unless they are all the same.
+    fn names(&self) -> String {
+        let mut names: Vec<&str> = Vec::new();
+        let mut more = false;
+        for task in self.leak.tasks() {
+            if !names.contains(&task.name()) {
+                if names.len() == MOST_NAMES {
+                    more = true;
+                    break;
+                }
+                names.push(task.name());
+            }
+        }
+        let names: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
+        names.join(", ") + if more { ", ..." } else { "" }
+    }
+
+    /// The spawn site with its line, as the compiler would show it.
+    fn source(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { leak, paint, .. } = self;
+        let location = leak.location();
+        let (line, column) = (location.line(), location.column() as usize);
+        let width = line.to_string().len();
+        let file = project::relative(location.file());
+        writeln!(
+            f,
+            "{:width$}{} {file}:{line}:{column}",
+            "",
+            paint.frame("-->")
+        )?;
+        if let Some(source) = project::source_line(location.file(), line) {
+            let bar = paint.frame("|");
+            writeln!(f, "{:width$} {bar}", "")?;
+            writeln!(f, "{} {bar} {source}", paint.frame(line))?;
+            let mark = paint.error("^ spawned here");
+            writeln!(
+                f,
+                "{:width$} {bar} {:indent$}{mark}",
+                "",
+                "",
+                indent = column - 1
+            )?;
+        }
+        Ok(())
+    }
+
+    fn field(&self, f: &mut fmt::Formatter<'_>, key: &str, value: impl Display) -> fmt::Result {
+        let width = self.leak.location().line().to_string().len();
+        let Self { paint, .. } = self;
+        writeln!(
+            f,
+            "{:width$} {} {} {value}",
+            "",
+            paint.frame("="),
+            paint.strong(format_args!("{key}:"))
+        )
+    }
+
+    fn state(&self) -> String {
+        let leak = self.leak;
+        let state = match (leak.kind(), leak.state()) {
+            (TaskKind::Blocking, TaskState::NeverPolled) => {
+                "waits for a thread of the blocking pool"
+            }
+            (TaskKind::Blocking, _) => "runs on the blocking pool",
+            (_, TaskState::NeverPolled) => "never polled",
+            (_, TaskState::Running) => "inside a poll that has not returned",
+            (_, TaskState::Pending) => "pending",
+        };
+        let tasks = leak.tasks();
+        let ages = Range::of(tasks.iter().map(TaskInfo::age));
+        let mut text = format!("{state}, alive for {}", ages.map(Brief));
+        if leak.kind() != TaskKind::Blocking && leak.state() != TaskState::NeverPolled {
+            let polls = Range::of(tasks.iter().map(TaskInfo::polls));
+            let times = if polls.is_one(&1) { "time" } else { "times" };
+            let last = tasks
+                .iter()
+                .filter_map(TaskInfo::last_poll)
+                .min()
+                .unwrap_or_default();
+            text += &format!(", polled {polls} {times}, last {} ago", Brief(last));
+        }
+        text
+    }
+
+    fn backtrace(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let frames = match self.style {
+            Style::Short => self.leak.user_frames(),
+            Style::Full => self.leak.frames().iter().collect(),
+        };
+        if frames.is_empty() {
+            return Ok(());
+        }
+        self.field(f, "spawn backtrace", "")?;
+        let shown = match self.style {
+            Style::Short => frames.len().min(MOST_FRAMES),
+            Style::Full => frames.len(),
+        };
+        let width = frames[..shown]
+            .iter()
+            .map(|frame| frame.function().chars().count())
+            .max();
+        let width = width.unwrap_or(0).min(48);
+        for frame in &frames[..shown] {
+            let place = project::place(frame).unwrap_or_else(|| "(no debug info)".to_owned());
+            writeln!(
+                f,
+                "       {:width$}  {}",
+                frame.function(),
+                self.paint.dim(place)
+            )?;
+        }
+        if shown < frames.len() {
+            writeln!(f, "       ... and {} more frames", frames.len() - shown)?;
+        }
+        Ok(())
+    }
+}
+
+fn tasks_of(count: usize) -> String {
+    format!("{count} task{}", if count == 1 { "" } else { "s" })
+}
+
+/// The least and the greatest of some values; as one if they read the same.
+struct Range<T> {
+    least: T,
+    greatest: T,
+}
+
+impl<T: Ord + Copy + Default> Range<T> {
+    fn of(values: impl Iterator<Item = T> + Clone) -> Self {
+        Self {
+            least: values.clone().min().unwrap_or_default(),
+            greatest: values.max().unwrap_or_default(),
+        }
+    }
+
+    fn is_one(&self, value: &T) -> bool {
+        self.least == *value && self.greatest == *value
+    }
+
+    fn map<U>(&self, map: impl Fn(T) -> U) -> Range<U> {
+        Range {
+            least: map(self.least),
+            greatest: map(self.greatest),
+        }
+    }
+}
+
+impl<T: Display> Display for Range<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (least, greatest) = (self.least.to_string(), self.greatest.to_string());
+        if least == greatest {
+            f.write_str(&least)
+        } else {
+            write!(f, "{least} to {greatest}")
+        }
+    }
+}
+
+/// A duration to three digits: `1.02s`, `750ms`, `3min`.
+#[derive(Clone, Copy)]
+struct Brief(Duration);
+
+impl Display for Brief {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let millis = self.0.as_millis();
+        match millis {
+            0..1000 => write!(f, "{millis}ms"),
+            1000..60_000 if millis % 1000 == 0 => write!(f, "{}s", millis / 1000),
+            1000..60_000 => write!(f, "{:.2}s", self.0.as_secs_f64()),
+            60_000..7_200_000 => write!(f, "{}min", millis / 60_000),
+            _ => write!(f, "{}h", millis / 3_600_000),
+        }
+    }
+}

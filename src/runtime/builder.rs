@@ -1,0 +1,153 @@
+//! The twin of tokio's runtime builder.
+
+use super::Runtime;
+use std::io;
+use std::time::Duration;
+
+/// A [`tokio::runtime::Builder`] that builds a tracked [`Runtime`].
+///
+/// It has tokio's methods; what it lacks (methods that tokio has under `tokio_unstable` only) is
+/// reached by [`configure`](Self::configure).
+///
+/// # Examples
+///
+/// ```
+/// let runtime = taskleak::runtime::Builder::new_multi_thread()
+///     .worker_threads(2)
+///     .enable_all()
+///     .build()
+///     .unwrap();
+/// ```
+#[derive(Debug)]
+pub struct Builder {
+    inner: tokio::runtime::Builder,
+}
+
+/// Methods that only pass on what they are given.
+macro_rules! pass_on {
+    ($($(#[$doc:meta])* $method:ident($($argument:ident: $ty:ty),*) = $example:literal;)*) => {
+        impl Builder {
+            $(
+                #[doc = concat!("As [`tokio::runtime::Builder::", stringify!($method), "`].")]
+                $(#[$doc])*
+                ///
+                /// # Examples
+                ///
+                /// ```
+                #[doc = concat!("taskleak::runtime::Builder::new_multi_thread().", $example, ";")]
+                /// ```
+                pub fn $method(&mut self, $($argument: $ty),*) -> &mut Self {
+                    #[allow(unused_imports, reason = "needed where tokio lacks the method")]
+                    use WithoutFeature as _;
+                    self.inner.$method($($argument),*);
+                    self
+                }
+            )*
+        }
+    };
+}
+
+// An inherent method comes before these, which say what is missing where there is none.
+#[allow(dead_code, reason = "used where tokio lacks the method")]
+trait WithoutFeature: Sized {
+    fn enable_io(&mut self) -> &mut Self {
+        panic!("`enable_io` needs one of tokio's features `net`, `process` or `signal`")
+    }
+
+    fn max_io_events_per_tick(&mut self, _: usize) -> &mut Self {
+        panic!(
+            "`max_io_events_per_tick` needs one of tokio's features `net`, `process` or `signal`"
+        )
+    }
+
+    fn start_paused(&mut self, _: bool) -> &mut Self {
+        panic!("`start_paused` needs tokio's feature `test-util`")
+    }
+
+    fn name(&mut self, _: impl Into<String>) -> &mut Self {
+        panic!("`name` needs a newer tokio")
+    }
+}
+
+impl WithoutFeature for tokio::runtime::Builder {}
+
+pass_on! {
+    enable_all() = "enable_all()";
+    enable_io() = "enable_io()";
+    enable_time() = "enable_time()";
+    worker_threads(threads: usize) = "worker_threads(2)";
+    max_blocking_threads(threads: usize) = "max_blocking_threads(8)";
+    thread_name(name: impl Into<String>) = "thread_name(\"worker\")";
+    thread_name_fn(name: impl Fn() -> String + Send + Sync + 'static)
+        = "thread_name_fn(|| \"worker\".to_owned())";
+    thread_stack_size(bytes: usize) = "thread_stack_size(2 << 20)";
+    on_thread_start(call: impl Fn() + Send + Sync + 'static) = "on_thread_start(|| ())";
+    on_thread_stop(call: impl Fn() + Send + Sync + 'static) = "on_thread_stop(|| ())";
+    on_thread_park(call: impl Fn() + Send + Sync + 'static) = "on_thread_park(|| ())";
+    on_thread_unpark(call: impl Fn() + Send + Sync + 'static) = "on_thread_unpark(|| ())";
+    thread_keep_alive(time: Duration)
+        = "thread_keep_alive(std::time::Duration::from_secs(1))";
+    global_queue_interval(interval: u32) = "global_queue_interval(31)";
+    event_interval(interval: u32) = "event_interval(61)";
+    max_io_events_per_tick(events: usize) = "max_io_events_per_tick(1024)";
+    /// Works on current-thread runtimes only, and with tokio's feature `test-util`.
+    start_paused(paused: bool) = "start_paused(false)";
+    name(name: impl Into<String>) = "name(\"background\")";
+}
+
+impl Builder {
+    /// As [`tokio::runtime::Builder::new_current_thread`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let runtime = taskleak::runtime::Builder::new_current_thread().build().unwrap();
+    /// ```
+    pub fn new_current_thread() -> Self {
+        Self {
+            inner: tokio::runtime::Builder::new_current_thread(),
+        }
+    }
+
+    /// As [`tokio::runtime::Builder::new_multi_thread`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let runtime = taskleak::runtime::Builder::new_multi_thread().build().unwrap();
+    /// ```
+    pub fn new_multi_thread() -> Self {
+        Self {
+            inner: tokio::runtime::Builder::new_multi_thread(),
+        }
+    }
+
+    /// Calls tokio's builder itself, for what this one does not repeat.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// taskleak::runtime::Builder::new_current_thread().configure(|tokio| {
+    ///     tokio.enable_all();
+    /// });
+    /// ```
+    pub fn configure(&mut self, configure: impl FnOnce(&mut tokio::runtime::Builder)) -> &mut Self {
+        configure(&mut self.inner);
+        self
+    }
+
+    /// Builds the runtime.
+    ///
+    /// # Errors
+    /// As tokio: if the operating system refuses what it needs.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let runtime = taskleak::runtime::Builder::new_current_thread().build().unwrap();
+    /// assert_eq!(runtime.block_on(async { 7 }), 7);
+    /// ```
+    pub fn build(&mut self) -> io::Result<Runtime> {
+        self.inner.build().map(Runtime::adopt)
+    }
+}

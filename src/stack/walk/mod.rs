@@ -1,0 +1,14 @@
+//! The ways to walk the calling thread's stack.
+//!
+//! All find the same return addresses or decline; [`super::capture`] takes the fastest that the target has and falls
+//! back to the platform's unwinder. The choice is public to the crate's tests and benches only.
+
+#[cfg(all(target_os = "linux", target_arch = "x86_64", not(miri)))]
+mod bounds;
+#[cfg(all(target_os = "linux", target_arch = "x86_64", not(miri)))]
+mod cfi;
+mod stack_pointer;
+mod unwinder;
+mod walker;
+
+pub use walker::Walker;

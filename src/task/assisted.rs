@@ -1,0 +1,359 @@
+//! Tasks that a guard may have to drive itself.
+//!
+//! A guard that is dropped inside a current-thread runtime blocks the only thread that could let its
+//! tasks end: a task that was just aborted, or whose channel was just closed, would look leaked. So
+//! in scopes where that may happen a task's future lives in a cell that both the runtime and the
+//! guard can reach, one at a time: the guard drops the futures of aborted tasks and polls those that
+//! are due ([`drain`](crate::guard)). What such a poll returns is kept for the runtime, which
+//! delivers it to the task's `JoinHandle` at its next turn.
+
+use crate::registry::slot::Reading;
+use crate::registry::{Slot, TaskId, entry};
+use crate::wait::Header;
+use std::any::Any;
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::pin::{Pin, pin};
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Release};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::task::{Context, Poll, Wake, Waker};
+use tokio::task::AbortHandle;
+
+/// The future that the runtime polls: a handle to the cell.
+pub(super) struct Assisted<F: Future> {
+    cell: Arc<Cell<F>>,
+    registered: Registered,
+}
+
+/// A task's future, for the runtime and the guard in turn.
+///
+/// Whoever polls or drops the future holds the lock of `stage` while it runs foreign code. That
+/// breaks the rule that locks are never held over foreign code, knowingly: the lock *is* the right
+/// to poll. Nobody waits for it on the thread that holds it: the guard only tries.
+pub(super) struct Cell<F: Future> {
+    stage: Mutex<Stage<F>>,
+    wake: Arc<WakeBoth>,
+}
+
+struct Stage<F: Future> {
+    progress: Progress<F>,
+    header: Option<Header>,
+}
+
+enum Progress<F: Future> {
+    /// The runtime polled it to its end, or has yet to.
+    Running(Pin<Box<F>>),
+    /// The guard polled it to its end.
+    Finished(std::thread::Result<F::Output>),
+    /// The guard dropped it since it was aborted; or the runtime has taken what there was.
+    Gone,
+}
+
+/// What came of a guard's visit.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Visit {
+    /// The task has ended, as far as its scope is concerned.
+    Ended,
+    /// It was polled, and is pending.
+    Polled,
+    /// Nothing to do: not due, or being polled by somebody.
+    Left,
+}
+
+/// A cell, whatever its future.
+pub(crate) trait Assist {
+    /// Lets the task go on if it is due, or if `anyway`.
+    fn visit(&self, task: &Reading, anyway: bool) -> Visit;
+}
+
+/// Wakes the guard that drives the task and the runtime that owns it.
+struct WakeBoth {
+    due: AtomicBool,
+    /// The guard has polled the task since the runtime last did: that the runtime still has it
+    /// queued means nothing new.
+    consumed: AtomicBool,
+    runtime: Mutex<Option<Waker>>,
+    /// Wakes the guard's thread, if it waits.
+    scope: Option<&'static crate::registry::Scope>,
+}
+
+impl Wake for WakeBoth {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        // Pairs with the swap in `visit`: the poll that follows sees what the waker's caller did.
+        self.due.store(true, Release);
+        if let Some(scope) = self.scope {
+            scope.gate.notify();
+        }
+        let runtime = self.lock_runtime().clone();
+        if let Some(waker) = runtime {
+            waker.wake();
+        }
+    }
+}
+
+impl WakeBoth {
+    fn lock_runtime(&self) -> MutexGuard<'_, Option<Waker>> {
+        self.runtime.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set_runtime(&self, waker: &Waker) {
+        let mut runtime = self.lock_runtime();
+        match &mut *runtime {
+            Some(known) if known.will_wake(waker) => {}
+            known => {
+                let old = known.replace(waker.clone());
+                drop(runtime);
+                drop(old);
+            }
+        }
+    }
+}
+
+impl<F> Assisted<F>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    /// The future to be polled by the runtime, and its cell.
+    pub(super) fn new(slot: &'static Slot, future: F) -> (Self, Arc<Cell<F>>) {
+        let cell = Cell::new(slot, future);
+        let id = slot.id();
+        anywhere().get_or_insert_default().insert(id, cell.clone());
+        (
+            Self {
+                cell: cell.clone(),
+                registered: Registered::Anywhere(id),
+            },
+            cell,
+        )
+    }
+}
+
+impl<F: Future + 'static> Assisted<F> {
+    /// The same for a future that stays on this thread.
+    pub(super) fn new_local(slot: &'static Slot, future: F) -> (Self, Arc<Cell<F>>) {
+        let cell = Cell::new(slot, future);
+        let id = slot.id();
+        let _ = HERE.try_with(|here| here.borrow_mut().insert(id, cell.clone()));
+        (
+            Self {
+                cell: cell.clone(),
+                registered: Registered::OnThisThread(id),
+            },
+            cell,
+        )
+    }
+}
+
+impl<F: Future> Cell<F> {
+    #[allow(
+        clippy::arc_with_non_send_sync,
+        reason = "one type serves local futures too"
+    )]
+    fn new(slot: &'static Slot, future: F) -> Arc<Self> {
+        Arc::new(Self {
+            stage: Mutex::new(Stage {
+                progress: Progress::Running(Box::pin(future)),
+                header: None,
+            }),
+            wake: Arc::new(WakeBoth {
+                due: AtomicBool::new(false),
+                consumed: AtomicBool::new(false),
+                runtime: Mutex::new(None),
+                scope: slot.scope_entry(),
+            }),
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Stage<F>> {
+        self.stage.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells the cell where its task is, after the spawn that made the task.
+    pub(super) fn set_header(&self, task: &AbortHandle) {
+        // The lock may be held for long only by a runtime on another thread that polls the task
+        // already; a task that runs needs no help yet, and its header can wait for ever.
+        if let Ok(mut stage) = self.stage.try_lock()
+            && !matches!(stage.progress, Progress::Gone)
+        {
+            stage.header = Header::of(task);
+        }
+    }
+}
+
+impl<F: Future> Stage<F> {
+    /// Whether the runtime will poll the task at its next turn, and whether to cancel it then.
+    #[allow(unsafe_code)]
+    fn due(&self) -> (bool, bool) {
+        let Some(header) = self.header else {
+            return (false, false);
+        };
+        // SAFETY: the runtime's future for this task is the `Assisted` whose drop sets the stage to
+        // `Gone` (and the header to none) under the lock that the caller holds: so it has not been
+        // dropped, and is not before the lock is released.
+        unsafe { (header.is_notified(), header.is_cancelled()) }
+    }
+}
+
+impl<F: Future> Assist for Cell<F> {
+    fn visit(&self, task: &Reading, anyway: bool) -> Visit {
+        let mut stage = match self.stage.try_lock() {
+            Ok(stage) => stage,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return Visit::Left,
+        };
+        let (notified, cancelled) = stage.due();
+        let Progress::Running(future) = &mut stage.progress else {
+            return Visit::Left;
+        };
+        if cancelled {
+            let cancelled = std::mem::replace(&mut stage.progress, Progress::Gone);
+            end(task.slot, || drop(cancelled));
+            return Visit::Ended;
+        }
+        // A task that the runtime has queued stays so until the runtime polls it: the guard does
+        // that once, and then goes by the wakes of the waker that it polled with.
+        let queued = notified && !self.wake.consumed.load(Acquire);
+        let due = self.wake.due.swap(false, AcqRel);
+        if !(due || queued || anyway) {
+            return Visit::Left;
+        }
+        self.wake.consumed.store(true, Release);
+        let waker = Waker::from(self.wake.clone());
+        let entered = entry::enter(task.slot);
+        let poll = catch_unwind(AssertUnwindSafe(|| poll_freely(future.as_mut(), &waker)));
+        let result = match poll {
+            Ok(Poll::Pending) => {
+                entered.returned(false);
+                return Visit::Polled;
+            }
+            Ok(Poll::Ready(output)) => {
+                entered.returned(true);
+                Ok(output)
+            }
+            Err(panic) => {
+                drop(entered);
+                Err(panic)
+            }
+        };
+        let ended = std::mem::replace(&mut stage.progress, Progress::Finished(result));
+        end(task.slot, || drop(ended));
+        drop(stage);
+        // The runtime has to come by to deliver the output.
+        let runtime = self.wake.lock_runtime().clone();
+        if let Some(waker) = runtime {
+            waker.wake();
+        }
+        Visit::Ended
+    }
+}
+
+/// Polls outside of the cooperative budget, which only the runtime can refill.
+fn poll_freely<F: Future>(mut future: Pin<&mut F>, waker: &Waker) -> Poll<F::Output> {
+    let freely = tokio::task::unconstrained(poll_fn(|cx| future.as_mut().poll(cx)));
+    pin!(freely).poll(&mut Context::from_waker(waker))
+}
+
+/// Drops a task's future as the task, and takes the task off its scope.
+fn end(slot: &'static Slot, drop_future: impl FnOnce()) {
+    let entered = entry::enter_drop(slot);
+    let dropped = catch_unwind(AssertUnwindSafe(drop_future));
+    drop(entered);
+    entry::settle(slot);
+    if dropped.is_err() {
+        crate::report::note("a task's future panicked when a guard dropped it after its abort");
+    }
+}
+
+impl<F: Future> Future for Assisted<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let mut stage = self.cell.lock();
+        match &mut stage.progress {
+            Progress::Running(future) => {
+                self.cell.wake.set_runtime(cx.waker());
+                self.cell.wake.due.store(false, Release);
+                self.cell.wake.consumed.store(false, Release);
+                future.as_mut().poll(cx)
+            }
+            Progress::Finished(_) => {
+                let Progress::Finished(result) =
+                    std::mem::replace(&mut stage.progress, Progress::Gone)
+                else {
+                    unreachable!("just matched");
+                };
+                drop(stage);
+                match result {
+                    Ok(output) => Poll::Ready(output),
+                    Err(panic) => resume_unwind(panic),
+                }
+            }
+            // Aborted: the runtime does not poll it any more.
+            Progress::Gone => Poll::Pending,
+        }
+    }
+}
+
+impl<F: Future> Drop for Assisted<F> {
+    fn drop(&mut self) {
+        self.registered.remove();
+        let progress = {
+            let mut stage = self.cell.lock();
+            stage.header = None;
+            std::mem::replace(&mut stage.progress, Progress::Gone)
+        };
+        drop(progress);
+    }
+}
+
+static ANYWHERE: Mutex<Option<HashMap<TaskId, Arc<dyn Assist + Send + Sync>>>> = Mutex::new(None);
+
+thread_local! {
+    static HERE: RefCell<HashMap<TaskId, Arc<dyn Assist>>> = RefCell::default();
+}
+
+fn anywhere() -> MutexGuard<'static, Option<HashMap<TaskId, Arc<dyn Assist + Send + Sync>>>> {
+    ANYWHERE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Where a cell is to be found by a guard.
+enum Registered {
+    Anywhere(TaskId),
+    OnThisThread(TaskId),
+}
+
+impl Registered {
+    fn remove(&self) {
+        // What is removed is dropped after the table is free again.
+        let removed: Box<dyn Any> = match self {
+            Self::Anywhere(id) => Box::new(anywhere().as_mut().and_then(|table| table.remove(id))),
+            Self::OnThisThread(id) => Box::new(
+                HERE.try_with(|here| here.borrow_mut().remove(id))
+                    .ok()
+                    .flatten(),
+            ),
+        };
+        drop(removed);
+    }
+}
+
+/// Visits a task, if it is one that this thread may drive; `None` if it is not.
+pub(crate) fn visit(task: &Reading, poll_anyway: bool) -> Option<Visit> {
+    let local = HERE
+        .try_with(|here| here.borrow().get(&task.id).cloned())
+        .ok()
+        .flatten();
+    if let Some(cell) = local {
+        return Some(cell.visit(task, poll_anyway));
+    }
+    let cell = anywhere().as_ref()?.get(&task.id).cloned()?;
+    Some(cell.visit(task, poll_anyway))
+}

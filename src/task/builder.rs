@@ -1,0 +1,275 @@
+//! Spawning with a name and data.
+
+use super::{JoinSet, LocalSet, blocking, spawner};
+use crate::registry::{Spec, TaskKind, TrackedRuntime};
+use std::any::type_name;
+use std::borrow::Cow;
+use std::fmt::Display;
+use std::future::Future;
+use std::panic::Location;
+use tokio::runtime::Handle;
+use tokio::task::{AbortHandle, JoinHandle};
+
+/// Says more of a task before it is spawned: its name, data, and whether it is meant to live on.
+///
+/// # Examples
+///
+/// ```
+/// use taskleak::task::Builder;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// let task = Builder::new()
+///     .name("egress-test-subnet")
+///     .data("subnet_id", 17)
+///     .spawn(async { /* .. */ });
+/// # task.await.unwrap(); }
+/// ```
+#[derive(Debug, Default, Clone)]
+#[must_use = "a builder does nothing until it spawns"]
+pub struct Builder {
+    name: Option<Cow<'static, str>>,
+    data: Vec<(String, String)>,
+    background: bool,
+}
+
+impl Builder {
+    /// A task of which nothing is said yet: it is called after its future's function.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// taskleak::task::Builder::new().spawn(async {}).await.unwrap();
+    /// # }
+    /// ```
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Names the task. A `&'static str` costs nothing; a `String` a table entry while it lives.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use taskleak::task::Builder;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// Builder::new().name("reaper").spawn(async {}).await.unwrap();
+    /// Builder::new().name(format!("connection {}", 17)).spawn(async {}).await.unwrap();
+    /// # }
+    /// ```
+    pub fn name(mut self, name: impl Into<Cow<'static, str>>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// Adds a key and its value, shown by reports in the order given. A key may be given again.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use taskleak::task::Builder;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// Builder::new().data("peer", "10.0.0.7").data("port", 443).spawn(async {}).await.unwrap();
+    /// # }
+    /// ```
+    pub fn data(mut self, key: impl Into<String>, value: impl Display) -> Self {
+        self.data.push((key.into(), value.to_string()));
+        self
+    }
+
+    /// Declares that the task is meant to live on: it is never a leak, but reports list it. The
+    /// tasks that it spawns are not background tasks because of it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use taskleak::task::Builder;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// let guard = taskleak::verify_none();
+    /// Builder::new().name("metrics").background().spawn(std::future::pending::<()>());
+    /// guard.finish().await; // does not fail
+    /// # }
+    /// ```
+    pub fn background(mut self) -> Self {
+        self.background = true;
+        self
+    }
+
+    /// Spawns on the runtime the code runs in.
+    ///
+    /// # Panics
+    /// As [`tokio::spawn`]: outside of a tokio runtime.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// assert_eq!(taskleak::task::Builder::new().spawn(async { 7 }).await.unwrap(), 7);
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn spawn<F>(self, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        spawner::spawn(spawner::Here, self.spec::<F>(TaskKind::Task), future)
+    }
+
+    /// Spawns on the runtime of `handle`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use taskleak::task::Builder;
+    /// let runtime = tokio::runtime::Runtime::new().unwrap();
+    /// let task = Builder::new().name("elsewhere").spawn_on(async { 7 }, runtime.handle());
+    /// assert_eq!(runtime.block_on(task).unwrap(), 7);
+    /// ```
+    #[track_caller]
+    pub fn spawn_on<F>(self, future: F, handle: &Handle) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        spawner::spawn(handle, self.spec::<F>(TaskKind::Task), future)
+    }
+
+    /// Spawns on the current `LocalSet`.
+    ///
+    /// # Panics
+    /// As [`tokio::task::spawn_local`]: outside of a `LocalSet`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use taskleak::task::{Builder, LocalSet};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// LocalSet::new().run_until(async {
+    ///     Builder::new().name("here").spawn_local(async {}).await.unwrap();
+    /// }).await;
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn spawn_local<F>(self, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future + 'static,
+        F::Output: 'static,
+    {
+        spawner::spawn_local(spawner::Here, self.spec::<F>(TaskKind::Local), future)
+    }
+
+    /// Spawns on the given `LocalSet`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use taskleak::task::{Builder, LocalSet};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// let local = LocalSet::new();
+    /// let task = Builder::new().name("there").spawn_local_on(async { 7 }, &local);
+    /// assert_eq!(local.run_until(task).await.unwrap(), 7);
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn spawn_local_on<F>(self, future: F, local: &LocalSet) -> JoinHandle<F::Output>
+    where
+        F: Future + 'static,
+        F::Output: 'static,
+    {
+        spawner::spawn_local(local.inner(), self.spec::<F>(TaskKind::Local), future)
+    }
+
+    /// Runs a closure on the blocking pool of the runtime the code runs in.
+    ///
+    /// # Panics
+    /// As [`tokio::task::spawn_blocking`]: outside of a tokio runtime.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use taskleak::task::Builder;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// Builder::new().name("checksum").spawn_blocking(|| ()).await.unwrap();
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn spawn_blocking<F, R>(self, function: F) -> JoinHandle<R>
+    where
+        F: FnOnce() -> R + Send + 'static,
+        R: Send + 'static,
+    {
+        let spec = self.spec::<F>(TaskKind::Blocking);
+        blocking::run(
+            spec,
+            TrackedRuntime::current(),
+            function,
+            tokio::task::spawn_blocking,
+        )
+    }
+
+    /// Runs a closure on the blocking pool of the runtime of `handle`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use taskleak::task::Builder;
+    /// let runtime = tokio::runtime::Runtime::new().unwrap();
+    /// let task = Builder::new().name("checksum").spawn_blocking_on(|| 7, runtime.handle());
+    /// assert_eq!(runtime.block_on(task).unwrap(), 7);
+    /// ```
+    #[track_caller]
+    pub fn spawn_blocking_on<F, R>(self, function: F, handle: &Handle) -> JoinHandle<R>
+    where
+        F: FnOnce() -> R + Send + 'static,
+        R: Send + 'static,
+    {
+        let spec = self.spec::<F>(TaskKind::Blocking);
+        blocking::run(
+            spec,
+            Some(TrackedRuntime::of(handle)),
+            function,
+            |function| handle.spawn_blocking(function),
+        )
+    }
+
+    /// Spawns into a set, on the runtime the code runs in.
+    ///
+    /// # Panics
+    /// As [`tokio::task::JoinSet::spawn`]: outside of a tokio runtime.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use taskleak::task::{Builder, JoinSet};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// let mut set = JoinSet::new();
+    /// Builder::new().name("one of many").spawn_into(&mut set, async { 7 });
+    /// assert_eq!(set.join_next().await.unwrap().unwrap(), 7);
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn spawn_into<F>(self, set: &mut JoinSet<F::Output>, future: F) -> AbortHandle
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        let spec = self.spec::<F>(TaskKind::Task);
+        spawner::spawn(spawner::IntoSet(set.inner_mut()), spec, future)
+    }
+
+    #[track_caller]
+    pub(super) fn spec<F>(self, kind: TaskKind) -> Spec {
+        let Self {
+            name,
+            data,
+            background,
+        } = self;
+        Spec {
+            name,
+            data,
+            background,
+            ..Spec::new(kind, Location::caller(), type_name::<F>())
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! The ways to hand a future to tokio, so that each twin is one line.
+
+use super::assisted::Assisted;
+use super::future::TaskFuture;
+use crate::registry::{Entry, Scope, Spec, TrackedRuntime};
+use std::future::Future;
+use tokio::runtime::Handle;
+use tokio::task::{AbortHandle, JoinHandle, LocalSet};
+
+/// Spawns futures that may be sent to other threads.
+pub(super) trait Spawner<T>: Sized {
+    type Handle: ToAbort;
+
+    fn runtime(&self) -> Option<&'static TrackedRuntime>;
+
+    fn hand_over<F>(self, future: F) -> Self::Handle
+    where
+        F: Future<Output = T> + Send + 'static,
+        T: Send + 'static;
+}
+
+/// Spawns futures that stay on their thread.
+pub(super) trait LocalSpawner<T>: Sized {
+    type Handle: ToAbort;
+
+    fn hand_over<F>(self, future: F) -> Self::Handle
+    where
+        F: Future<Output = T> + 'static,
+        T: 'static;
+}
+
+/// tokio's handles to a spawned task.
+pub(super) trait ToAbort {
+    fn to_abort(&self) -> AbortHandle;
+}
+
+impl<T> ToAbort for JoinHandle<T> {
+    fn to_abort(&self) -> AbortHandle {
+        self.abort_handle()
+    }
+}
+
+impl ToAbort for AbortHandle {
+    fn to_abort(&self) -> AbortHandle {
+        self.clone()
+    }
+}
+
+/// Registers the task, then hands its future over.
+#[track_caller]
+pub(super) fn spawn<F, S>(spawner: S, spec: Spec, future: F) -> S::Handle
+where
+    S: Spawner<F::Output>,
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    if !super::is_on() {
+        return spawner.hand_over(future);
+    }
+    let runtime = spawner.runtime();
+    let entry = Entry::begin(spec, runtime);
+    // On a multi-thread runtime a guard can always wait; on a current-thread one it may have to
+    // drive the task itself.
+    let may_need_help = runtime.is_some_and(TrackedRuntime::is_current_thread)
+        && entry.scope().is_some_and(Scope::is_assisted);
+    if may_need_help {
+        let (future, cell) = Assisted::new(entry.slot(), future);
+        let handle = spawner.hand_over(TaskFuture::new(Some(entry), future));
+        cell.set_header(&handle.to_abort());
+        return handle;
+    }
+    spawner.hand_over(TaskFuture::new(Some(entry), future))
+}
+
+/// The same for futures that stay on this thread.
+#[track_caller]
+pub(super) fn spawn_local<F, S>(spawner: S, spec: Spec, future: F) -> S::Handle
+where
+    S: LocalSpawner<F::Output>,
+    F: Future + 'static,
+    F::Output: 'static,
+{
+    if !super::is_on() {
+        return spawner.hand_over(future);
+    }
+    let entry = Entry::begin(spec, TrackedRuntime::current());
+    if entry.scope().is_some_and(Scope::is_assisted) {
+        let (future, cell) = Assisted::new_local(entry.slot(), future);
+        let handle = spawner.hand_over(TaskFuture::new(Some(entry), future));
+        cell.set_header(&handle.to_abort());
+        return handle;
+    }
+    spawner.hand_over(TaskFuture::new(Some(entry), future))
+}
+
+/// On the runtime the thread is in.
+pub(super) struct Here;
+
+impl<T> Spawner<T> for Here {
+    type Handle = JoinHandle<T>;
+
+    fn runtime(&self) -> Option<&'static TrackedRuntime> {
+        TrackedRuntime::current()
+    }
+
+    #[track_caller]
+    fn hand_over<F>(self, future: F) -> JoinHandle<T>
+    where
+        F: Future<Output = T> + Send + 'static,
+        T: Send + 'static,
+    {
+        tokio::task::spawn(future)
+    }
+}
+
+impl<T> LocalSpawner<T> for Here {
+    type Handle = JoinHandle<T>;
+
+    #[track_caller]
+    fn hand_over<F>(self, future: F) -> JoinHandle<T>
+    where
+        F: Future<Output = T> + 'static,
+        T: 'static,
+    {
+        tokio::task::spawn_local(future)
+    }
+}
+
+impl<T> Spawner<T> for &Handle {
+    type Handle = JoinHandle<T>;
+
+    fn runtime(&self) -> Option<&'static TrackedRuntime> {
+        Some(TrackedRuntime::of(self))
+    }
+
+    #[track_caller]
+    fn hand_over<F>(self, future: F) -> JoinHandle<T>
+    where
+        F: Future<Output = T> + Send + 'static,
+        T: Send + 'static,
+    {
+        self.spawn(future)
+    }
+}
+
+impl<T> LocalSpawner<T> for &LocalSet {
+    type Handle = JoinHandle<T>;
+
+    #[track_caller]
+    fn hand_over<F>(self, future: F) -> JoinHandle<T>
+    where
+        F: Future<Output = T> + 'static,
+        T: 'static,
+    {
+        self.spawn_local(future)
+    }
+}
+
+/// Into a set, on the runtime the thread is in.
+pub(super) struct IntoSet<'a, T>(pub(super) &'a mut tokio::task::JoinSet<T>);
+
+impl<T: 'static> Spawner<T> for IntoSet<'_, T> {
+    type Handle = AbortHandle;
+
+    fn runtime(&self) -> Option<&'static TrackedRuntime> {
+        TrackedRuntime::current()
+    }
+
+    #[track_caller]
+    fn hand_over<F>(self, future: F) -> AbortHandle
+    where
+        F: Future<Output = T> + Send + 'static,
+        T: Send + 'static,
+    {
+        self.0.spawn(future)
+    }
+}
+
+impl<T: 'static> LocalSpawner<T> for IntoSet<'_, T> {
+    type Handle = AbortHandle;
+
+    #[track_caller]
+    fn hand_over<F>(self, future: F) -> AbortHandle
+    where
+        F: Future<Output = T> + 'static,
+        T: 'static,
+    {
+        self.0.spawn_local(future)
+    }
+}
+
+/// Into a set, on another runtime or `LocalSet`.
+pub(super) struct IntoSetOn<'a, T, On>(
+    pub(super) &'a mut tokio::task::JoinSet<T>,
+    pub(super) &'a On,
+);
+
+impl<T: 'static> Spawner<T> for IntoSetOn<'_, T, Handle> {
+    type Handle = AbortHandle;
+
+    fn runtime(&self) -> Option<&'static TrackedRuntime> {
+        Some(TrackedRuntime::of(self.1))
+    }
+
+    #[track_caller]
+    fn hand_over<F>(self, future: F) -> AbortHandle
+    where
+        F: Future<Output = T> + Send + 'static,
+        T: Send + 'static,
+    {
+        self.0.spawn_on(future, self.1)
+    }
+}
+
+impl<T: 'static> LocalSpawner<T> for IntoSetOn<'_, T, LocalSet> {
+    type Handle = AbortHandle;
+
+    #[track_caller]
+    fn hand_over<F>(self, future: F) -> AbortHandle
+    where
+        F: Future<Output = T> + 'static,
+        T: 'static,
+    {
+        self.0.spawn_local_on(future, self.1)
+    }
+}
