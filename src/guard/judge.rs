@@ -50,3 +50,9 @@ pub(super) fn is_tolerated(task: &TaskInfo, options: &Options, rules: &[Rule]) -
     (task.is_background() && options.allows_background())
         || rules.iter().any(|rule| rule.matches(task))
 }
+
+/// Whether a task may live on whoever asks: a background task, or by a rule of the whole process.
+pub(crate) fn is_tolerated_everywhere(task: &TaskInfo) -> bool {
+    let options = Options::new();
+    is_tolerated(task, &options, &options.all_rules())
+}

@@ -197,6 +197,12 @@ pub(crate) fn enter(slot: &'static Slot) -> Entered {
     enter_drop(slot)
 }
 
+/// The same for a poll by a guard, which does not count as one of the task's.
+pub(crate) fn enter_assisted(slot: &'static Slot) -> Entered {
+    slot.begin_assisted_poll();
+    enter_drop(slot)
+}
+
 /// Makes a task the current one while its future is dropped. For the same callers.
 pub(crate) fn enter_drop(slot: &'static Slot) -> Entered {
     Entered {

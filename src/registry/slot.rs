@@ -186,6 +186,11 @@ impl Slot {
         self.tokio_id.store(id, Relaxed);
     }
 
+    /// Notes that a guard polls the task in its runtime's place, which is none of the task's own polls.
+    pub(super) fn begin_assisted_poll(&self) {
+        self.set_flags(flag::POLLING, 0);
+    }
+
     /// Notes that a poll begins and says whether it is the first. There is one poller at a time, so
     /// no read-modify-write is needed.
     pub(super) fn begin_poll(&self) -> bool {

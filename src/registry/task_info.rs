@@ -114,6 +114,9 @@ pub enum TaskState {
     Running,
     /// Its last poll returned `Pending`.
     Pending,
+    /// Its runtime was shut down before it ended: it is not alive any more. Only in the reports of
+    /// [`forbid_shutdown`](crate::Guard::forbid_shutdown) and [`verify_main!`](crate::verify_main).
+    Killed,
 }
 
 /// One step up from a task to the test that started it all.
@@ -217,6 +220,14 @@ impl TaskInfo {
         };
         // What was read beside the record is this task's only if it still lives there.
         reading.still_alive().then_some(info)
+    }
+
+    /// The same task, killed by its runtime's shutdown.
+    pub(crate) fn killed(self) -> Self {
+        Self {
+            state: TaskState::Killed,
+            ..self
+        }
     }
 
     /// The task's id.

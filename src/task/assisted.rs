@@ -227,7 +227,7 @@ impl<F: Future> Assist for Cell<F> {
         }
         self.wake.consumed.store(true, Release);
         let waker = Waker::from(self.wake.clone());
-        let entered = entry::enter(task.slot);
+        let entered = entry::enter_assisted(task.slot);
         let poll = catch_unwind(AssertUnwindSafe(|| poll_freely(future.as_mut(), &waker)));
         let result = match poll {
             Ok(Poll::Pending) => {

@@ -2,6 +2,7 @@
 
 use super::assisted::Assisted;
 use super::future::TaskFuture;
+use super::shutdown;
 use crate::registry::{Entry, Scope, Spec, TrackedRuntime};
 use std::future::Future;
 use tokio::runtime::Handle;
@@ -65,11 +66,16 @@ where
         && entry.scope().is_some_and(Scope::is_assisted);
     if may_need_help {
         let (future, cell) = Assisted::new(entry.slot(), future);
+        let noted = shutdown::Noted::of(&entry);
         let handle = spawner.hand_over(TaskFuture::new(Some(entry), future));
+        noted.note(|| handle.to_abort());
         cell.set_header(&handle.to_abort());
         return handle;
     }
-    spawner.hand_over(TaskFuture::new(Some(entry), future))
+    let noted = shutdown::Noted::of(&entry);
+    let handle = spawner.hand_over(TaskFuture::new(Some(entry), future));
+    noted.note(|| handle.to_abort());
+    handle
 }
 
 /// The same for futures that stay on this thread.
@@ -86,11 +92,16 @@ where
     let entry = Entry::begin(spec, TrackedRuntime::current());
     if entry.scope().is_some_and(Scope::is_assisted) {
         let (future, cell) = Assisted::new_local(entry.slot(), future);
+        let noted = shutdown::Noted::of(&entry);
         let handle = spawner.hand_over(TaskFuture::new(Some(entry), future));
+        noted.note(|| handle.to_abort());
         cell.set_header(&handle.to_abort());
         return handle;
     }
-    spawner.hand_over(TaskFuture::new(Some(entry), future))
+    let noted = shutdown::Noted::of(&entry);
+    let handle = spawner.hand_over(TaskFuture::new(Some(entry), future));
+    noted.note(|| handle.to_abort());
+    handle
 }
 
 /// On the runtime the thread is in.
