@@ -97,7 +97,7 @@ impl Text<'_> {
             }
             Settled::AtExit | Settled::AtExitExpired => {
                 let headline =
-                    format_args!("{count} of {test} had no end, and no guard answers for that");
+                    format_args!("{count} outlived {test}, and no guard answered for that");
                 writeln!(f, "{name} {}", paint.strong(headline))
             }
             Settled::Clean | Settled::WithoutGrace => {
@@ -269,16 +269,22 @@ impl LeakText<'_> {
                 "",
                 indent = column - 1
             )?;
+            writeln!(f, "{:width$} {bar}", "")?;
         }
         Ok(())
     }
 
     fn field(&self, f: &mut fmt::Formatter<'_>, key: &str, value: impl Display) -> fmt::Result {
-        let width = self.leak.location().line().to_string().len();
-        let Self { paint, .. } = self;
-        writeln!(
+        self.key(f, key)?;
+        writeln!(f, " {value}")
+    }
+
+    fn key(&self, f: &mut fmt::Formatter<'_>, key: &str) -> fmt::Result {
+        let Self { leak, paint, .. } = self;
+        let width = leak.location().line().to_string().len();
+        write!(
             f,
-            "{:width$} {} {} {value}",
+            "{:width$} {} {}",
             "",
             paint.frame("="),
             paint.strong(format_args!("{key}:"))
@@ -306,12 +312,10 @@ impl LeakText<'_> {
         if leak.kind() != TaskKind::Blocking && leak.state() != TaskState::NeverPolled {
             let polls = Range::of(tasks.iter().map(TaskInfo::polls));
             let times = if polls.is_one(&1) { "time" } else { "times" };
-            let last = tasks
-                .iter()
-                .filter_map(TaskInfo::last_poll)
-                .min()
-                .unwrap_or_default();
-            text += &format!(", polled {polls} {times}, last {} ago", Brief(last));
+            text += &format!(", polled {polls} {times}");
+            if let Some(last) = tasks.iter().filter_map(TaskInfo::last_poll).min() {
+                text += &format!(", last {} ago", Brief(last));
+            }
         }
         text
     }
@@ -324,7 +328,8 @@ impl LeakText<'_> {
         if frames.is_empty() {
             return Ok(());
         }
-        self.field(f, "spawn backtrace", "")?;
+        self.key(f, "spawn backtrace")?;
+        writeln!(f)?;
         let shown = match self.style {
             Style::Short => frames.len().min(MOST_FRAMES),
             Style::Full => frames.len(),
@@ -399,7 +404,9 @@ impl Display for Brief {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let millis = self.0.as_millis();
         match millis {
-            0..1000 => write!(f, "{millis}ms"),
+            // Ages are read off a clock that ticks this slowly.
+            0..5 => f.write_str("less than 5ms"),
+            5..1000 => write!(f, "{millis}ms"),
             1000..60_000 if millis % 1000 == 0 => write!(f, "{}s", millis / 1000),
             1000..60_000 => write!(f, "{:.2}s", self.0.as_secs_f64()),
             60_000..7_200_000 => write!(f, "{}min", millis / 60_000),
