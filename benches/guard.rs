@@ -7,7 +7,11 @@ use taskleak::{Options, find, verify_none};
 use tokio::runtime::{Builder, Runtime};
 
 fn multi_thread() -> Runtime {
-    Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
+    Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap()
 }
 
 /// Leaves tasks on the runtime that are not the guard's concern.
@@ -28,17 +32,20 @@ fn clean(criterion: &mut Criterion) {
             let _entered = runtime.enter();
             bencher.iter(|| drop(black_box(verify_none())));
         });
-        group.bench_function(format!("finish().await, beside {unrelated} tasks"), |bencher| {
-            bencher.iter_custom(|n| {
-                runtime.block_on(async {
-                    let start = Instant::now();
-                    for _ in 0..n {
-                        verify_none().finish().await;
-                    }
-                    start.elapsed()
-                })
-            });
-        });
+        group.bench_function(
+            format!("finish().await, beside {unrelated} tasks"),
+            |bencher| {
+                bencher.iter_custom(|n| {
+                    runtime.block_on(async {
+                        let start = Instant::now();
+                        for _ in 0..n {
+                            verify_none().finish().await;
+                        }
+                        start.elapsed()
+                    })
+                });
+            },
+        );
         runtime.shutdown_background();
     }
     group.finish();

@@ -38,7 +38,9 @@ async fn task<const BYTES: usize>() {
 }
 
 fn bytes_a_task(spawn: impl Fn() -> JoinHandle<()>) -> f64 {
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
     runtime.block_on(async {
         let mut handles = Vec::with_capacity(TASKS);
         let before = ALLOCATED.load(Relaxed);
@@ -68,7 +70,10 @@ fn main() {
         _ => {
             let program = std::env::current_exe().unwrap();
             for size in ["16", "100", "256", "1000"] {
-                std::process::Command::new(&program).arg(size).status().unwrap();
+                std::process::Command::new(&program)
+                    .arg(size)
+                    .status()
+                    .unwrap();
             }
         }
     }

@@ -1,7 +1,9 @@
 //! What tracking costs: spawn + run + join, and a poll, beside plain tokio and the tools that do the
 //! like. Compare figures of one run only, as ratios to `plain`.
 
-use criterion::{BenchmarkGroup, Criterion, criterion_group, criterion_main, measurement::WallTime};
+use criterion::{
+    BenchmarkGroup, Criterion, criterion_group, criterion_main, measurement::WallTime,
+};
 use std::future::Future;
 use std::hint::black_box;
 use std::pin::Pin;
@@ -30,15 +32,24 @@ const SPAWNERS: [(&str, Spawn); 5] = [
             std::sync::LazyLock::new(|| await_tree::Registry::new(await_tree::Config::default()));
         tokio::spawn(REGISTRY.register_anonymous("work").instrument(work()))
     }),
-    ("async-backtrace", || tokio::spawn(async_backtrace::frame!(work()))),
+    ("async-backtrace", || {
+        tokio::spawn(async_backtrace::frame!(work()))
+    }),
 ];
 
 fn runtimes() -> [(&'static str, Runtime); 2] {
     [
-        ("current_thread", Builder::new_current_thread().enable_all().build().unwrap()),
+        (
+            "current_thread",
+            Builder::new_current_thread().enable_all().build().unwrap(),
+        ),
         (
             "multi_thread",
-            Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap(),
+            Builder::new_multi_thread()
+                .worker_threads(2)
+                .enable_all()
+                .build()
+                .unwrap(),
         ),
     ]
 }
@@ -57,7 +68,12 @@ where
     runtime.block_on(async { tokio::spawn(timed).await.unwrap() })
 }
 
-fn bench_spawner(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, runtime: &Runtime, spawn: Spawn) {
+fn bench_spawner(
+    group: &mut BenchmarkGroup<'_, WallTime>,
+    name: &str,
+    runtime: &Runtime,
+    spawn: Spawn,
+) {
     group.bench_function(name, |bencher| {
         bencher.iter_custom(|n| {
             in_task(runtime, move || async move {
@@ -82,7 +98,11 @@ fn spawn_run_join(criterion: &mut Criterion) {
 /// Calls `bottom` below `depth` more frames.
 #[inline(never)]
 fn deep(depth: u32, bottom: Spawn) -> JoinHandle<u32> {
-    let handle = if depth == 0 { bottom() } else { deep(depth - 1, bottom) };
+    let handle = if depth == 0 {
+        bottom()
+    } else {
+        deep(depth - 1, bottom)
+    };
     black_box(handle)
 }
 
@@ -92,7 +112,9 @@ fn with_backtrace(criterion: &mut Criterion) {
     for (flavor, runtime) in runtimes() {
         let guard = taskleak::verify_none();
         let mut group = criterion.benchmark_group(format!("spawn+run+join, 32 frames/{flavor}"));
-        bench_spawner(&mut group, "plain", &runtime, || deep(DEPTH, || tokio::spawn(work())));
+        bench_spawner(&mut group, "plain", &runtime, || {
+            deep(DEPTH, || tokio::spawn(work()))
+        });
         bench_spawner(&mut group, "taskleak, guarded", &runtime, || {
             deep(DEPTH, || taskleak::spawn(work()))
         });
@@ -120,7 +142,9 @@ fn poll(criterion: &mut Criterion) {
                 });
             tokio::spawn(REGISTRY.register_anonymous("echo").instrument(echo))
         }),
-        ("async-backtrace", |echo| tokio::spawn(async_backtrace::frame!(echo))),
+        ("async-backtrace", |echo| {
+            tokio::spawn(async_backtrace::frame!(echo))
+        }),
     ];
     let (_, runtime) = &runtimes()[0];
     let mut group = criterion.benchmark_group("poll");

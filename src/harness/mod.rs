@@ -5,6 +5,7 @@ pub mod at_exit;
 mod harness;
 mod own_runtime;
 mod test_name;
+mod unstable;
 mod watchdog;
 
 pub use harness::Harness;

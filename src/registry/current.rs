@@ -181,6 +181,7 @@ thread_local! {
 
 /// From now on, a task that no guard answers for belongs to a scope of the thread that spawned it.
 pub(crate) fn answer_for_strays() {
+    super::judges::enter();
     STRAYS.store(true, Relaxed);
 }
 

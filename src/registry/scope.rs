@@ -190,6 +190,7 @@ impl Scope {
             }
             free.scopes.pop().expect("the free list was just refilled")
         };
+        super::judges::enter();
         scope.gate.reset();
         scope.assisted.store(false, Relaxed);
         scope.keeps_killed.store(false, Relaxed);
@@ -211,6 +212,7 @@ impl Scope {
 
     /// Lets nobody in any more who was not let in by one of the scope's own tasks.
     pub(crate) fn close(&self) {
+        super::judges::leave();
         self.generation.fetch_add(1, AcqRel);
         let runtimes = std::mem::take(&mut self.lock().runtimes);
         drop(runtimes);

@@ -174,8 +174,9 @@ impl Slot {
         super::scope::by_index(self.scope())
     }
 
-    pub(super) fn runtime(&self) -> u32 {
-        self.runtime.load(Relaxed)
+    /// The runtime the task was spawned on; only its owner, or code that it runs, may ask.
+    pub(super) fn runtime_entry(&self) -> Option<&'static super::TrackedRuntime> {
+        super::TrackedRuntime::by_index(self.runtime.load(Relaxed))
     }
 
     pub(super) fn origin(&self) -> OriginId {
@@ -196,7 +197,9 @@ impl Slot {
     pub(super) fn begin_poll(&self) -> bool {
         let polls = self.polls.load(Relaxed);
         self.polls.store(polls + 1, Relaxed);
-        self.last_poll.store(super::clock::now(), Relaxed);
+        if super::judges::any() {
+            self.last_poll.store(super::clock::now(), Relaxed);
+        }
         self.flags
             .store(self.flags.load(Relaxed) | flag::POLLING, Relaxed);
         polls == 0

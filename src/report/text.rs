@@ -282,7 +282,13 @@ impl LeakText<'_> {
     fn key(&self, f: &mut fmt::Formatter<'_>, key: &str) -> fmt::Result {
         let Self { leak, paint, .. } = self;
         let width = leak.location().line().to_string().len();
-        write!(f, "{:width$} {} {}", "", paint.frame("="), paint.strong(format_args!("{key}:")))
+        write!(
+            f,
+            "{:width$} {} {}",
+            "",
+            paint.frame("="),
+            paint.strong(format_args!("{key}:"))
+        )
     }
 
     fn state(&self) -> String {
@@ -306,12 +312,10 @@ impl LeakText<'_> {
         if leak.kind() != TaskKind::Blocking && leak.state() != TaskState::NeverPolled {
             let polls = Range::of(tasks.iter().map(TaskInfo::polls));
             let times = if polls.is_one(&1) { "time" } else { "times" };
-            let last = tasks
-                .iter()
-                .filter_map(TaskInfo::last_poll)
-                .min()
-                .unwrap_or_default();
-            text += &format!(", polled {polls} {times}, last {} ago", Brief(last));
+            text += &format!(", polled {polls} {times}");
+            if let Some(last) = tasks.iter().filter_map(TaskInfo::last_poll).min() {
+                text += &format!(", last {} ago", Brief(last));
+            }
         }
         text
     }

@@ -24,19 +24,22 @@ use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 
 /// Remembers the task for its scope, if it ends because its runtime is shut down.
+#[inline]
 pub(super) fn record_if_killed(entry: &Entry) {
+    if let Some(scope) = entry.scope()
+        && scope.keeps_killed()
+    {
+        record_if_killed_in(scope, entry.slot());
+    }
+}
+
+fn record_if_killed_in(scope: &'static Scope, slot: &'static Slot) {
     const ENDED: u32 = flag::COMPLETED | flag::PANICKED | flag::SETTLED | flag::BACKGROUND;
-    let slot = entry.slot();
-    if slot.flags() & ENDED != 0 {
+    let was_queued = was_queued(slot.id());
+    if was_queued || slot.flags() & ENDED != 0 {
         return;
     }
-    let Some(scope) = entry.scope().filter(|scope| scope.keeps_killed()) else {
-        return;
-    };
     let Some(reading) = slot.read() else { return };
-    if was_queued(reading.id) {
-        return;
-    }
     let killed = match reading.kind() {
         TaskKind::Task | TaskKind::Future => runtime_is_shutting_down(),
         TaskKind::Local => local_set_is_shutting_down(),
@@ -58,22 +61,30 @@ fn headers() -> MutexGuard<'static, Option<HashMap<TaskId, Header>>> {
 pub(super) struct Noted(Option<(&'static Slot, TaskId)>);
 
 impl Noted {
+    #[inline]
     pub(super) fn of(entry: &Entry) -> Self {
         let wanted = entry.scope().is_some_and(Scope::keeps_killed);
         Self(wanted.then(|| (entry.slot(), entry.slot().id())))
     }
 
-    /// Notes where the task's header is. The task may have ended by now: then nothing stays noted.
+    /// Notes where the task's header is.
+    #[inline]
     pub(super) fn note(self, task: impl FnOnce() -> AbortHandle) {
-        let Some((slot, id)) = self.0 else { return };
-        let Some(header) = Header::of(&task()) else {
-            return;
-        };
-        headers().get_or_insert_default().insert(id, header);
-        // If the task ended before the insertion, nobody else removes it.
-        if slot.read().is_none_or(|reading| reading.id != id) {
-            headers().as_mut().and_then(|table| table.remove(&id));
+        if let Some((slot, id)) = self.0 {
+            note_header(slot, id, &task());
         }
+    }
+}
+
+/// Notes a task's header. The task may have ended by now: then nothing stays noted.
+fn note_header(slot: &'static Slot, id: TaskId, task: &AbortHandle) {
+    let Some(header) = Header::of(task) else {
+        return;
+    };
+    headers().get_or_insert_default().insert(id, header);
+    // If the task ended before the insertion, nobody else removes it.
+    if slot.read().is_none_or(|reading| reading.id != id) {
+        headers().as_mut().and_then(|table| table.remove(&id));
     }
 }
 

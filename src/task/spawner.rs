@@ -12,7 +12,8 @@ use tokio::task::{AbortHandle, JoinHandle, LocalSet};
 pub(super) trait Spawner<T>: Sized {
     type Handle: ToAbort;
 
-    fn runtime(&self) -> Option<&'static TrackedRuntime>;
+    /// The runtime that this spawns on; `likely` is the one of the spawning task, if that will do.
+    fn runtime(&self, likely: Option<&'static TrackedRuntime>) -> Option<&'static TrackedRuntime>;
 
     fn hand_over<F>(self, future: F) -> Self::Handle
     where
@@ -58,12 +59,11 @@ where
     if !super::is_on() {
         return spawner.hand_over(future);
     }
-    let runtime = spawner.runtime();
-    let entry = Entry::begin(spec, runtime);
+    let entry = Entry::begin(spec, |likely| spawner.runtime(likely));
     // On a multi-thread runtime a guard can always wait; on a current-thread one it may have to
     // drive the task itself.
-    let may_need_help = runtime.is_some_and(TrackedRuntime::is_current_thread)
-        && entry.scope().is_some_and(Scope::is_assisted);
+    let may_need_help =
+        entry.scope().is_some_and(Scope::is_assisted) && entry.is_on_current_thread_runtime();
     if may_need_help {
         let (future, cell) = Assisted::new(entry.slot(), future);
         let noted = shutdown::Noted::of(&entry);
@@ -89,7 +89,7 @@ where
     if !super::is_on() {
         return spawner.hand_over(future);
     }
-    let entry = Entry::begin(spec, TrackedRuntime::current());
+    let entry = Entry::begin(spec, |likely| likely.or_else(TrackedRuntime::current));
     if entry.scope().is_some_and(Scope::is_assisted) {
         let (future, cell) = Assisted::new_local(entry.slot(), future);
         let noted = shutdown::Noted::of(&entry);
@@ -110,8 +110,8 @@ pub(super) struct Here;
 impl<T> Spawner<T> for Here {
     type Handle = JoinHandle<T>;
 
-    fn runtime(&self) -> Option<&'static TrackedRuntime> {
-        TrackedRuntime::current()
+    fn runtime(&self, likely: Option<&'static TrackedRuntime>) -> Option<&'static TrackedRuntime> {
+        likely.or_else(TrackedRuntime::current)
     }
 
     #[track_caller]
@@ -140,7 +140,7 @@ impl<T> LocalSpawner<T> for Here {
 impl<T> Spawner<T> for &Handle {
     type Handle = JoinHandle<T>;
 
-    fn runtime(&self) -> Option<&'static TrackedRuntime> {
+    fn runtime(&self, _: Option<&'static TrackedRuntime>) -> Option<&'static TrackedRuntime> {
         Some(TrackedRuntime::of(self))
     }
 
@@ -173,8 +173,8 @@ pub(super) struct IntoSet<'a, T>(pub(super) &'a mut tokio::task::JoinSet<T>);
 impl<T: 'static> Spawner<T> for IntoSet<'_, T> {
     type Handle = AbortHandle;
 
-    fn runtime(&self) -> Option<&'static TrackedRuntime> {
-        TrackedRuntime::current()
+    fn runtime(&self, likely: Option<&'static TrackedRuntime>) -> Option<&'static TrackedRuntime> {
+        likely.or_else(TrackedRuntime::current)
     }
 
     #[track_caller]
@@ -209,7 +209,7 @@ pub(super) struct IntoSetOn<'a, T, On>(
 impl<T: 'static> Spawner<T> for IntoSetOn<'_, T, Handle> {
     type Handle = AbortHandle;
 
-    fn runtime(&self) -> Option<&'static TrackedRuntime> {
+    fn runtime(&self, _: Option<&'static TrackedRuntime>) -> Option<&'static TrackedRuntime> {
         Some(TrackedRuntime::of(self.1))
     }
 
