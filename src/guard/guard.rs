@@ -1,6 +1,6 @@
 //! The guard.
 
-use super::drain::drain;
+use super::drain::{drain, exhaust};
 use super::settle::{Settling, Waited};
 use super::timer::Timer;
 use super::{Action, Options, Rule, handover, judge};
@@ -268,14 +268,12 @@ pub(crate) fn settle_blocking(scope: &'static Scope, options: &Options) -> Settl
     let deadline = Instant::now() + options.grace_or_default();
     let waited = match Row::here() {
         Row::Drain => drain(&settling, deadline),
-        Row::Block => {
-            // A `LocalSet` may be waiting for this very thread.
-            match drain(&settling, Instant::now()) {
-                Waited::Clean => Waited::Clean,
-                Waited::Expired | Waited::Blocked => settling.block(deadline),
-            }
-        }
-        Row::BlockInPlace => tokio::task::block_in_place(|| settling.block(deadline)),
+        // A `LocalSet`, or a current-thread runtime that nobody drives now, may be waiting for this
+        // very thread.
+        Row::Block => settling.block(deadline, || {
+            exhaust(&settling);
+        }),
+        Row::BlockInPlace => tokio::task::block_in_place(|| settling.block(deadline, || ())),
     };
     match waited {
         Waited::Clean => Settled::Clean,

@@ -1,7 +1,7 @@
 //! Looking at a scope and saying which of its tasks should be gone.
 
 use super::{Options, Rule};
-use crate::registry::slot::{Reading, flag};
+use crate::registry::slot::Reading;
 use crate::registry::{self, Scope, TaskInfo};
 
 /// What is still alive in a scope.
@@ -17,7 +17,7 @@ pub(crate) struct Judgement {
 
 /// The live tasks that the scope answers for.
 pub(super) fn members(scope: &'static Scope) -> impl Iterator<Item = Reading> {
-    registry::live().filter(|task| task.scope == scope.index() && !task.has(flag::SETTLED))
+    registry::live().filter(|task| task.scope == scope.index())
 }
 
 /// Looks at every task of the scope; of one that has settled, only at what was killed meanwhile.

@@ -7,7 +7,6 @@
 
 use crate::config::{self, Mode};
 use crate::guard::{Judgement, Options, is_tolerated_everywhere};
-use crate::registry::slot::flag;
 use crate::registry::{self, TaskInfo, TaskKind, scope};
 use crate::report::{LeakReport, Settled};
 use std::collections::BTreeMap;
@@ -144,7 +143,7 @@ fn check() -> bool {
 /// still open.
 fn strays_alive() -> Vec<TaskInfo> {
     registry::live()
-        .filter(|task| !task.has(flag::SETTLED))
+        .filter(|task| !task.is_settled())
         // A blocking closure that waits at exit is cut off with its thread; so is one that runs.
         .filter(|task| task.kind() != TaskKind::Future || task.polls > 0)
         .filter(|task| scope::by_index(task.scope).is_none_or(scope::Scope::is_unanswered))

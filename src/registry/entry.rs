@@ -241,12 +241,8 @@ pub(crate) fn enter_drop(slot: &'static Slot) -> Entered {
 /// The scope need not wait for the task any more: a guard saw its future end, although the runtime
 /// has yet to notice. For the same callers.
 pub(crate) fn settle(slot: &'static Slot) {
-    let flags = slot.flags();
-    if flags & flag::SETTLED == 0 {
-        slot.set_flags(flag::SETTLED, 0);
-        if let Some(scope) = by_index(slot.scope()) {
-            scope.leave(flags & flag::BACKGROUND != 0);
-        }
+    if let Some(scope) = by_index(slot.leave_scope()) {
+        scope.leave(slot.flags() & flag::BACKGROUND != 0);
     }
 }
 
@@ -265,7 +261,7 @@ impl Drop for Entry {
         if flags & flag::HOSTS_GUARD != 0 {
             current::forget_host(slot.id());
         }
-        let scope = self.scope().filter(|_| flags & flag::SETTLED == 0);
+        let scope = self.scope();
         // First out of the live set, then out of the scope: a guard that sees its scope empty finds
         // nothing when it looks. Until then the membership keeps the scope from being used again.
         slot.vacate();

@@ -20,6 +20,8 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Release};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::task::{Context, Poll, Wake, Waker};
+use std::thread::ThreadId;
+use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 
 /// The future that the runtime polls: a handle to the cell.
@@ -36,11 +38,15 @@ pub(super) struct Assisted<F: Future> {
 pub(super) struct Cell<F: Future> {
     stage: Mutex<Stage<F>>,
     wake: Arc<WakeBoth>,
+    /// What the task's code may want to find around it: its runtime's timers, sockets and spawner.
+    runtime: Option<Handle>,
 }
 
 struct Stage<F: Future> {
     progress: Progress<F>,
     header: Option<Header>,
+    /// Where the runtime polled it last, or will for the first time.
+    thread: ThreadId,
 }
 
 enum Progress<F: Future> {
@@ -61,6 +67,8 @@ pub(crate) enum Visit {
     Polled,
     /// Nothing to do: not due, or being polled by somebody.
     Left,
+    /// It runs on another thread, which can go on without the guard.
+    Elsewhere,
 }
 
 /// A cell, whatever its future.
@@ -122,8 +130,12 @@ where
     F::Output: Send + 'static,
 {
     /// The future to be polled by the runtime, and its cell.
-    pub(super) fn new(slot: &'static Slot, future: F) -> (Self, Arc<Cell<F>>) {
-        let cell = Cell::new(slot, future);
+    pub(super) fn new(
+        slot: &'static Slot,
+        runtime: Option<Handle>,
+        future: F,
+    ) -> (Self, Arc<Cell<F>>) {
+        let cell = Cell::new(slot, runtime, future);
         let id = slot.id();
         anywhere().get_or_insert_default().insert(id, cell.clone());
         (
@@ -139,7 +151,7 @@ where
 impl<F: Future + 'static> Assisted<F> {
     /// The same for a future that stays on this thread.
     pub(super) fn new_local(slot: &'static Slot, future: F) -> (Self, Arc<Cell<F>>) {
-        let cell = Cell::new(slot, future);
+        let cell = Cell::new(slot, Handle::try_current().ok(), future);
         let id = slot.id();
         let _ = HERE.try_with(|here| here.borrow_mut().insert(id, cell.clone()));
         (
@@ -157,12 +169,14 @@ impl<F: Future> Cell<F> {
         clippy::arc_with_non_send_sync,
         reason = "one type serves local futures too"
     )]
-    fn new(slot: &'static Slot, future: F) -> Arc<Self> {
+    fn new(slot: &'static Slot, runtime: Option<Handle>, future: F) -> Arc<Self> {
         Arc::new(Self {
             stage: Mutex::new(Stage {
                 progress: Progress::Running(Box::pin(future)),
                 header: None,
+                thread: std::thread::current().id(),
             }),
+            runtime,
             wake: Arc::new(WakeBoth {
                 due: AtomicBool::new(false),
                 consumed: AtomicBool::new(false),
@@ -209,6 +223,10 @@ impl<F: Future> Assist for Cell<F> {
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
             Err(TryLockError::WouldBlock) => return Visit::Left,
         };
+        if stage.thread != std::thread::current().id() {
+            return Visit::Elsewhere;
+        }
+        let _context = self.runtime.as_ref().map(Handle::enter);
         let (notified, cancelled) = stage.due();
         let Progress::Running(future) = &mut stage.progress else {
             return Visit::Left;
@@ -277,8 +295,12 @@ impl<F: Future> Future for Assisted<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let mut stage = self.cell.lock();
-        match &mut stage.progress {
+        let Stage {
+            progress, thread, ..
+        } = &mut *stage;
+        match progress {
             Progress::Running(future) => {
+                *thread = std::thread::current().id();
                 self.cell.wake.set_runtime(cx.waker());
                 self.cell.wake.due.store(false, Release);
                 self.cell.wake.consumed.store(false, Release);

@@ -34,7 +34,7 @@ pub(super) fn record_if_killed(entry: &Entry) {
 }
 
 fn record_if_killed_in(scope: &'static Scope, slot: &'static Slot) {
-    const ENDED: u32 = flag::COMPLETED | flag::PANICKED | flag::SETTLED | flag::BACKGROUND;
+    const ENDED: u32 = flag::COMPLETED | flag::PANICKED | flag::BACKGROUND;
     let was_queued = was_queued(slot.id());
     if was_queued || slot.flags() & ENDED != 0 {
         return;

@@ -12,6 +12,11 @@ use tokio::task::{AbortHandle, JoinHandle, LocalSet};
 pub(super) trait Spawner<T>: Sized {
     type Handle: ToAbort;
 
+    /// The runtime it spawns on, if there is one.
+    fn handle(&self) -> Option<Handle> {
+        Handle::try_current().ok()
+    }
+
     /// The runtime that this spawns on; `likely` is the one of the spawning task, if that will do.
     fn runtime(&self, likely: Option<&'static TrackedRuntime>) -> Option<&'static TrackedRuntime>;
 
@@ -65,7 +70,7 @@ where
     let may_need_help =
         entry.scope().is_some_and(Scope::is_assisted) && entry.is_on_current_thread_runtime();
     if may_need_help {
-        let (future, cell) = Assisted::new(entry.slot(), future);
+        let (future, cell) = Assisted::new(entry.slot(), spawner.handle(), future);
         let noted = shutdown::Noted::of(&entry);
         let handle = spawner.hand_over(TaskFuture::new(Some(entry), future));
         noted.note(|| handle.to_abort());
@@ -140,6 +145,10 @@ impl<T> LocalSpawner<T> for Here {
 impl<T> Spawner<T> for &Handle {
     type Handle = JoinHandle<T>;
 
+    fn handle(&self) -> Option<Handle> {
+        Some(Handle::clone(self))
+    }
+
     fn runtime(&self, _: Option<&'static TrackedRuntime>) -> Option<&'static TrackedRuntime> {
         Some(TrackedRuntime::of(self))
     }
@@ -208,6 +217,10 @@ pub(super) struct IntoSetOn<'a, T, On>(
 
 impl<T: 'static> Spawner<T> for IntoSetOn<'_, T, Handle> {
     type Handle = AbortHandle;
+
+    fn handle(&self) -> Option<Handle> {
+        Some(self.1.clone())
+    }
 
     fn runtime(&self, _: Option<&'static TrackedRuntime>) -> Option<&'static TrackedRuntime> {
         Some(TrackedRuntime::of(self.1))

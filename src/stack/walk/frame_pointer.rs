@@ -6,6 +6,8 @@
 //!
 //! A C function that was built without a frame pointer and calls back is missing from such a stack. The `unsafe` here
 //! reads a register and the records.
+#![allow(unsafe_code)]
+
 use super::bounds;
 use crate::stack::addresses::Addresses;
 

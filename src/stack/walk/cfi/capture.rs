@@ -1,4 +1,6 @@
 //! Captures by the quickest way first.
+#![allow(unsafe_code)]
+
 use std::panic::Location;
 
 use super::follow::follow;

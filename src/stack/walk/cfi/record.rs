@@ -9,6 +9,8 @@
 //! A frame pointer is noted when a rule needs it, not where it was saved: most are never needed, and hold anything. So
 //! which check comes next, and where, follows from the outcomes of the checks before it, which is what lets
 //! [`replay`](super::replay) share them between stacks.
+#![allow(unsafe_code)]
+
 use super::check::{Check, Kind};
 use super::follow;
 use super::registers::{Registers, Start, read_word};

@@ -1,4 +1,6 @@
 //! Where a walk starts.
+#![allow(unsafe_code)]
+
 use std::arch::asm;
 
 use crate::stack::walk::bounds;

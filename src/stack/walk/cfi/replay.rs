@@ -6,6 +6,8 @@
 //!
 //! Nodes are never changed, except that a missing sibling may be added, and never freed. The `unsafe` here is the loop
 //! that compares, in assembler for the same reasons as [`follow`](super::follow), and the adding of nodes.
+#![allow(unsafe_code)]
+
 use std::arch::asm;
 use std::num::NonZeroU32;
 use std::panic::Location;
