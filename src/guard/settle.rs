@@ -5,17 +5,22 @@ use super::timer::Timer;
 use super::{Options, Rule, counted};
 use crate::registry::gate::Seen;
 use crate::registry::slot::flag;
-use crate::registry::{Scope, TaskInfo};
+use crate::registry::{Scope, Slot, TaskInfo, current};
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
 /// One scope's wait for its tasks to end.
-pub(crate) struct Settling<'a> {
+///
+/// Holds no reference to the options, which are not `Sync`: a guard is also awaited inside tasks
+/// that must be `Send`.
+pub(crate) struct Settling {
     scope: &'static Scope,
-    options: &'a Options,
+    allows_background: bool,
     rules: Vec<Rule>,
+    /// How many of the scope's tasks are not concerned since they ask: the running one, or none.
+    asking: u32,
 }
 
 /// How a wait ended.
@@ -41,13 +46,14 @@ pub(super) enum Left {
     Count,
 }
 
-impl<'a> Settling<'a> {
-    pub(crate) fn new(scope: &'static Scope, options: &'a Options) -> Self {
+impl Settling {
+    pub(crate) fn new(scope: &'static Scope, options: &Options) -> Self {
         // The rules are wanted only if there is anything to wait for.
         let busy = scope.count().members > 0;
         Self {
             scope,
-            options,
+            allows_background: options.allows_background(),
+            asking: u32::from(is_concerned(current::task(), scope, options)),
             rules: if busy {
                 options.all_rules()
             } else {
@@ -62,16 +68,18 @@ impl<'a> Settling<'a> {
 
     pub(super) fn look(&self) -> Left {
         let count = self.scope.count();
-        let concerned = if self.options.allows_background() {
+        let concerned = if self.allows_background {
             count.foreground
         } else {
             count.members
         };
+        let concerned = concerned.saturating_sub(self.asking);
         if concerned > 0 {
             // Before the tasks are looked at: what ends after this is not slept over.
             let seen = self.scope.gate.look();
-            if self.options.allows_background() && self.rules.is_empty() {
-                return Left::Tasks { seen, threshold: 0 };
+            if self.allows_background && self.rules.is_empty() {
+                let threshold = self.asking;
+                return Left::Tasks { seen, threshold };
             }
             // Which of them end, and how many tolerated ones they spawn before, cannot be told by
             // their number: so every end is looked at.
@@ -92,10 +100,11 @@ impl<'a> Settling<'a> {
     fn all_are_tolerated(&self, concerned: u32) -> bool {
         let mut tolerated = 0;
         for task in members(self.scope) {
-            if task.has(flag::BACKGROUND) && self.options.allows_background() {
+            if task.has(flag::BACKGROUND) && self.allows_background {
                 continue;
             }
-            let is_tolerated = |task: TaskInfo| is_tolerated(&task, self.options, &self.rules);
+            let is_tolerated =
+                |task: TaskInfo| is_tolerated(&task, self.allows_background, &self.rules);
             if !TaskInfo::of(&task).is_some_and(is_tolerated) {
                 return false;
             }
@@ -165,6 +174,14 @@ impl<'a> Settling<'a> {
         })
         .await;
     }
+}
+
+/// Whether the task is one of the scope's that have to end.
+fn is_concerned(task: Option<&'static Slot>, scope: &'static Scope, options: &Options) -> bool {
+    task.and_then(Slot::read).is_some_and(|task| {
+        let is_background = task.has(flag::BACKGROUND) && options.allows_background();
+        task.scope == scope.index() && !is_background
+    })
 }
 
 /// How long to look away while the runtime's count is not yet what it should be: short at first,
