@@ -1,6 +1,6 @@
 //! The guard.
 
-use super::drain::drain;
+use super::drain::{Others, drain};
 use super::settle::{Settling, Waited};
 use super::timer::Timer;
 use super::{Action, Options, Rule, handover, judge};
@@ -277,14 +277,10 @@ pub(crate) fn settle_blocking(scope: &'static Scope, options: &Options) -> Settl
     let settling = Settling::new(scope, options);
     let deadline = Instant::now() + options.grace_or_default();
     let waited = match Row::here() {
-        Row::Drain => drain(&settling, deadline),
-        Row::Block => {
-            // A `LocalSet` may be waiting for this very thread.
-            match drain(&settling, Instant::now()) {
-                Waited::Clean => Waited::Clean,
-                Waited::Expired | Waited::Blocked => settling.block(deadline),
-            }
-        }
+        Row::Drain => drain(&settling, deadline, Others::NeedThisThread),
+        // A current-thread runtime beside the guard has perhaps nobody else to drive it.
+        Row::Block if scope.is_assisted() => drain(&settling, deadline, Others::MayGoOn),
+        Row::Block => settling.block(deadline),
         Row::BlockInPlace => tokio::task::block_in_place(|| settling.block(deadline)),
     };
     match waited {

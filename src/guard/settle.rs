@@ -149,7 +149,7 @@ impl<'a> Settling<'a> {
 /// How long to look away while the runtime's count is not yet what it should be: short at first,
 /// since a task that has just ended is counted out within microseconds.
 #[derive(Default)]
-struct Naps {
+pub(super) struct Naps {
     yields: u32,
     taken: u32,
 }
@@ -160,7 +160,7 @@ impl Naps {
         self.yields <= 32
     }
 
-    fn next(&mut self) -> Duration {
+    pub(super) fn next(&mut self) -> Duration {
         self.taken += 1;
         Duration::from_micros(20 << self.taken.min(6))
     }

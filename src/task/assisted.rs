@@ -20,6 +20,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Release};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::task::{Context, Poll, Wake, Waker};
+use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 
 /// The future that the runtime polls: a handle to the cell.
@@ -36,6 +37,8 @@ pub(super) struct Assisted<F: Future> {
 pub(super) struct Cell<F: Future> {
     stage: Mutex<Stage<F>>,
     wake: Arc<WakeBoth>,
+    /// Where the future is at home, if it may be polled elsewhere too.
+    home: Option<Handle>,
 }
 
 struct Stage<F: Future> {
@@ -57,8 +60,10 @@ enum Progress<F: Future> {
 pub(crate) enum Visit {
     /// The task has ended, as far as its scope is concerned.
     Ended,
-    /// It was polled, and is pending.
+    /// It was due, was polled, and is pending.
     Polled,
+    /// The same, but nothing had woken it.
+    PolledAnyway,
     /// Nothing to do: not due, or being polled by somebody.
     Left,
 }
@@ -122,8 +127,8 @@ where
     F::Output: Send + 'static,
 {
     /// The future to be polled by the runtime, and its cell.
-    pub(super) fn new(slot: &'static Slot, future: F) -> (Self, Arc<Cell<F>>) {
-        let cell = Cell::new(slot, future);
+    pub(super) fn new(slot: &'static Slot, home: Handle, future: F) -> (Self, Arc<Cell<F>>) {
+        let cell = Cell::new(slot, Some(home), future);
         let id = slot.id();
         anywhere().get_or_insert_default().insert(id, cell.clone());
         (
@@ -139,7 +144,7 @@ where
 impl<F: Future + 'static> Assisted<F> {
     /// The same for a future that stays on this thread.
     pub(super) fn new_local(slot: &'static Slot, future: F) -> (Self, Arc<Cell<F>>) {
-        let cell = Cell::new(slot, future);
+        let cell = Cell::new(slot, None, future);
         let id = slot.id();
         let _ = HERE.try_with(|here| here.borrow_mut().insert(id, cell.clone()));
         (
@@ -157,8 +162,9 @@ impl<F: Future> Cell<F> {
         clippy::arc_with_non_send_sync,
         reason = "one type serves local futures too"
     )]
-    fn new(slot: &'static Slot, future: F) -> Arc<Self> {
+    fn new(slot: &'static Slot, home: Option<Handle>, future: F) -> Arc<Self> {
         Arc::new(Self {
+            home,
             stage: Mutex::new(Stage {
                 progress: Progress::Running(Box::pin(future)),
                 header: None,
@@ -209,6 +215,9 @@ impl<F: Future> Assist for Cell<F> {
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
             Err(TryLockError::WouldBlock) => return Visit::Left,
         };
+        // Outside of its runtime a future could not spawn or sleep.
+        let away = Handle::try_current().is_err();
+        let _at_home = self.home.as_ref().filter(|_| away).map(Handle::enter);
         let (notified, cancelled) = stage.due();
         let Progress::Running(future) = &mut stage.progress else {
             return Visit::Left;
@@ -217,6 +226,9 @@ impl<F: Future> Assist for Cell<F> {
             let cancelled = std::mem::replace(&mut stage.progress, Progress::Gone);
             end(task.slot, || drop(cancelled));
             return Visit::Ended;
+        }
+        if away && self.home.is_none() {
+            return Visit::Left;
         }
         // A task that the runtime has queued stays so until the runtime polls it: the guard does
         // that once, and then goes by the wakes of the waker that it polled with.
@@ -232,7 +244,11 @@ impl<F: Future> Assist for Cell<F> {
         let result = match poll {
             Ok(Poll::Pending) => {
                 entered.returned(false);
-                return Visit::Polled;
+                return if due || queued {
+                    Visit::Polled
+                } else {
+                    Visit::PolledAnyway
+                };
             }
             Ok(Poll::Ready(output)) => {
                 entered.returned(true);

@@ -11,6 +11,9 @@ use tokio::task::{AbortHandle, JoinHandle, LocalSet};
 pub(super) trait Spawner<T>: Sized {
     type Handle: ToAbort;
 
+    /// The runtime that the task will run on; none if there is none, and the spawn panics.
+    fn home(&self) -> Option<Handle>;
+
     fn runtime(&self) -> Option<&'static TrackedRuntime>;
 
     fn hand_over<F>(self, future: F) -> Self::Handle
@@ -63,8 +66,8 @@ where
     // drive the task itself.
     let may_need_help = runtime.is_some_and(TrackedRuntime::is_current_thread)
         && entry.scope().is_some_and(Scope::is_assisted);
-    if may_need_help {
-        let (future, cell) = Assisted::new(entry.slot(), future);
+    if may_need_help && let Some(home) = spawner.home() {
+        let (future, cell) = Assisted::new(entry.slot(), home, future);
         let handle = spawner.hand_over(TaskFuture::new(Some(entry), future));
         cell.set_header(&handle.to_abort());
         return handle;
@@ -99,6 +102,10 @@ pub(super) struct Here;
 impl<T> Spawner<T> for Here {
     type Handle = JoinHandle<T>;
 
+    fn home(&self) -> Option<Handle> {
+        Handle::try_current().ok()
+    }
+
     fn runtime(&self) -> Option<&'static TrackedRuntime> {
         TrackedRuntime::current()
     }
@@ -128,6 +135,10 @@ impl<T> LocalSpawner<T> for Here {
 
 impl<T> Spawner<T> for &Handle {
     type Handle = JoinHandle<T>;
+
+    fn home(&self) -> Option<Handle> {
+        Some((*self).clone())
+    }
 
     fn runtime(&self) -> Option<&'static TrackedRuntime> {
         Some(TrackedRuntime::of(self))
@@ -161,6 +172,10 @@ pub(super) struct IntoSet<'a, T>(pub(super) &'a mut tokio::task::JoinSet<T>);
 
 impl<T: 'static> Spawner<T> for IntoSet<'_, T> {
     type Handle = AbortHandle;
+
+    fn home(&self) -> Option<Handle> {
+        Handle::try_current().ok()
+    }
 
     fn runtime(&self) -> Option<&'static TrackedRuntime> {
         TrackedRuntime::current()
@@ -197,6 +212,10 @@ pub(super) struct IntoSetOn<'a, T, On>(
 
 impl<T: 'static> Spawner<T> for IntoSetOn<'_, T, Handle> {
     type Handle = AbortHandle;
+
+    fn home(&self) -> Option<Handle> {
+        Some(self.1.clone())
+    }
 
     fn runtime(&self) -> Option<&'static TrackedRuntime> {
         Some(TrackedRuntime::of(self.1))
