@@ -1,87 +1,95 @@
 //! Assisted drain: what a guard can do that blocks the very thread its tasks need.
 
 use super::judge::members;
-use super::settle::{Left, Naps, Settling, Waited};
-use crate::registry::{Scope, TaskKind};
+use super::settle::{Left, Settling, Waited};
+use crate::registry::TaskKind;
 use crate::task::assisted::{Visit, visit};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// How often in a row tasks are polled although nothing woke them: a task that yields to the
 /// scheduler needs that, since the scheduler does not run.
-const POLLS_ANYWAY: u32 = 8;
+const POLLS_ANYWAY: u32 = 32;
 /// An end to what never ends: tasks that wake each other for ever.
-const MOST_SWEEPS: u32 = 100_000;
-
-/// Whether anybody but the guard lets its tasks go on.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Others {
-    /// The guard is inside of the only thread that could. So it waits only for tasks elsewhere.
-    NeedThisThread,
-    /// Perhaps, on other threads.
-    MayGoOn,
-}
+const MOST_SWEEPS: u32 = 10_000;
+/// A closure on the blocking pool is out of the registry a moment before who awaits it is woken:
+/// how long to wait for such a wake although nothing that could cause it is left.
+const LATE_WAKE: Duration = Duration::from_millis(20);
+/// The same once something of the kind has been seen to end.
+const LATE_WAKE_OF_KNOWN: Duration = Duration::from_millis(100);
 
 /// Lets the scope's tasks go on from here until nothing changes any more, and waits for what other
 /// threads do.
-pub(super) fn drain(settling: &Settling<'_>, deadline: Instant, others: Others) -> Waited {
-    let waited = match others {
-        Others::NeedThisThread => Waited::Blocked,
-        Others::MayGoOn => Waited::Expired,
-    };
-    let mut naps = Naps::default();
-    let mut idle_sweeps = 0;
-    for _ in 0..MOST_SWEEPS {
-        // Before the sweep: what wakes a task after that ends the wait below.
+pub(super) fn drain(settling: &Settling<'_>, deadline: Instant) -> Waited {
+    if let Left::Nothing = settling.look() {
+        return Waited::Clean;
+    }
+    let mut until = Instant::now() + LATE_WAKE;
+    loop {
         let seen = settling.scope().gate.look();
-        let sweep = sweep(settling.scope(), idle_sweeps > 0);
-        let left = settling.look();
-        if let Left::Nothing = left {
+        let others_go_on = exhaust(settling);
+        if let Left::Nothing = settling.look() {
             return Waited::Clean;
         }
-        let time_is_up = Instant::now() >= deadline;
-        if sweep.something_happened && !time_is_up {
+        let now = Instant::now();
+        if others_go_on {
+            until = now + LATE_WAKE_OF_KNOWN;
+        }
+        let until = if others_go_on {
+            deadline
+        } else {
+            until.min(deadline)
+        };
+        if now >= until {
+            return Waited::Blocked;
+        }
+        settling.scope().gate.wait(seen, u32::MAX, until);
+    }
+}
+
+/// Polls the scope's tasks that can be reached from here until none of them gets on any more. Says
+/// whether there are others, which may end or wake those here.
+pub(super) fn exhaust(settling: &Settling<'_>) -> bool {
+    let mut idle_sweeps = 0;
+    let mut others_go_on = false;
+    for _ in 0..MOST_SWEEPS {
+        let sweep = sweep(settling, idle_sweeps > 0);
+        others_go_on = sweep.others_go_on;
+        if let Left::Nothing = settling.look() {
+            break;
+        }
+        if sweep.something_happened {
             idle_sweeps = 0;
             continue;
         }
+        if !sweep.something_left || idle_sweeps == POLLS_ANYWAY {
+            break;
+        }
         idle_sweeps += 1;
-        if sweep.drives && idle_sweeps <= POLLS_ANYWAY && !time_is_up {
-            continue;
-        }
-        if time_is_up || (others == Others::NeedThisThread && !sweep.others_go_on) {
-            return waited;
-        }
-        match left {
-            Left::Tasks { threshold, .. } => {
-                settling.scope().gate.wait(seen, threshold, deadline);
-            }
-            Left::Nothing | Left::Count => std::thread::sleep(naps.next()),
-        }
-        idle_sweeps = 0;
     }
-    waited
+    others_go_on
 }
 
+#[derive(Default)]
 struct Sweep {
     something_happened: bool,
-    /// There are tasks that this thread can drive.
-    drives: bool,
-    /// There are tasks on other threads, which may end or wake those here.
+    /// There are tasks that could be polled from here.
+    something_left: bool,
+    /// There are tasks on other threads.
     others_go_on: bool,
 }
 
-fn sweep(scope: &'static Scope, poll_anyway: bool) -> Sweep {
-    let mut sweep = Sweep {
-        something_happened: false,
-        drives: false,
-        others_go_on: false,
-    };
-    for task in members(scope) {
-        let visit = visit(&task, poll_anyway);
-        sweep.drives |= visit.is_some();
-        match visit {
-            Some(Visit::Ended | Visit::Polled) => sweep.something_happened = true,
-            // A poll that nothing but the guard's impatience caused is no progress.
-            Some(Visit::PolledAnyway | Visit::Left) => {}
+fn sweep(settling: &Settling<'_>, poll_anyway: bool) -> Sweep {
+    let mut sweep = Sweep::default();
+    for task in members(settling.scope()) {
+        match visit(&task, poll_anyway) {
+            Some(Visit::Ended) => sweep.something_happened = true,
+            Some(Visit::Polled) => {
+                sweep.something_left = true;
+                // A poll that nothing but the guard's impatience caused is no progress.
+                sweep.something_happened |= !poll_anyway;
+            }
+            Some(Visit::Left) => sweep.something_left = true,
+            Some(Visit::Elsewhere) => sweep.others_go_on = true,
             None => {
                 let here = task.kind() == TaskKind::Future
                     || (task.kind() != TaskKind::Blocking && is_on_this_runtime(task.runtime));

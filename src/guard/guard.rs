@@ -1,6 +1,6 @@
 //! The guard.
 
-use super::drain::{Others, drain};
+use super::drain::{drain, exhaust};
 use super::settle::{Settling, Waited};
 use super::timer::Timer;
 use super::{Action, Options, Rule, handover, judge};
@@ -88,17 +88,7 @@ pub fn verify_none() -> Guard {
 
 /// The test's name, which is its thread's in libtest; else where the guard was opened.
 fn label(caller: &Location<'_>) -> Arc<str> {
-    test_of_thread().unwrap_or_else(|| Arc::from(format!("the guard opened at {caller}")))
-}
-
-/// The test that libtest runs on this thread, by the thread's name.
-fn test_of_thread() -> Option<Arc<str>> {
-    let thread = std::thread::current();
-    let name = thread.name()?;
-    // With one test thread, libtest may run tests on the main one; and no test is called after a
-    // runtime's thread.
-    let is_test = name != "main" && !name.contains("tokio") && !name.starts_with("taskleak-");
-    is_test.then(|| Arc::from(name))
+    current::test_of_thread().unwrap_or_else(|| Arc::from(format!("the guard opened at {caller}")))
 }
 
 /// How the end of a scope will be able to wait, as far as is known when it is opened.
@@ -277,11 +267,13 @@ pub(crate) fn settle_blocking(scope: &'static Scope, options: &Options) -> Settl
     let settling = Settling::new(scope, options);
     let deadline = Instant::now() + options.grace_or_default();
     let waited = match Row::here() {
-        Row::Drain => drain(&settling, deadline, Others::NeedThisThread),
-        // A current-thread runtime beside the guard has perhaps nobody else to drive it.
-        Row::Block if scope.is_assisted() => drain(&settling, deadline, Others::MayGoOn),
-        Row::Block => settling.block(deadline),
-        Row::BlockInPlace => tokio::task::block_in_place(|| settling.block(deadline)),
+        Row::Drain => drain(&settling, deadline),
+        // A `LocalSet`, or a current-thread runtime that nobody drives now, may be waiting for this
+        // very thread.
+        Row::Block => settling.block(deadline, || {
+            exhaust(&settling);
+        }),
+        Row::BlockInPlace => tokio::task::block_in_place(|| settling.block(deadline, || ())),
     };
     match waited {
         Waited::Clean => Settled::Clean,

@@ -1,7 +1,7 @@
 //! Looking at a scope and saying which of its tasks should be gone.
 
 use super::{Options, Rule};
-use crate::registry::slot::{Reading, flag};
+use crate::registry::slot::Reading;
 use crate::registry::{self, Scope, TaskInfo};
 
 /// What is still alive in a scope.
@@ -17,7 +17,7 @@ pub(crate) struct Judgement {
 
 /// The live tasks that the scope answers for.
 pub(super) fn members(scope: &'static Scope) -> impl Iterator<Item = Reading> {
-    registry::live().filter(|task| task.scope == scope.index() && !task.has(flag::SETTLED))
+    registry::live().filter(|task| task.scope == scope.index())
 }
 
 /// Looks at every task of the scope; of one that has settled, only at what was killed meanwhile.
@@ -49,4 +49,10 @@ pub(crate) fn judge(scope: &'static Scope, options: &Options, settled: bool) -> 
 pub(super) fn is_tolerated(task: &TaskInfo, options: &Options, rules: &[Rule]) -> bool {
     (task.is_background() && options.allows_background())
         || rules.iter().any(|rule| rule.matches(task))
+}
+
+/// Whether a task may live on whoever asks: a background task, or by a rule of the whole process.
+pub(crate) fn is_tolerated_everywhere(task: &TaskInfo) -> bool {
+    let options = Options::new();
+    is_tolerated(task, &options, &options.all_rules())
 }

@@ -4,6 +4,7 @@ use super::judge::{is_tolerated, members};
 use super::timer::Timer;
 use super::{Options, Rule, counted};
 use crate::registry::gate::Seen;
+use crate::registry::slot::flag;
 use crate::registry::{Scope, TaskInfo};
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
@@ -67,19 +68,15 @@ impl<'a> Settling<'a> {
             count.members
         };
         if concerned > 0 {
+            // Before the tasks are looked at: what ends after this is not slept over.
             let seen = self.scope.gate.look();
             if self.options.allows_background() && self.rules.is_empty() {
                 return Left::Tasks { seen, threshold: 0 };
             }
-            let tolerated = members(self.scope)
-                .filter_map(|task| TaskInfo::of(&task))
-                .filter(|task| is_tolerated(task, self.options, &self.rules))
-                .filter(|task| !(task.is_background() && self.options.allows_background()))
-                .count() as u32;
-            if tolerated < concerned {
-                // The gate counts the ends of foreground tasks only.
-                let all_count = self.options.allows_background();
-                let threshold = if all_count { tolerated } else { u32::MAX };
+            // Which of them end, and how many tolerated ones they spawn before, cannot be told by
+            // their number: so every end is looked at.
+            let threshold = u32::MAX;
+            if !self.all_are_tolerated(concerned) {
                 return Left::Tasks { seen, threshold };
             }
         }
@@ -90,10 +87,34 @@ impl<'a> Settling<'a> {
         }
     }
 
-    /// Waits on this thread.
-    pub(crate) fn block(&self, deadline: Instant) -> Waited {
+    /// Whether as many tasks as are concerned are found, and all may live on. Finding none that may
+    /// not is too little: a task can end, leaving a child behind, while one goes through them.
+    fn all_are_tolerated(&self, concerned: u32) -> bool {
+        let mut tolerated = 0;
+        for task in members(self.scope) {
+            if task.has(flag::BACKGROUND) && self.options.allows_background() {
+                continue;
+            }
+            let is_tolerated = |task: TaskInfo| is_tolerated(&task, self.options, &self.rules);
+            if !TaskInfo::of(&task).is_some_and(is_tolerated) {
+                return false;
+            }
+            tolerated += 1;
+        }
+        tolerated == concerned
+    }
+
+    /// Waits on this thread. `help` is called whenever something may have changed: it does what
+    /// can be done from here for tasks to end.
+    pub(crate) fn block(&self, deadline: Instant, help: impl Fn()) -> Waited {
         let mut naps = Naps::default();
         loop {
+            if let Left::Nothing = self.look() {
+                return Waited::Clean;
+            }
+            // A wake while helping is not to be slept over.
+            let before = self.scope.gate.look();
+            help();
             let left = self.look();
             if let Left::Nothing = left {
                 return Waited::Clean;
@@ -103,7 +124,7 @@ impl<'a> Settling<'a> {
             }
             match left {
                 Left::Nothing => {}
-                Left::Tasks { seen, threshold } => self.scope.gate.wait(seen, threshold, deadline),
+                Left::Tasks { threshold, .. } => self.scope.gate.wait(before, threshold, deadline),
                 Left::Count => std::thread::sleep(naps.next()),
             }
         }
@@ -149,7 +170,7 @@ impl<'a> Settling<'a> {
 /// How long to look away while the runtime's count is not yet what it should be: short at first,
 /// since a task that has just ended is counted out within microseconds.
 #[derive(Default)]
-pub(super) struct Naps {
+struct Naps {
     yields: u32,
     taken: u32,
 }
@@ -160,7 +181,7 @@ impl Naps {
         self.yields <= 32
     }
 
-    pub(super) fn next(&mut self) -> Duration {
+    fn next(&mut self) -> Duration {
         self.taken += 1;
         Duration::from_micros(20 << self.taken.min(6))
     }

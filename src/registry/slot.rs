@@ -16,7 +16,8 @@ pub(crate) struct Slot {
     sequence: AtomicU32,
     origin: AtomicU32,
     stack: AtomicU32,
-    /// Index of the scope that answers for the task, 0 for none. A live task keeps its scope.
+    /// Index of the scope that answers for the task, 0 for none (any more: a guard saw it end before
+    /// the runtime did). A live task keeps its scope.
     scope: AtomicU32,
     /// Index of the runtime, 0 for unknown.
     runtime: AtomicU32,
@@ -44,11 +45,12 @@ pub(crate) mod flag {
     pub(crate) const COMPLETED: u32 = 1 << 6;
     /// Its future panicked.
     pub(crate) const PANICKED: u32 = 1 << 7;
-    /// No longer its scope's concern: a guard saw it end before the runtime did.
-    pub(crate) const SETTLED: u32 = 1 << 8;
     /// The runtime counts it as one of its alive tasks.
-    pub(crate) const COUNTED: u32 = 1 << 9;
+    pub(crate) const COUNTED: u32 = 1 << 8;
 }
+
+/// In place of a scope's index: a guard saw the task end, although the runtime has yet to notice.
+const SETTLED: u32 = u32::MAX;
 
 /// What a spawner writes into a fresh slot.
 pub(super) struct Birth {
@@ -174,8 +176,15 @@ impl Slot {
         super::scope::by_index(self.scope())
     }
 
-    pub(super) fn runtime(&self) -> u32 {
-        self.runtime.load(Relaxed)
+    /// Takes the task off its scope; says which that was. A swap, since the guard that does this and
+    /// the runtime that polls the task write the other fields side by side.
+    pub(super) fn leave_scope(&self) -> u32 {
+        self.scope.swap(SETTLED, Relaxed)
+    }
+
+    /// The runtime the task was spawned on; only its owner, or code that it runs, may ask.
+    pub(super) fn runtime_entry(&self) -> Option<&'static super::TrackedRuntime> {
+        super::TrackedRuntime::by_index(self.runtime.load(Relaxed))
     }
 
     pub(super) fn origin(&self) -> OriginId {
@@ -186,12 +195,19 @@ impl Slot {
         self.tokio_id.store(id, Relaxed);
     }
 
+    /// Notes that a guard polls the task in its runtime's place, which is none of the task's own polls.
+    pub(super) fn begin_assisted_poll(&self) {
+        self.set_flags(flag::POLLING, 0);
+    }
+
     /// Notes that a poll begins and says whether it is the first. There is one poller at a time, so
     /// no read-modify-write is needed.
     pub(super) fn begin_poll(&self) -> bool {
         let polls = self.polls.load(Relaxed);
         self.polls.store(polls + 1, Relaxed);
-        self.last_poll.store(super::clock::now(), Relaxed);
+        if super::judges::any() {
+            self.last_poll.store(super::clock::now(), Relaxed);
+        }
         self.flags
             .store(self.flags.load(Relaxed) | flag::POLLING, Relaxed);
         polls == 0
@@ -201,6 +217,11 @@ impl Slot {
 impl Reading {
     pub(crate) fn has(&self, flag: u32) -> bool {
         self.flags & flag != 0
+    }
+
+    /// Whether a guard saw the task end: it is nobody's concern any more.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.scope == SETTLED
     }
 
     pub(crate) fn kind(&self) -> TaskKind {

@@ -20,6 +20,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Release};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::task::{Context, Poll, Wake, Waker};
+use std::thread::ThreadId;
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 
@@ -37,13 +38,15 @@ pub(super) struct Assisted<F: Future> {
 pub(super) struct Cell<F: Future> {
     stage: Mutex<Stage<F>>,
     wake: Arc<WakeBoth>,
-    /// Where the future is at home, if it may be polled elsewhere too.
-    home: Option<Handle>,
+    /// What the task's code may want to find around it: its runtime's timers, sockets and spawner.
+    runtime: Option<Handle>,
 }
 
 struct Stage<F: Future> {
     progress: Progress<F>,
     header: Option<Header>,
+    /// Where the runtime polled it last, or will for the first time.
+    thread: ThreadId,
 }
 
 enum Progress<F: Future> {
@@ -60,12 +63,12 @@ enum Progress<F: Future> {
 pub(crate) enum Visit {
     /// The task has ended, as far as its scope is concerned.
     Ended,
-    /// It was due, was polled, and is pending.
+    /// It was polled, and is pending.
     Polled,
-    /// The same, but nothing had woken it.
-    PolledAnyway,
     /// Nothing to do: not due, or being polled by somebody.
     Left,
+    /// It runs on another thread, which can go on without the guard.
+    Elsewhere,
 }
 
 /// A cell, whatever its future.
@@ -127,8 +130,12 @@ where
     F::Output: Send + 'static,
 {
     /// The future to be polled by the runtime, and its cell.
-    pub(super) fn new(slot: &'static Slot, home: Handle, future: F) -> (Self, Arc<Cell<F>>) {
-        let cell = Cell::new(slot, Some(home), future);
+    pub(super) fn new(
+        slot: &'static Slot,
+        runtime: Option<Handle>,
+        future: F,
+    ) -> (Self, Arc<Cell<F>>) {
+        let cell = Cell::new(slot, runtime, future);
         let id = slot.id();
         anywhere().get_or_insert_default().insert(id, cell.clone());
         (
@@ -144,7 +151,7 @@ where
 impl<F: Future + 'static> Assisted<F> {
     /// The same for a future that stays on this thread.
     pub(super) fn new_local(slot: &'static Slot, future: F) -> (Self, Arc<Cell<F>>) {
-        let cell = Cell::new(slot, None, future);
+        let cell = Cell::new(slot, Handle::try_current().ok(), future);
         let id = slot.id();
         let _ = HERE.try_with(|here| here.borrow_mut().insert(id, cell.clone()));
         (
@@ -162,13 +169,14 @@ impl<F: Future> Cell<F> {
         clippy::arc_with_non_send_sync,
         reason = "one type serves local futures too"
     )]
-    fn new(slot: &'static Slot, home: Option<Handle>, future: F) -> Arc<Self> {
+    fn new(slot: &'static Slot, runtime: Option<Handle>, future: F) -> Arc<Self> {
         Arc::new(Self {
-            home,
             stage: Mutex::new(Stage {
                 progress: Progress::Running(Box::pin(future)),
                 header: None,
+                thread: std::thread::current().id(),
             }),
+            runtime,
             wake: Arc::new(WakeBoth {
                 due: AtomicBool::new(false),
                 consumed: AtomicBool::new(false),
@@ -215,9 +223,10 @@ impl<F: Future> Assist for Cell<F> {
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
             Err(TryLockError::WouldBlock) => return Visit::Left,
         };
-        // Outside of its runtime a future could not spawn or sleep.
-        let away = Handle::try_current().is_err();
-        let _at_home = self.home.as_ref().filter(|_| away).map(Handle::enter);
+        if stage.thread != std::thread::current().id() {
+            return Visit::Elsewhere;
+        }
+        let _context = self.runtime.as_ref().map(Handle::enter);
         let (notified, cancelled) = stage.due();
         let Progress::Running(future) = &mut stage.progress else {
             return Visit::Left;
@@ -226,9 +235,6 @@ impl<F: Future> Assist for Cell<F> {
             let cancelled = std::mem::replace(&mut stage.progress, Progress::Gone);
             end(task.slot, || drop(cancelled));
             return Visit::Ended;
-        }
-        if away && self.home.is_none() {
-            return Visit::Left;
         }
         // A task that the runtime has queued stays so until the runtime polls it: the guard does
         // that once, and then goes by the wakes of the waker that it polled with.
@@ -239,16 +245,12 @@ impl<F: Future> Assist for Cell<F> {
         }
         self.wake.consumed.store(true, Release);
         let waker = Waker::from(self.wake.clone());
-        let entered = entry::enter(task.slot);
+        let entered = entry::enter_assisted(task.slot);
         let poll = catch_unwind(AssertUnwindSafe(|| poll_freely(future.as_mut(), &waker)));
         let result = match poll {
             Ok(Poll::Pending) => {
                 entered.returned(false);
-                return if due || queued {
-                    Visit::Polled
-                } else {
-                    Visit::PolledAnyway
-                };
+                return Visit::Polled;
             }
             Ok(Poll::Ready(output)) => {
                 entered.returned(true);
@@ -293,8 +295,12 @@ impl<F: Future> Future for Assisted<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let mut stage = self.cell.lock();
-        match &mut stage.progress {
+        let Stage {
+            progress, thread, ..
+        } = &mut *stage;
+        match progress {
             Progress::Running(future) => {
+                *thread = std::thread::current().id();
                 self.cell.wake.set_runtime(cx.waker());
                 self.cell.wake.due.store(false, Release);
                 self.cell.wake.consumed.store(false, Release);

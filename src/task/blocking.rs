@@ -6,7 +6,7 @@ use crate::registry::{Entry, Spec, TrackedRuntime};
 #[track_caller]
 pub(super) fn run<F, R, H>(
     spec: Spec,
-    runtime: Option<&'static TrackedRuntime>,
+    runtime: impl FnOnce(Option<&'static TrackedRuntime>) -> Option<&'static TrackedRuntime>,
     function: F,
     hand_over: impl FnOnce(Box<dyn FnOnce() -> R + Send>) -> H,
 ) -> H

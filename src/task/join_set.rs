@@ -188,9 +188,8 @@ impl<T: 'static> JoinSet<T> {
     {
         let inner = &mut self.inner;
         let spec = spec::<F>(TaskKind::Blocking);
-        blocking::run(spec, TrackedRuntime::current(), f, |f| {
-            inner.spawn_blocking(f)
-        })
+        let runtime = |likely: Option<_>| likely.or_else(TrackedRuntime::current);
+        blocking::run(spec, runtime, f, |f| inner.spawn_blocking(f))
     }
 
     /// As [`tokio::task::JoinSet::spawn_blocking_on`], tracked.
@@ -211,7 +210,7 @@ impl<T: 'static> JoinSet<T> {
     {
         let inner = &mut self.inner;
         let spec = spec::<F>(TaskKind::Blocking);
-        let runtime = Some(TrackedRuntime::of(handle));
+        let runtime = |_| Some(TrackedRuntime::of(handle));
         blocking::run(spec, runtime, f, |f| inner.spawn_blocking_on(f, handle))
     }
 
@@ -282,5 +281,17 @@ where
             set.spawn(future);
         });
         set
+    }
+}
+
+impl<T, F> Extend<F> for JoinSet<T>
+where
+    F: Future<Output = T> + Send + 'static,
+    T: Send + 'static,
+{
+    fn extend<I: IntoIterator<Item = F>>(&mut self, futures: I) {
+        futures.into_iter().for_each(|future| {
+            self.spawn(future);
+        });
     }
 }

@@ -2,6 +2,7 @@
 
 use super::assisted::Assisted;
 use super::future::TaskFuture;
+use super::shutdown;
 use crate::registry::{Entry, Scope, Spec, TrackedRuntime};
 use std::future::Future;
 use tokio::runtime::Handle;
@@ -11,10 +12,13 @@ use tokio::task::{AbortHandle, JoinHandle, LocalSet};
 pub(super) trait Spawner<T>: Sized {
     type Handle: ToAbort;
 
-    /// The runtime that the task will run on; none if there is none, and the spawn panics.
-    fn home(&self) -> Option<Handle>;
+    /// The runtime it spawns on, if there is one.
+    fn handle(&self) -> Option<Handle> {
+        Handle::try_current().ok()
+    }
 
-    fn runtime(&self) -> Option<&'static TrackedRuntime>;
+    /// The runtime that this spawns on; `likely` is the one of the spawning task, if that will do.
+    fn runtime(&self, likely: Option<&'static TrackedRuntime>) -> Option<&'static TrackedRuntime>;
 
     fn hand_over<F>(self, future: F) -> Self::Handle
     where
@@ -60,19 +64,23 @@ where
     if !super::is_on() {
         return spawner.hand_over(future);
     }
-    let runtime = spawner.runtime();
-    let entry = Entry::begin(spec, runtime);
+    let entry = Entry::begin(spec, |likely| spawner.runtime(likely));
     // On a multi-thread runtime a guard can always wait; on a current-thread one it may have to
     // drive the task itself.
-    let may_need_help = runtime.is_some_and(TrackedRuntime::is_current_thread)
-        && entry.scope().is_some_and(Scope::is_assisted);
-    if may_need_help && let Some(home) = spawner.home() {
-        let (future, cell) = Assisted::new(entry.slot(), home, future);
+    let may_need_help =
+        entry.scope().is_some_and(Scope::is_assisted) && entry.is_on_current_thread_runtime();
+    if may_need_help {
+        let (future, cell) = Assisted::new(entry.slot(), spawner.handle(), future);
+        let noted = shutdown::Noted::of(&entry);
         let handle = spawner.hand_over(TaskFuture::new(Some(entry), future));
+        noted.note(|| handle.to_abort());
         cell.set_header(&handle.to_abort());
         return handle;
     }
-    spawner.hand_over(TaskFuture::new(Some(entry), future))
+    let noted = shutdown::Noted::of(&entry);
+    let handle = spawner.hand_over(TaskFuture::new(Some(entry), future));
+    noted.note(|| handle.to_abort());
+    handle
 }
 
 /// The same for futures that stay on this thread.
@@ -86,14 +94,19 @@ where
     if !super::is_on() {
         return spawner.hand_over(future);
     }
-    let entry = Entry::begin(spec, TrackedRuntime::current());
+    let entry = Entry::begin(spec, |likely| likely.or_else(TrackedRuntime::current));
     if entry.scope().is_some_and(Scope::is_assisted) {
         let (future, cell) = Assisted::new_local(entry.slot(), future);
+        let noted = shutdown::Noted::of(&entry);
         let handle = spawner.hand_over(TaskFuture::new(Some(entry), future));
+        noted.note(|| handle.to_abort());
         cell.set_header(&handle.to_abort());
         return handle;
     }
-    spawner.hand_over(TaskFuture::new(Some(entry), future))
+    let noted = shutdown::Noted::of(&entry);
+    let handle = spawner.hand_over(TaskFuture::new(Some(entry), future));
+    noted.note(|| handle.to_abort());
+    handle
 }
 
 /// On the runtime the thread is in.
@@ -102,12 +115,8 @@ pub(super) struct Here;
 impl<T> Spawner<T> for Here {
     type Handle = JoinHandle<T>;
 
-    fn home(&self) -> Option<Handle> {
-        Handle::try_current().ok()
-    }
-
-    fn runtime(&self) -> Option<&'static TrackedRuntime> {
-        TrackedRuntime::current()
+    fn runtime(&self, likely: Option<&'static TrackedRuntime>) -> Option<&'static TrackedRuntime> {
+        likely.or_else(TrackedRuntime::current)
     }
 
     #[track_caller]
@@ -136,11 +145,11 @@ impl<T> LocalSpawner<T> for Here {
 impl<T> Spawner<T> for &Handle {
     type Handle = JoinHandle<T>;
 
-    fn home(&self) -> Option<Handle> {
-        Some((*self).clone())
+    fn handle(&self) -> Option<Handle> {
+        Some(Handle::clone(self))
     }
 
-    fn runtime(&self) -> Option<&'static TrackedRuntime> {
+    fn runtime(&self, _: Option<&'static TrackedRuntime>) -> Option<&'static TrackedRuntime> {
         Some(TrackedRuntime::of(self))
     }
 
@@ -173,12 +182,8 @@ pub(super) struct IntoSet<'a, T>(pub(super) &'a mut tokio::task::JoinSet<T>);
 impl<T: 'static> Spawner<T> for IntoSet<'_, T> {
     type Handle = AbortHandle;
 
-    fn home(&self) -> Option<Handle> {
-        Handle::try_current().ok()
-    }
-
-    fn runtime(&self) -> Option<&'static TrackedRuntime> {
-        TrackedRuntime::current()
+    fn runtime(&self, likely: Option<&'static TrackedRuntime>) -> Option<&'static TrackedRuntime> {
+        likely.or_else(TrackedRuntime::current)
     }
 
     #[track_caller]
@@ -213,11 +218,11 @@ pub(super) struct IntoSetOn<'a, T, On>(
 impl<T: 'static> Spawner<T> for IntoSetOn<'_, T, Handle> {
     type Handle = AbortHandle;
 
-    fn home(&self) -> Option<Handle> {
+    fn handle(&self) -> Option<Handle> {
         Some(self.1.clone())
     }
 
-    fn runtime(&self) -> Option<&'static TrackedRuntime> {
+    fn runtime(&self, _: Option<&'static TrackedRuntime>) -> Option<&'static TrackedRuntime> {
         Some(TrackedRuntime::of(self.1))
     }
 

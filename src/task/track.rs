@@ -98,10 +98,10 @@ impl<F> Tracked<F> {
     ) -> Self {
         let mark = super::is_on().then(|| {
             let type_name = std::any::type_name::<F>();
-            let spec = Spec {
-                name,
-                ..Spec::new(TaskKind::Future, location, type_name)
-            };
+            let mut spec = Spec::new(TaskKind::Future, location, type_name);
+            if let Some(name) = name {
+                super::builder::set_name(&mut spec.name, &mut spec.extras, name);
+            }
             Box::new(Mark {
                 spec,
                 spawner: Spawner::here(),
