@@ -1,9 +1,7 @@
 //! Making a program up from a seed.
 
 use super::oracle::{self, Prophecy};
-use super::program::{
-    Flavor, Half, Kind, MOST_TASKS, Op, Program, Role, Row, Spawned, Task, Wait,
-};
+use super::program::{Flavor, Half, Kind, MOST_TASKS, Op, Program, Role, Row, Spawned, Task, Wait};
 use fastrand::Rng;
 
 /// The program of a seed, and what is certain to become of it.

@@ -86,13 +86,18 @@ struct Tally {
 fn check(seed: u64, tally: &Mutex<Tally>) {
     let (program, prophecy) = generate::program(seed);
     let checked = Checked::run(&program, &prophecy, seed);
-    let failure = checked.failure.map(|_| {
-        let (program, prophecy) = shrink::shrunk(program.clone(), prophecy.clone(), |program, prophecy| {
-            (0..20).any(|_| Checked::run(program, prophecy, seed).failure.is_some())
-        });
-        let failure = (0..200).find_map(|_| Checked::run(&program, &prophecy, seed).failure);
-        let failure = failure.unwrap_or_else(|| "  (not this time)".to_owned());
-        format!("seed {seed}, shrunk:\n{program}{failure}")
+    let failure = checked.failure.map(|first| {
+        let graces = |program: &_, prophecy: &_| Grace::of(program, prophecy).for_shrinking();
+        let fails = |program: &_, prophecy: &_| {
+            let grace = graces(program, prophecy);
+            (0..10).find_map(|_| Checked::run_with(program, prophecy, seed, grace).failure)
+        };
+        let (small, prophecy) =
+            shrink::shrunk(program.clone(), prophecy.clone(), |program, prophecy| {
+                fails(program, prophecy).is_some()
+            });
+        let again = fails(&small, &prophecy).unwrap_or_else(|| "  not this time".to_owned());
+        format!("seed {seed}:\n{program}{first}\nshrunk:\n{small}{again}")
     });
     let mut tally = tally.lock().unwrap();
     let leaks = prophecy.leaks(&program).len() + prophecy.unseen(&program);
@@ -115,8 +120,17 @@ struct Checked {
 
 impl Checked {
     fn run(program: &Program, prophecy: &Prophecy, seed: u64) -> Self {
+        let begin = Instant::now();
+        let grace = Grace::of(program, prophecy);
+        let mut checked = Self::run_with(program, prophecy, seed, grace);
+        if checked.failure.is_none() && begin.elapsed() > rows::AMPLE {
+            checked.failure = Some("  nobody woke the guard\n".to_owned());
+        }
+        checked
+    }
+
+    fn run_with(program: &Program, prophecy: &Prophecy, seed: u64, mut grace: Grace) -> Self {
         let expected = Verdict::expected(program, prophecy, seed);
-        let mut grace = Grace::of(program, prophecy);
         for attempt in 0..4 {
             let (verdict, run) = rows::judged(program, prophecy, seed, grace);
             if verdict == expected {
@@ -129,7 +143,11 @@ impl Checked {
             if !may_be_slow || !verdict.blames_too_many(&expected) || attempt == 3 {
                 let mut failure = format!("  expected {expected:?}\n  found    {verdict:?}\n");
                 for task in 1..program.tasks.len() {
-                    let stuck = if prophecy.stuck[task] { "stuck" } else { "ends" };
+                    let stuck = if prophecy.stuck[task] {
+                        "stuck"
+                    } else {
+                        "ends"
+                    };
                     let ended = run.has_ended(task);
                     let _ = writeln!(failure, "  task {task}: {stuck}; has ended: {ended}");
                 }

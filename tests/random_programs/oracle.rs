@@ -307,8 +307,7 @@ impl<'a> World<'a> {
                 let state = &self.tasks[child];
                 let spawned = self.program.tasks[child].spawned;
                 let is_blocking = spawned == Spawned::Blocking;
-                let has_handle =
-                    state.spawned && spawned != Spawned::Set && !self.detached[child];
+                let has_handle = state.spawned && spawned != Spawned::Set && !self.detached[child];
                 free || !has_handle || (state.ended && (by_tokio || is_blocking))
             }
             Wait::JoinSet => {

@@ -213,7 +213,10 @@ impl fmt::Display for Program {
             };
             let Half { object, role, .. } = half;
             let kind = self.objects[*object];
-            writeln!(f, "half {number}: {role:?} of {kind:?} (object {object}), {owner}")?;
+            writeln!(
+                f,
+                "half {number}: {role:?} of {kind:?} (object {object}), {owner}"
+            )?;
         }
         for (number, task) in self.tasks.iter().enumerate() {
             let how = match number {

@@ -61,6 +61,9 @@ impl Verdict {
     }
 }
 
+/// No program needs so long.
+pub const AMPLE: Duration = Duration::from_secs(20);
+
 /// How long the guard lets tasks settle.
 #[derive(Clone, Copy)]
 pub struct Grace(pub Duration);
@@ -71,10 +74,15 @@ impl Grace {
     pub fn of(program: &Program, prophecy: &Prophecy) -> Self {
         let leaks = prophecy.stuck.contains(&true);
         Self(match (leaks, program.row.is_paused()) {
-            (false, _) => Duration::from_secs(600),
+            (false, _) => AMPLE,
             (true, true) => Duration::from_millis(150),
             (true, false) => Duration::from_millis(8),
         })
+    }
+
+    /// While a program is shrunk, many a guard waits in vain.
+    pub fn for_shrinking(self) -> Self {
+        Self(self.0.min(Duration::from_millis(500)))
     }
 
     pub fn longer(self) -> Self {
@@ -83,7 +91,12 @@ impl Grace {
 }
 
 /// Runs the program once.
-pub fn judged(program: &Program, prophecy: &Prophecy, number: u64, grace: Grace) -> (Verdict, Arc<Run>) {
+pub fn judged(
+    program: &Program,
+    prophecy: &Prophecy,
+    number: u64,
+    grace: Grace,
+) -> (Verdict, Arc<Run>) {
     let (run, body) = Run::new(program.clone(), number);
     let said: Said = Arc::default();
     let test = Test {
@@ -117,7 +130,11 @@ impl Test<'_> {
         let said = self.said.clone();
         let guard = verify_none()
             .grace(self.grace)
-            .on_leak(if self.fails { Action::Fail } else { Action::Warn })
+            .on_leak(if self.fails {
+                Action::Fail
+            } else {
+                Action::Warn
+            })
             .cleanup(move |report| *said.lock().unwrap() = Some(read(report)));
         match self.row {
             Row::ShutDown {
@@ -276,7 +293,11 @@ fn tracked_runtime(multi: bool) -> taskleak::runtime::Runtime {
     } else {
         taskleak::runtime::Builder::new_current_thread()
     };
-    builder.enable_all().worker_threads(2).build().expect("a runtime can be built")
+    builder
+        .enable_all()
+        .worker_threads(2)
+        .build()
+        .expect("a runtime can be built")
 }
 
 /// One runtime for all programs of the process.
@@ -287,6 +308,9 @@ fn shared() -> &'static Runtime {
 
 /// Whether a verdict may come early because the machine was slow: where time is the real one.
 pub fn time_is_real(program: &Program) -> bool {
-    let has_blocking = program.tasks.iter().any(|task| task.spawned == Spawned::Blocking);
+    let has_blocking = program
+        .tasks
+        .iter()
+        .any(|task| task.spawned == Spawned::Blocking);
     !program.row.is_paused() || has_blocking
 }

@@ -41,7 +41,11 @@ impl Run {
         }
         let run = Arc::new(Self {
             number,
-            ended: program.tasks.iter().map(|_| AtomicBool::new(false)).collect(),
+            ended: program
+                .tasks
+                .iter()
+                .map(|_| AtomicBool::new(false))
+                .collect(),
             aborts: Mutex::default(),
             kept: Mutex::new(kept),
             released: watch::Sender::new(false),
