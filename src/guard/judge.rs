@@ -55,5 +55,5 @@ pub(super) fn is_tolerated(task: &TaskInfo, allows_background: bool, rules: &[Ru
 /// Whether a task may live on whoever asks: a background task, or by a rule of the whole process.
 pub(crate) fn is_tolerated_everywhere(task: &TaskInfo) -> bool {
     let options = Options::new();
-    is_tolerated(task, &options, &options.all_rules())
+    is_tolerated(task, options.allows_background(), &options.all_rules())
 }
