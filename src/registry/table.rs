@@ -19,10 +19,10 @@ impl<T> Table<T> {
         }
     }
 
-    /// The entry at `index`, if its chunk has been made.
+    /// The entry at `index`, if its chunk has been made; any index may be asked for.
     pub(super) fn get(&self, index: u32) -> Option<&T> {
         let (chunk, offset) = place(index);
-        Some(&self.chunks[chunk].get()?[offset])
+        self.chunks.get(chunk)?.get()?.get(offset)
     }
 
     /// The chunk that begins at or holds `index`, made now if need be: `make` is told each index.
@@ -76,5 +76,6 @@ mod tests {
         assert!(table.get(63).is_none());
         assert_eq!(table.get(64), Some(&64));
         assert_eq!(table.get(191), Some(&191));
+        assert_eq!(table.get(u32::MAX), None);
     }
 }
