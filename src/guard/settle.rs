@@ -5,10 +5,10 @@ use super::timer::Timer;
 use super::{Options, Rule, counted};
 use crate::registry::gate::Seen;
 use crate::registry::slot::flag;
-use crate::registry::{Scope, TaskInfo};
+use crate::registry::{Scope, TaskInfo, TaskKind};
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 /// One scope's wait for its tasks to end.
@@ -136,6 +136,8 @@ impl<'a> Settling<'a> {
             return Waited::Clean;
         }
         let mut timer = pin!(timer());
+        let grace_in_real_time = || Timer::beside_paused_clock(self.options.grace_or_default());
+        let mut real = pin!(grace_in_real_time());
         let mut naps = Naps::default();
         loop {
             let left = self.look();
@@ -145,26 +147,57 @@ impl<'a> Settling<'a> {
             if timer.is_over() {
                 return Waited::Expired;
             }
+            if real
+                .as_ref()
+                .as_pin_ref()
+                .is_some_and(|real| real.is_over())
+            {
+                if self.clock_is_held() {
+                    return Waited::Expired;
+                }
+                real.set(grace_in_real_time());
+            }
             match left {
                 Left::Nothing => {}
                 Left::Tasks { seen, threshold } => {
-                    self.wait_for_tasks(seen, threshold, timer.as_mut()).await;
+                    let woken =
+                        |cx: &mut Context<'_>| self.scope.gate.poll_wait(seen, threshold, cx);
+                    first_of(woken, (timer.as_mut(), real.as_mut())).await;
                 }
                 Left::Count if naps.yields_first() => tokio::task::yield_now().await,
-                Left::Count => timer.nap(naps.next()).await,
+                Left::Count => {
+                    let mut nap = pin!(timer.nap(naps.next()));
+                    let over = |cx: &mut Context<'_>| nap.as_mut().poll(cx);
+                    first_of(over, (timer.as_mut(), real.as_mut())).await;
+                }
             }
         }
     }
 
-    async fn wait_for_tasks(&self, seen: Seen, threshold: u32, mut timer: Pin<&mut Timer>) {
-        poll_fn(|cx| {
-            if self.scope.gate.poll_wait(seen, threshold, cx).is_ready() {
-                return Poll::Ready(());
-            }
-            timer.as_mut().poll(cx)
-        })
-        .await;
+    /// Whether a paused clock cannot go on: tokio holds it while a closure of the blocking pool
+    /// runs. Then only real time can end the grace.
+    fn clock_is_held(&self) -> bool {
+        members(self.scope).any(|task| task.kind() == TaskKind::Blocking)
     }
+}
+
+/// Waits for whatever comes first.
+async fn first_of(
+    mut event: impl FnMut(&mut Context<'_>) -> Poll<()>,
+    (mut timer, mut real): (Pin<&mut Timer>, Pin<&mut Option<Timer>>),
+) {
+    poll_fn(|cx| {
+        let real = real.as_mut().as_pin_mut();
+        let is_over = event(cx).is_ready()
+            || timer.as_mut().poll(cx).is_ready()
+            || real.is_some_and(|real| real.poll(cx).is_ready());
+        if is_over {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    })
+    .await;
 }
 
 /// How long to look away while the runtime's count is not yet what it should be: short at first,

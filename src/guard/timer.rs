@@ -41,6 +41,14 @@ impl Timer {
         }
     }
 
+    /// On the real clock, if the runtime's stands still.
+    pub(crate) fn beside_paused_clock(after: Duration) -> Option<Self> {
+        clock_is_paused().then(|| Self::Thread {
+            deadline: Instant::now() + after,
+            sleeper: None,
+        })
+    }
+
     /// A shorter wait of the same kind.
     pub(crate) fn nap(&self, after: Duration) -> Self {
         match self {
