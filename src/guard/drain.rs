@@ -19,7 +19,7 @@ const LATE_WAKE_OF_KNOWN: Duration = Duration::from_millis(100);
 
 /// Lets the scope's tasks go on from here until nothing changes any more, and waits for what other
 /// threads do.
-pub(super) fn drain(settling: &Settling<'_>, deadline: Instant) -> Waited {
+pub(super) fn drain(settling: &Settling, deadline: Instant) -> Waited {
     if let Left::Nothing = settling.look() {
         return Waited::Clean;
     }
@@ -48,7 +48,7 @@ pub(super) fn drain(settling: &Settling<'_>, deadline: Instant) -> Waited {
 
 /// Polls the scope's tasks that can be reached from here until none of them gets on any more. Says
 /// whether there are others, which may end or wake those here.
-pub(super) fn exhaust(settling: &Settling<'_>) -> bool {
+pub(super) fn exhaust(settling: &Settling) -> bool {
     let mut idle_sweeps = 0;
     let mut others_go_on = false;
     for _ in 0..MOST_SWEEPS {
@@ -78,7 +78,7 @@ struct Sweep {
     others_go_on: bool,
 }
 
-fn sweep(settling: &Settling<'_>, poll_anyway: bool) -> Sweep {
+fn sweep(settling: &Settling, poll_anyway: bool) -> Sweep {
     let mut sweep = Sweep::default();
     for task in members(settling.scope()) {
         match visit(&task, poll_anyway) {

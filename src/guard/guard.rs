@@ -9,6 +9,8 @@ use crate::registry::{Scope, ScopeRef, TaskInfo, current, entry};
 use crate::report::{LeakReport, Settled};
 use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 use tokio::runtime::{Handle, RuntimeFlavor};
 
@@ -53,6 +55,8 @@ pub struct Guard {
 pub(crate) struct Open {
     scope: ScopeRef,
     place: current::Place,
+    /// Whether the scope is no longer current at its place.
+    left_place: AtomicBool,
     outer: ScopeRef,
     pub(crate) options: Options,
 }
@@ -129,6 +133,7 @@ impl Open {
         Self {
             scope: reference,
             place,
+            left_place: AtomicBool::new(false),
             outer,
             options: Options::new(),
         }
@@ -150,7 +155,9 @@ impl Open {
 
     /// New tasks of the place where the guard was opened are not its concern any more.
     pub(crate) fn leave_place(&self) {
-        current::unset_scope(self.place, self.scope, self.outer);
+        if !self.left_place.swap(true, Relaxed) {
+            current::unset_scope(self.place, self.scope, self.outer);
+        }
     }
 
     /// Says what there is to say once the wait is over, and ends the guard.

@@ -2,7 +2,7 @@
 
 use super::{Options, Rule};
 use crate::registry::slot::Reading;
-use crate::registry::{self, Scope, TaskInfo};
+use crate::registry::{self, Scope, Slot, TaskInfo, current};
 
 /// What is still alive in a scope.
 #[derive(Debug, Default)]
@@ -15,9 +15,11 @@ pub(crate) struct Judgement {
     pub(crate) unseen: usize,
 }
 
-/// The live tasks that the scope answers for.
+/// The live tasks that the scope answers for, but the one that asks: a task that ends its own guard
+/// cannot end before that.
 pub(super) fn members(scope: &'static Scope) -> impl Iterator<Item = Reading> {
-    registry::live().filter(|task| task.scope == scope.index())
+    let asking = current::task().map(Slot::id);
+    registry::live().filter(move |task| task.scope == scope.index() && Some(task.id) != asking)
 }
 
 /// Looks at every task of the scope; of one that has settled, only at what was killed meanwhile.
@@ -38,7 +40,7 @@ pub(crate) fn judge(scope: &'static Scope, options: &Options, settled: bool) -> 
     }
     let (tolerated, leaks) = tasks
         .into_iter()
-        .partition(|task| is_tolerated(task, options, &rules));
+        .partition(|task| is_tolerated(task, options.allows_background(), &rules));
     Judgement {
         leaks,
         tolerated,
@@ -46,13 +48,12 @@ pub(crate) fn judge(scope: &'static Scope, options: &Options, settled: bool) -> 
     }
 }
 
-pub(super) fn is_tolerated(task: &TaskInfo, options: &Options, rules: &[Rule]) -> bool {
-    (task.is_background() && options.allows_background())
-        || rules.iter().any(|rule| rule.matches(task))
+pub(super) fn is_tolerated(task: &TaskInfo, allows_background: bool, rules: &[Rule]) -> bool {
+    (task.is_background() && allows_background) || rules.iter().any(|rule| rule.matches(task))
 }
 
 /// Whether a task may live on whoever asks: a background task, or by a rule of the whole process.
 pub(crate) fn is_tolerated_everywhere(task: &TaskInfo) -> bool {
     let options = Options::new();
-    is_tolerated(task, &options, &options.all_rules())
+    is_tolerated(task, options.allows_background(), &options.all_rules())
 }

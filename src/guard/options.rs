@@ -191,7 +191,9 @@ impl Options {
     }
 
     pub(crate) fn grace_or_default(&self) -> Duration {
-        self.grace.unwrap_or(config::get().grace)
+        // An hour or "for ever": both must be a time that can be added to now.
+        const LONGEST: Duration = Duration::from_secs(60 * 60 * 24 * 365);
+        self.grace.unwrap_or(config::get().grace).min(LONGEST)
     }
 
     pub(super) fn action_or_default(&self) -> Action {

@@ -5,17 +5,22 @@ use super::timer::Timer;
 use super::{Options, Rule, counted};
 use crate::registry::gate::Seen;
 use crate::registry::slot::flag;
-use crate::registry::{Scope, TaskInfo, TaskKind};
+use crate::registry::{Scope, Slot, TaskInfo, current};
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
-use std::task::{Context, Poll};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 /// One scope's wait for its tasks to end.
-pub(crate) struct Settling<'a> {
+///
+/// Holds no reference to the options, which are not `Sync`: a guard is also awaited inside tasks
+/// that must be `Send`.
+pub(crate) struct Settling {
     scope: &'static Scope,
-    options: &'a Options,
+    allows_background: bool,
     rules: Vec<Rule>,
+    /// How many of the scope's tasks are not concerned since they ask: the running one, or none.
+    asking: u32,
 }
 
 /// How a wait ended.
@@ -41,13 +46,14 @@ pub(super) enum Left {
     Count,
 }
 
-impl<'a> Settling<'a> {
-    pub(crate) fn new(scope: &'static Scope, options: &'a Options) -> Self {
+impl Settling {
+    pub(crate) fn new(scope: &'static Scope, options: &Options) -> Self {
         // The rules are wanted only if there is anything to wait for.
         let busy = scope.count().members > 0;
         Self {
             scope,
-            options,
+            allows_background: options.allows_background(),
+            asking: u32::from(is_concerned(current::task(), scope, options)),
             rules: if busy {
                 options.all_rules()
             } else {
@@ -62,16 +68,18 @@ impl<'a> Settling<'a> {
 
     pub(super) fn look(&self) -> Left {
         let count = self.scope.count();
-        let concerned = if self.options.allows_background() {
+        let concerned = if self.allows_background {
             count.foreground
         } else {
             count.members
         };
+        let concerned = concerned.saturating_sub(self.asking);
         if concerned > 0 {
             // Before the tasks are looked at: what ends after this is not slept over.
             let seen = self.scope.gate.look();
-            if self.options.allows_background() && self.rules.is_empty() {
-                return Left::Tasks { seen, threshold: 0 };
+            if self.allows_background && self.rules.is_empty() {
+                let threshold = self.asking;
+                return Left::Tasks { seen, threshold };
             }
             // Which of them end, and how many tolerated ones they spawn before, cannot be told by
             // their number: so every end is looked at.
@@ -92,10 +100,11 @@ impl<'a> Settling<'a> {
     fn all_are_tolerated(&self, concerned: u32) -> bool {
         let mut tolerated = 0;
         for task in members(self.scope) {
-            if task.has(flag::BACKGROUND) && self.options.allows_background() {
+            if task.has(flag::BACKGROUND) && self.allows_background {
                 continue;
             }
-            let is_tolerated = |task: TaskInfo| is_tolerated(&task, self.options, &self.rules);
+            let is_tolerated =
+                |task: TaskInfo| is_tolerated(&task, self.allows_background, &self.rules);
             if !TaskInfo::of(&task).is_some_and(is_tolerated) {
                 return false;
             }
@@ -136,8 +145,6 @@ impl<'a> Settling<'a> {
             return Waited::Clean;
         }
         let mut timer = pin!(timer());
-        let grace_in_real_time = || Timer::beside_paused_clock(self.options.grace_or_default());
-        let mut real = pin!(grace_in_real_time());
         let mut naps = Naps::default();
         loop {
             let left = self.look();
@@ -147,57 +154,34 @@ impl<'a> Settling<'a> {
             if timer.is_over() {
                 return Waited::Expired;
             }
-            if real
-                .as_ref()
-                .as_pin_ref()
-                .is_some_and(|real| real.is_over())
-            {
-                if self.clock_is_held() {
-                    return Waited::Expired;
-                }
-                real.set(grace_in_real_time());
-            }
             match left {
                 Left::Nothing => {}
                 Left::Tasks { seen, threshold } => {
-                    let woken =
-                        |cx: &mut Context<'_>| self.scope.gate.poll_wait(seen, threshold, cx);
-                    first_of(woken, (timer.as_mut(), real.as_mut())).await;
+                    self.wait_for_tasks(seen, threshold, timer.as_mut()).await;
                 }
                 Left::Count if naps.yields_first() => tokio::task::yield_now().await,
-                Left::Count => {
-                    let mut nap = pin!(timer.nap(naps.next()));
-                    let over = |cx: &mut Context<'_>| nap.as_mut().poll(cx);
-                    first_of(over, (timer.as_mut(), real.as_mut())).await;
-                }
+                Left::Count => timer.nap(naps.next()).await,
             }
         }
     }
 
-    /// Whether a paused clock cannot go on: tokio holds it while a closure of the blocking pool
-    /// runs. Then only real time can end the grace.
-    fn clock_is_held(&self) -> bool {
-        members(self.scope).any(|task| task.kind() == TaskKind::Blocking)
+    async fn wait_for_tasks(&self, seen: Seen, threshold: u32, mut timer: Pin<&mut Timer>) {
+        poll_fn(|cx| {
+            if self.scope.gate.poll_wait(seen, threshold, cx).is_ready() {
+                return Poll::Ready(());
+            }
+            timer.as_mut().poll(cx)
+        })
+        .await;
     }
 }
 
-/// Waits for whatever comes first.
-async fn first_of(
-    mut event: impl FnMut(&mut Context<'_>) -> Poll<()>,
-    (mut timer, mut real): (Pin<&mut Timer>, Pin<&mut Option<Timer>>),
-) {
-    poll_fn(|cx| {
-        let real = real.as_mut().as_pin_mut();
-        let is_over = event(cx).is_ready()
-            || timer.as_mut().poll(cx).is_ready()
-            || real.is_some_and(|real| real.poll(cx).is_ready());
-        if is_over {
-            Poll::Ready(())
-        } else {
-            Poll::Pending
-        }
+/// Whether the task is one of the scope's that have to end.
+fn is_concerned(task: Option<&'static Slot>, scope: &'static Scope, options: &Options) -> bool {
+    task.and_then(Slot::read).is_some_and(|task| {
+        let is_background = task.has(flag::BACKGROUND) && options.allows_background();
+        task.scope == scope.index() && !is_background
     })
-    .await;
 }
 
 /// How long to look away while the runtime's count is not yet what it should be: short at first,

@@ -8,14 +8,27 @@ use std::time::{Duration, Instant};
 
 /// A deadline that can be awaited.
 pub(crate) enum Timer {
-    /// On the runtime's own clock, which may be paused: then the time is virtual.
+    /// On the runtime's own clock.
     Runtime(Pin<Box<tokio::time::Sleep>>),
-    /// On the real clock, by a thread that sleeps: for runtimes that may have no timer.
-    Thread {
-        deadline: Instant,
-        sleeper: Option<Arc<Mutex<Sleeper>>>,
+    /// On the runtime's clock, which is paused: the time is virtual. It stands still while a task is
+    /// due or a blocking closure runs; if they never end, real time has to tell.
+    Paused {
+        sleep: Pin<Box<tokio::time::Sleep>>,
+        stuck: ThreadTimer,
     },
+    /// On the real clock.
+    Thread(ThreadTimer),
 }
+
+/// On the real clock, by a thread that sleeps: for runtimes that may have no timer.
+pub(crate) struct ThreadTimer {
+    deadline: Instant,
+    sleeper: Option<Arc<Mutex<Sleeper>>>,
+}
+
+/// How long a paused clock may stand still, if the grace is not longer. Much more than a scheduler
+/// makes a runnable process wait, since the verdict must not depend on the machine's load.
+const STANDSTILL: Duration = Duration::from_secs(1);
 
 #[derive(Default)]
 pub(crate) struct Sleeper {
@@ -26,7 +39,13 @@ pub(crate) struct Sleeper {
 impl Timer {
     /// On a runtime whose timer is known to be enabled.
     pub(crate) fn on_runtime(after: Duration) -> Self {
-        Self::Runtime(Box::pin(tokio::time::sleep(after)))
+        let sleep = Box::pin(tokio::time::sleep(after));
+        if clock_is_paused() {
+            let stuck = ThreadTimer::new(after.max(STANDSTILL));
+            Self::Paused { sleep, stuck }
+        } else {
+            Self::Runtime(sleep)
+        }
     }
 
     /// On any runtime.
@@ -35,35 +54,24 @@ impl Timer {
             // Only a runtime with a timer can have a paused clock.
             return Self::on_runtime(after);
         }
-        Self::Thread {
-            deadline: Instant::now() + after,
-            sleeper: None,
-        }
-    }
-
-    /// On the real clock, if the runtime's stands still.
-    pub(crate) fn beside_paused_clock(after: Duration) -> Option<Self> {
-        clock_is_paused().then(|| Self::Thread {
-            deadline: Instant::now() + after,
-            sleeper: None,
-        })
+        Self::Thread(ThreadTimer::new(after))
     }
 
     /// A shorter wait of the same kind.
     pub(crate) fn nap(&self, after: Duration) -> Self {
         match self {
-            Self::Runtime(_) => Self::on_runtime(after),
-            Self::Thread { .. } => Self::Thread {
-                deadline: Instant::now() + after,
-                sleeper: None,
-            },
+            Self::Runtime(_) | Self::Paused { .. } => Self::on_runtime(after),
+            Self::Thread(_) => Self::Thread(ThreadTimer::new(after)),
         }
     }
 
     pub(crate) fn is_over(&self) -> bool {
+        let sleep_is_over =
+            |sleep: &tokio::time::Sleep| tokio::time::Instant::now() >= sleep.deadline();
         match self {
-            Self::Runtime(sleep) => tokio::time::Instant::now() >= sleep.deadline(),
-            Self::Thread { deadline, .. } => Instant::now() >= *deadline,
+            Self::Runtime(sleep) => sleep_is_over(sleep),
+            Self::Paused { sleep, stuck } => sleep_is_over(sleep) || stuck.is_over(),
+            Self::Thread(timer) => timer.is_over(),
         }
     }
 }
@@ -74,19 +82,44 @@ impl Future for Timer {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         match &mut *self {
             Self::Runtime(sleep) => sleep.as_mut().poll(cx),
-            Self::Thread { deadline, sleeper } => {
-                if Instant::now() >= *deadline {
+            Self::Paused { sleep, stuck } => {
+                if sleep.as_mut().poll(cx).is_ready() {
                     return Poll::Ready(());
                 }
-                let sleeper = sleeper.get_or_insert_with(|| sleep_until(*deadline));
-                let mut sleeper = sleeper.lock().unwrap_or_else(PoisonError::into_inner);
-                if sleeper.is_over {
-                    return Poll::Ready(());
-                }
-                sleeper.waker = Some(cx.waker().clone());
-                Poll::Pending
+                stuck.poll(cx)
             }
+            Self::Thread(timer) => timer.poll(cx),
         }
+    }
+}
+
+impl ThreadTimer {
+    fn new(after: Duration) -> Self {
+        Self {
+            deadline: Instant::now() + after,
+            sleeper: None,
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        Instant::now() >= self.deadline
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.is_over() {
+            return Poll::Ready(());
+        }
+        let deadline = self.deadline;
+        let sleeper = self.sleeper.get_or_insert_with(|| sleep_until(deadline));
+        let mut sleeper = sleeper.lock().unwrap_or_else(PoisonError::into_inner);
+        if sleeper.is_over {
+            return Poll::Ready(());
+        }
+        match &mut sleeper.waker {
+            Some(waker) => waker.clone_from(cx.waker()),
+            waker => *waker = Some(cx.waker().clone()),
+        }
+        Poll::Pending
     }
 }
 

@@ -72,15 +72,21 @@ pub(crate) fn set_scope(place: Place, scope: ScopeRef) {
     }
 }
 
-/// Takes a closed scope away from its place, so that the one around it is current again. Scopes may
-/// be closed in any order and on any thread: what is left behind is passed over when it is found.
+/// Takes a scope that is about to be closed away from its place, so that the one around it is
+/// current again. Scopes may be closed in any order and on any thread: what is left behind is passed
+/// over when it is found.
 pub(crate) fn unset_scope(place: Place, scope: ScopeRef, outer: ScopeRef) {
     if place == Place::Thread {
-        let _ = SCOPE.try_with(|current| {
-            if current.get() == scope {
+        let taken = SCOPE.try_with(|current| {
+            let is_innermost = current.get() == scope;
+            if is_innermost {
                 current.set(outer.innermost_open());
             }
+            is_innermost
         });
+        if taken != Ok(true) {
+            scope.leave_behind(outer);
+        }
         return;
     }
     let mut hosts = hosts();
@@ -95,6 +101,8 @@ pub(crate) fn unset_scope(place: Place, scope: ScopeRef, outer: ScopeRef) {
         } else {
             table.insert(place, outer);
         }
+    } else {
+        scope.leave_behind(outer);
     }
 }
 

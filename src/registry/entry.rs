@@ -131,7 +131,12 @@ impl Entry {
         spawner: Spawner,
         runtime: Option<&'static TrackedRuntime>,
     ) -> Self {
-        let scope = spawner.scope.innermost_open().admit(spec.background);
+        let scope = if spawner.scope.is_none() && spawner.parent == 0 {
+            // Marked on a plain thread: as a task that is spawned there.
+            runtime.and_then(|runtime| runtime.owner().admit(spec.background))
+        } else {
+            spawner.scope.innermost_open().admit(spec.background)
+        };
         let counted = tokio::task::try_id().is_some();
         Self::record(spec, &spawner, scope, runtime, counted)
     }

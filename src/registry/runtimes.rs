@@ -134,7 +134,8 @@ impl TrackedRuntime {
     }
 
     /// The scope makes the runtime its own. If another scope that is open, and not around this one,
-    /// has done so too, the runtime is nobody's for good.
+    /// has done so too, the runtime is nobody's for good. So is a multi-thread runtime that outlived
+    /// an owner: a whole test binary may share it, tests without a guard included.
     pub(crate) fn claim(&self, scope: ScopeRef) {
         let _ = self
             .owner
@@ -142,7 +143,10 @@ impl TrackedRuntime {
                 SHARED => None,
                 owner => match self.stranger(ScopeRef::from_bits(owner), scope) {
                     Stranger::No => None,
-                    Stranger::Gone => Some(scope.to_bits()),
+                    Stranger::Gone if owner == 0 || self.is_current_thread() => {
+                        Some(scope.to_bits())
+                    }
+                    Stranger::Gone => Some(SHARED),
                     Stranger::Open => Some(SHARED),
                 },
             });

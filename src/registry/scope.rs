@@ -4,6 +4,7 @@ use super::gate::{Count, Gate};
 use super::runtimes::TrackedRuntime;
 use super::table::Table;
 use crate::registry::TaskInfo;
+use std::collections::HashMap;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
@@ -15,6 +16,10 @@ static FREE: Mutex<Free> = Mutex::new(Free {
     scopes: Vec::new(),
     made: 0,
 });
+
+/// What was around each scope that was closed out of order, or far from where it was opened: the
+/// scope itself may have begun its next life by the time it is passed over. Few, and kept for good.
+static LEFT_BEHIND: Mutex<Option<HashMap<ScopeRef, ScopeRef>>> = Mutex::new(None);
 
 struct Free {
     scopes: Vec<&'static Scope>,
@@ -127,9 +132,27 @@ impl ScopeRef {
 
     /// The scope around this one; none if this life of the scope is over and forgotten.
     pub(crate) fn outer(self) -> Self {
-        by_index(self.index)
-            .filter(|scope| scope.generation.load(Acquire).wrapping_sub(self.generation) <= 1)
-            .map_or(Self::NONE, |scope| scope.lock().outer)
+        let left_behind = LEFT_BEHIND
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .as_ref()
+            .and_then(|outers| outers.get(&self).copied());
+        left_behind.unwrap_or_else(|| {
+            by_index(self.index)
+                .filter(|scope| scope.generation.load(Acquire).wrapping_sub(self.generation) <= 1)
+                .map_or(Self::NONE, |scope| scope.lock().outer)
+        })
+    }
+
+    /// Remembers what was around a scope that is closed while some place goes on naming it.
+    pub(super) fn leave_behind(self, outer: Self) {
+        if !outer.is_none() {
+            LEFT_BEHIND
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .get_or_insert_default()
+                .insert(self, outer);
+        }
     }
 
     /// Enters a task that was not let in by one of the scope's own, if the scope is still open.

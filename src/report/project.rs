@@ -6,15 +6,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-/// The workspace's root: the outermost folder from here up that has a `Cargo.lock`; else this one.
+/// The workspace's root: the first folder from here up that has a `Cargo.lock`; else this one.
 fn root() -> &'static Path {
     static ROOT: OnceLock<PathBuf> = OnceLock::new();
     ROOT.get_or_init(|| {
         let here = env::current_dir().unwrap_or_default();
-        let locked = here
-            .ancestors()
-            .filter(|folder| folder.join("Cargo.lock").is_file())
-            .last();
+        let mut above = here.ancestors();
+        let locked = above.find(|folder| folder.join("Cargo.lock").is_file());
         locked.unwrap_or(&here).to_owned()
     })
 }

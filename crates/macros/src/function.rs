@@ -1,7 +1,7 @@
 //! The function that an attribute stands on.
 
 use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
-use quote::{ToTokens, TokenStreamExt, quote, quote_spanned};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::parse::{Parse, ParseStream};
 use syn::spanned::Spanned;
 use syn::{
@@ -207,7 +207,8 @@ impl Function {
             signature,
             ..
         } = self;
-        let body = self.braced(body);
+        // Not the original braces, for which rustc would blame the user: "unnecessary braces".
+        let body = braced(body, Span::mixed_site().located_at(self.braces.span.join()));
         quote!(#(#attributes)* #added #visibility #signature #body)
     }
 
@@ -247,12 +248,14 @@ impl Function {
 
     /// A block with the span of the original body, which rustc shows for a missing value at its end.
     fn braced(&self, content: TokenStream) -> TokenStream {
-        let mut block = Group::new(Delimiter::Brace, content);
-        block.set_span(self.braces.span.join());
-        let mut tokens = TokenStream::new();
-        tokens.append(TokenTree::Group(block));
-        tokens
+        braced(content, self.braces.span.join())
     }
+}
+
+fn braced(content: TokenStream, span: Span) -> TokenStream {
+    let mut block = Group::new(Delimiter::Brace, content);
+    block.set_span(span);
+    TokenTree::Group(block).into()
 }
 
 /// Whether `impl Trait` occurs in the type: such a type can be written in a signature only.

@@ -1,0 +1,108 @@
+//! With a paused clock the grace is virtual: the verdict is the same in every run and takes no time of the wall.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+
+use taskleak::leak_test;
+use taskleak::task::Builder;
+use tokio::task::yield_now;
+use tokio::time::sleep;
+
+const HOUR: Duration = Duration::from_secs(3600);
+const TICK: Duration = Duration::from_millis(1);
+
+/// The message of a test on a paused clock, with an hour of grace.
+fn report_of<F: Future>(body: F) -> Option<String> {
+    let harness = taskleak::__private::Harness::new("crate::paused");
+    let harness = harness.current_thread().start_paused(true).grace(HOUR);
+    let outcome = catch_unwind(AssertUnwindSafe(|| harness.run(body)));
+    outcome.err().map(|panic| *panic.downcast().unwrap())
+}
+
+#[test]
+fn a_tick_decides_each_time() {
+    for _ in 0..200 {
+        let in_time = report_of(async {
+            Builder::new().name("in time").spawn(sleep(HOUR - TICK));
+        });
+        assert_eq!(in_time, None);
+        let late = report_of(async {
+            Builder::new().name("late").spawn(sleep(HOUR + TICK * 2));
+        });
+        assert!(late.unwrap().contains("leak: `late`"));
+    }
+}
+
+#[test]
+fn the_grace_begins_when_the_body_ends() {
+    let late = report_of(async {
+        Builder::new().name("late").spawn(sleep(HOUR * 3));
+        sleep(HOUR).await;
+    });
+    assert!(late.unwrap().contains("leak: `late`"));
+    let in_time = report_of(async {
+        taskleak::spawn(sleep(HOUR * 3));
+        sleep(HOUR * 2 + TICK).await;
+    });
+    assert_eq!(in_time, None);
+}
+
+#[leak_test(start_paused = true, grace = "60m")]
+async fn chains_of_timers_end_in_virtual_time() {
+    taskleak::spawn(async {
+        for _ in 0..60 {
+            sleep(Duration::from_secs(59)).await;
+            taskleak::spawn(sleep(Duration::from_secs(30)));
+        }
+    });
+}
+
+#[tokio::test(start_paused = true)]
+async fn finish_waits_in_virtual_time() {
+    let guard = taskleak::verify_none().grace(HOUR);
+    taskleak::spawn(sleep(HOUR - TICK));
+    guard.finish().await;
+}
+
+#[tokio::test]
+async fn the_clock_may_be_paused_on_the_way() {
+    let guard = taskleak::verify_none().grace(HOUR);
+    tokio::time::pause();
+    taskleak::spawn(sleep(HOUR - TICK));
+    guard.finish().await;
+}
+
+/// tokio's clock stands still as long as a closure runs, so the grace is a real one then.
+#[test]
+fn a_closure_that_never_ends_is_reported() {
+    let (release, released) = std::sync::mpsc::channel::<()>();
+    let harness = taskleak::__private::Harness::new("crate::paused");
+    let harness = harness.current_thread().start_paused(true).grace(TICK * 50);
+    let outcome = catch_unwind(AssertUnwindSafe(|| {
+        harness.run(async move {
+            let closure = Builder::new().name("stuck closure");
+            closure.spawn_blocking(move || released.recv());
+        })
+    }));
+    let report = *outcome.unwrap_err().downcast::<String>().unwrap();
+    assert!(report.contains("leak: `stuck closure`"), "{report}");
+    drop(release);
+}
+
+/// Nor does it go on as long as any task is due.
+#[test]
+fn a_task_that_yields_for_ever_is_reported() {
+    let harness = taskleak::__private::Harness::new("crate::paused");
+    let harness = harness.current_thread().start_paused(true).grace(TICK * 50);
+    let outcome = catch_unwind(AssertUnwindSafe(|| {
+        harness.run(async move {
+            Builder::new().name("busy").spawn(async {
+                loop {
+                    yield_now().await;
+                }
+            });
+        })
+    }));
+    let report = *outcome.unwrap_err().downcast::<String>().unwrap();
+    assert!(report.contains("leak: `busy`"), "{report}");
+}
