@@ -198,16 +198,21 @@ unsafe fn read_module(base: usize, headers: &[libc::Elf64_Phdr]) -> Option<Modul
     })
 }
 
-/// One address in each module that can't be unloaded: this very code, the executable's entry point, and functions of
-/// the C library that this code is linked against.
-fn permanent_addresses() -> [usize; 5] {
+/// One address in each module that can't be unloaded: this very code, the executable's entry point, and the C library
+/// (with its threads, which used to be a library of their own) that this code is linked against.
+fn permanent_addresses() -> [usize; 4] {
     // SAFETY: `getauxval` has no preconditions.
     let entry_point = unsafe { libc::getauxval(libc::AT_ENTRY) } as usize;
+    // The address of a function may be that of a stub in the executable; that of a string is the library's own.
+    #[cfg(target_env = "gnu")]
+    // SAFETY: no preconditions.
+    let c_library = unsafe { libc::gnu_get_libc_version() }.addr();
+    #[cfg(not(target_env = "gnu"))]
+    let c_library = libc::exit as *const () as usize;
     [
         Modules::load as fn() -> Modules as usize,
         entry_point,
+        c_library,
         libc::pthread_create as *const () as usize,
-        libc::getauxval as *const () as usize,
-        libc::exit as *const () as usize,
     ]
 }
