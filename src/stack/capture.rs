@@ -37,7 +37,7 @@ pub fn capture() -> Option<Stack> {
     walk_or_unwind().map(|(stack, _)| stack)
 }
 
-/// [`capture`], and how.
+/// `capture`, and how.
 #[inline(never)]
 #[track_caller]
 pub fn capture_and_tell_how() -> Option<(Stack, How)> {
