@@ -23,6 +23,6 @@ pub mod walk;
 
 pub use addresses::{Addresses, MAX_DEPTH};
 pub use call_stack::Stack;
-pub use capture::{How, capture, capture_and_tell_how};
+pub use capture::{How, capture, capture_and_tell_how, capture_at};
 pub use frame::Frame;
 pub use origin::FrameOrigin;
