@@ -104,7 +104,7 @@ impl<F> Tracked<F> {
             }
             Box::new(Mark {
                 spec,
-                spawner: Spawner::here(),
+                spawner: Spawner::here(location),
             })
         });
         Self {
