@@ -1,6 +1,7 @@
 //! What tracking costs: spawn + run + join, and a poll, beside plain tokio and the tools that do the
 //! like. Compare figures of one run only, as ratios to `plain`.
 
+use await_tree::{Config, Registry};
 use criterion::{
     BenchmarkGroup, Criterion, criterion_group, criterion_main, measurement::WallTime,
 };
@@ -12,6 +13,7 @@ use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
+use tokio_metrics::TaskMonitor;
 use tokio_metrics::TaskMonitor;
 
 type Spawn = fn() -> JoinHandle<u32>;
