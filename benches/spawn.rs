@@ -14,7 +14,6 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_metrics::TaskMonitor;
-use tokio_metrics::TaskMonitor;
 
 type Spawn = fn() -> JoinHandle<u32>;
 
