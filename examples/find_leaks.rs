@@ -18,7 +18,10 @@ fn main() -> ExitCode {
         .expect("cargo can be run");
     let output = String::from_utf8_lossy(&run.stdout);
     println!("{output}");
-    let reports = output.matches("taskleak: ").filter(|_| !run.status.success()).count();
+    let reports = output
+        .matches("taskleak: ")
+        .filter(|_| !run.status.success())
+        .count();
     if reports == 0 {
         println!("{}", String::from_utf8_lossy(&run.stderr));
         println!("No leak was reported, although the tests leak: something is wrong.");

@@ -6,7 +6,9 @@ use projects::Project;
 
 #[test]
 fn a_leak_fails_the_run() {
-    Project::new("custom-main").cargo_test("leaky").is("custom-main/leaky");
+    Project::new("custom-main")
+        .cargo_test("leaky")
+        .is("custom-main/leaky");
 }
 
 #[test]
@@ -18,10 +20,15 @@ fn a_leak_fails_its_process_under_nextest() {
 
 #[test]
 fn a_clean_main_passes() {
-    Project::new("custom-main").cargo_test("clean").is("custom-main/clean");
+    Project::new("custom-main")
+        .cargo_test("clean")
+        .is("custom-main/clean");
 }
 
 #[test]
 fn listing_checks_nothing() {
-    Project::new("custom-main").list("leaky").exits_with(0).hides("taskleak:");
+    Project::new("custom-main")
+        .list("leaky")
+        .exits_with(0)
+        .hides("taskleak:");
 }

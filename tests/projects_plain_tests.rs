@@ -6,22 +6,30 @@ use projects::Project;
 
 #[test]
 fn in_tokio_tests() {
-    Project::new("plain-tests").cargo_test("tokio_tests").is("plain-tests/tokio_tests");
+    Project::new("plain-tests")
+        .cargo_test("tokio_tests")
+        .is("plain-tests/tokio_tests");
 }
 
 #[test]
 fn in_tests_with_a_runtime_of_their_own() {
-    Project::new("plain-tests").cargo_test("own_runtime").is("plain-tests/own_runtime");
+    Project::new("plain-tests")
+        .cargo_test("own_runtime")
+        .is("plain-tests/own_runtime");
 }
 
 #[test]
 fn one_inside_another() {
-    Project::new("plain-tests").cargo_test("nested").is("plain-tests/nested");
+    Project::new("plain-tests")
+        .cargo_test("nested")
+        .is("plain-tests/nested");
 }
 
 #[test]
 fn on_a_runtime_that_tests_share() {
-    Project::new("plain-tests").cargo_test("shared_runtime").is("plain-tests/shared_runtime");
+    Project::new("plain-tests")
+        .cargo_test("shared_runtime")
+        .is("plain-tests/shared_runtime");
 }
 
 #[test]
@@ -35,5 +43,7 @@ fn in_a_process_each() {
 #[test]
 fn in_tests_that_fail_by_themselves() {
     let project = Project::new("plain-tests").env("TASKLEAK_RUN_ON_FAILURE", "1");
-    project.cargo_test("tokio_tests").is("plain-tests/tokio_tests-run-on-failure");
+    project
+        .cargo_test("tokio_tests")
+        .is("plain-tests/tokio_tests-run-on-failure");
 }

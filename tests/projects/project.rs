@@ -16,7 +16,10 @@ pub struct Project {
 
 impl Project {
     pub fn new(name: &'static str) -> Self {
-        Project { name, environment: Vec::new() }
+        Project {
+            name,
+            environment: Vec::new(),
+        }
     }
 
     /// Sets a variable for what is run.
@@ -45,7 +48,10 @@ impl Project {
     pub fn nextest(&self, binary: &str) -> Option<Seen> {
         let installed = self.cargo().args(["nextest", "--version"]).output();
         if !installed.is_ok_and(|version| version.status.success()) {
-            assert!(env::var_os("CI").is_none(), "install cargo-nextest to run this test");
+            assert!(
+                env::var_os("CI").is_none(),
+                "install cargo-nextest to run this test"
+            );
             eprintln!("cargo-nextest is not installed, so this test does not look at it");
             return None;
         }
@@ -58,7 +64,11 @@ impl Project {
     fn build(&self, arguments: &[&str]) {
         let built = self.cargo().args(arguments).output().expect("cargo runs");
         let messages = String::from_utf8_lossy(&built.stderr);
-        assert!(built.status.success(), "{} does not build:\n{messages}", self.name);
+        assert!(
+            built.status.success(),
+            "{} does not build:\n{messages}",
+            self.name
+        );
     }
 
     #[track_caller]
@@ -77,7 +87,11 @@ impl Project {
             .expect("cargo runs");
         let text = fs::read_to_string(&path).expect("tests write text");
         _ = fs::remove_file(&path);
-        Seen::new(status, &text, &[(workspace(), "[workspace]"), (&target(), "[target]")])
+        Seen::new(
+            status,
+            &text,
+            &[(workspace(), "[workspace]"), (&target(), "[target]")],
+        )
     }
 
     /// Cargo, in the project's folder, as a person would call it: without what this test's own cargo has set.
@@ -85,12 +99,24 @@ impl Project {
         let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         for (variable, _) in env::vars_os() {
             let name = variable.to_string_lossy();
-            let of_a_run = ["CARGO_PKG_", "CARGO_BIN_", "CARGO_MANIFEST_", "NEXTEST", "TASKLEAK"];
+            let of_a_run = [
+                "CARGO_PKG_",
+                "CARGO_BIN_",
+                "CARGO_MANIFEST_",
+                "NEXTEST",
+                "TASKLEAK",
+            ];
             if of_a_run.iter().any(|prefix| name.starts_with(prefix)) {
                 cargo.env_remove(&variable);
             }
         }
-        for variable in ["RUSTFLAGS", "RUST_TEST_THREADS", "NO_COLOR", "CI", "GITHUB_ACTIONS"] {
+        for variable in [
+            "RUSTFLAGS",
+            "RUST_TEST_THREADS",
+            "NO_COLOR",
+            "CI",
+            "GITHUB_ACTIONS",
+        ] {
             cargo.env_remove(variable);
         }
         cargo

@@ -17,16 +17,24 @@ impl Seen {
         for (folder, name) in folders {
             plain = plain.replace(&folder.display().to_string(), name);
         }
-        let lines = plain.lines().filter(|line| !is_about_the_build(line)).map(masked);
+        let lines = plain
+            .lines()
+            .filter(|line| !is_about_the_build(line))
+            .map(masked);
         let mut text = lines.collect::<Vec<_>>().join("\n");
         text.push('\n');
-        Seen { code: status.code(), text }
+        Seen {
+            code: status.code(),
+            text,
+        }
     }
 
     /// Compares it with `tests/golden/{golden}.txt`, whose first line has the exit code.
     #[track_caller]
     pub fn is(&self, golden: &str) {
-        let code = self.code.map_or("a signal".to_owned(), |code| format!("exit code {code}"));
+        let code = self
+            .code
+            .map_or("a signal".to_owned(), |code| format!("exit code {code}"));
         golden::compare(golden, &format!("{code}\n\n{}", self.text));
     }
 
@@ -38,7 +46,11 @@ impl Seen {
 
     #[track_caller]
     pub fn shows(&self, text: &str) -> &Self {
-        assert!(self.text.contains(text), "{text:?} is not in\n{}", self.text);
+        assert!(
+            self.text.contains(text),
+            "{text:?} is not in\n{}",
+            self.text
+        );
         self
     }
 
@@ -51,7 +63,13 @@ impl Seen {
 
 /// Cargo's own lines that depend on what was built before, and on who else is building.
 fn is_about_the_build(line: &str) -> bool {
-    let begins = ["    Blocking ", "   Compiling ", "    Finished ", "     Locking ", "    Updating "];
+    let begins = [
+        "    Blocking ",
+        "   Compiling ",
+        "    Finished ",
+        "     Locking ",
+        "    Updating ",
+    ];
     begins.iter().any(|beginning| line.starts_with(beginning))
 }
 
@@ -77,12 +95,16 @@ fn masked(line: &str) -> String {
 
 /// Replaces what stands between `before` and `after` (or the line's end) by dots, once.
 fn mask_between(line: &str, before: &str, after: &str) -> String {
-    let Some(start) = line.find(before).map(|at| at + before.len()) else { return line.to_owned() };
+    let Some(start) = line.find(before).map(|at| at + before.len()) else {
+        return line.to_owned();
+    };
     let end = match after {
         "" => Some(line.len()),
         _ => line[start..].find(after).map(|at| start + at),
     };
-    let Some(end) = end else { return line.to_owned() };
+    let Some(end) = end else {
+        return line.to_owned();
+    };
     format!("{}..{}", &line[..start], &line[end..])
 }
 

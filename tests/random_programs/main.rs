@@ -14,7 +14,7 @@ mod shrink;
 
 use oracle::Prophecy;
 use program::Program;
-use rows::{Grace, Verdict};
+use rows::{Expected, Grace};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::Mutex;
@@ -130,17 +130,17 @@ impl Checked {
     }
 
     fn run_with(program: &Program, prophecy: &Prophecy, seed: u64, mut grace: Grace) -> Self {
-        let expected = Verdict::expected(program, prophecy, seed);
+        let expected = Expected::of(program, prophecy, seed);
         for attempt in 0..4 {
             let (verdict, run) = rows::judged(program, prophecy, seed, grace);
-            if verdict == expected {
+            if expected.is(&verdict) {
                 return Self {
                     failure: None,
                     late: attempt > 0,
                 };
             }
             let may_be_slow = rows::time_is_real(program) && prophecy.stuck.contains(&true);
-            if !may_be_slow || !verdict.blames_too_many(&expected) || attempt == 3 {
+            if !may_be_slow || !expected.is_exceeded_by(&verdict) || attempt == 3 {
                 let mut failure = format!("  expected {expected:?}\n  found    {verdict:?}\n");
                 for task in 1..program.tasks.len() {
                     let stuck = if prophecy.stuck[task] {

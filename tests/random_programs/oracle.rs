@@ -14,6 +14,8 @@ use super::program::{Kind, Op, Program, Role, Row, Spawned, Wait};
 pub struct Prophecy {
     /// For each task, whether it is alive for ever once it is spawned.
     pub stuck: Vec<bool>,
+    /// Whether it would be so even if all the others that are stuck were gone.
+    pub stuck_alone: Vec<bool>,
 }
 
 impl Prophecy {
@@ -67,8 +69,12 @@ pub fn foretell(program: &Program) -> Result<Prophecy, Uncertain> {
     let mut worlds = World::all(program, Bound::Lower, program.row.is_driven())?;
     worlds.append(&mut World::all(program, Bound::Upper, true)?);
     let stuck = |world: &World<'_>| world.tasks.iter().map(TaskState::lives).collect();
+    let farthest = worlds.last().ok_or(Uncertain)?;
     let prophecy = Prophecy {
-        stuck: stuck(&worlds[0]),
+        stuck: stuck(farthest),
+        stuck_alone: (0..program.tasks.len())
+            .map(|task| farthest.lives_alone(task))
+            .collect(),
     };
     let all_begun = |world: &&World<'_>| world.not_begun == 0;
     let mut aborts = worlds
@@ -114,6 +120,7 @@ impl TaskState {
     }
 }
 
+#[derive(Clone)]
 struct World<'a> {
     program: &'a Program,
     bound: Bound,
@@ -189,6 +196,18 @@ impl<'a> World<'a> {
             abortable: 0,
             not_begun: 0,
         }
+    }
+
+    /// Whether the task goes on living when all others are gone.
+    fn lives_alone(&self, task: usize) -> bool {
+        let mut world = self.clone();
+        for other in 0..world.tasks.len() {
+            if other != task && world.tasks[other].lives() {
+                world.end(other);
+            }
+        }
+        world.settle();
+        world.tasks[task].lives()
     }
 
     fn settle(&mut self) {
