@@ -13,7 +13,7 @@ fn main() -> ExitCode {
     let run = Command::new(env!("CARGO"))
         .args(["test", "--quiet", "--no-fail-fast", "--tests"])
         .current_dir(format!("{root}/fixtures/echo-server"))
-        .env("CARGO_TARGET_DIR", format!("{root}/target/fixtures"))
+        .env("CARGO_TARGET_DIR", format!("{root}/target/tmp/fixtures"))
         .output()
         .expect("cargo can be run");
     let output = String::from_utf8_lossy(&run.stdout);

@@ -192,7 +192,7 @@ impl<Variable: Fn(&'static str) -> Option<OsString>> Reader<Variable> {
 fn parsed() -> &'static Result<Config, ConfigError> {
     static CONFIG: OnceLock<Result<Config, ConfigError>> = OnceLock::new();
     CONFIG.get_or_init(|| {
-        let config = Config::parse(|variable| std::env::var_os(variable));
+        let config = Config::parse(std::env::var_os);
         if config
             .as_ref()
             .is_ok_and(|config| config.backtraces == Backtraces::Always)

@@ -59,7 +59,7 @@ impl Count {
     fn of(word: u64) -> Self {
         Self {
             foreground: (word & COUNT) as u32,
-            members: (word / MEMBER & COUNT) as u32,
+            members: ((word / MEMBER) & COUNT) as u32,
         }
     }
 }

@@ -244,7 +244,7 @@ impl Scope {
 
     fn recycle_if_done(&self) {
         let mut state = self.lock();
-        let closed = self.generation.load(Acquire) % 2 == 0;
+        let closed = self.generation.load(Acquire).is_multiple_of(2);
         if closed && !state.free && self.gate.count().members == 0 {
             state.free = true;
             let killed = std::mem::take(&mut state.killed);
@@ -258,7 +258,9 @@ impl Scope {
     }
 
     pub(super) fn leave(&self, background: bool) {
-        if self.gate.leave(background).members == 0 && self.generation.load(Acquire) % 2 == 0 {
+        if self.gate.leave(background).members == 0
+            && self.generation.load(Acquire).is_multiple_of(2)
+        {
             self.recycle_if_done();
         }
     }

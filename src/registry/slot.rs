@@ -135,7 +135,7 @@ impl Slot {
     /// A copy of the live task's record, or nothing if none lives here (or it ended meanwhile).
     pub(crate) fn read(&'static self) -> Option<Reading> {
         let sequence = self.sequence.load(Acquire);
-        if sequence % 2 == 0 {
+        if sequence.is_multiple_of(2) {
             return None;
         }
         let reading = Reading {

@@ -407,7 +407,7 @@ impl Display for Brief {
             // Ages are read off a clock that ticks this slowly.
             0..5 => f.write_str("less than 5ms"),
             5..1000 => write!(f, "{millis}ms"),
-            1000..60_000 if millis % 1000 == 0 => write!(f, "{}s", millis / 1000),
+            1000..60_000 if millis.is_multiple_of(1000) => write!(f, "{}s", millis / 1000),
             1000..60_000 => write!(f, "{:.2}s", self.0.as_secs_f64()),
             60_000..7_200_000 => write!(f, "{}min", millis / 60_000),
             _ => write!(f, "{}h", millis / 3_600_000),

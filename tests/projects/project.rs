@@ -136,7 +136,7 @@ fn workspace() -> &'static Path {
 
 /// All projects share what they depend on.
 fn target() -> PathBuf {
-    Path::new(env!("CARGO_TARGET_TMPDIR")).join("projects")
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("fixtures")
 }
 
 fn output_file() -> PathBuf {

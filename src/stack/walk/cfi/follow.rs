@@ -58,16 +58,26 @@ pub(super) fn learn(ip: usize) -> Option<PackedRule> {
     if !is_cacheable(ip) {
         return None;
     }
-    let modules = match MODULES.get() {
-        Some(modules) => modules,
-        None => {
-            let _slow_path = SlowPath::enter()?;
-            MODULES.get_or_init(Modules::load)
-        }
-    };
+    let modules = modules()?;
     let rule = modules.rule(ip).pack();
     RULES.insert(ip, rule);
     Some(rule)
+}
+
+/// Whether a return address is in the C library, as far as is known.
+pub(in crate::stack) fn is_in_c_library(return_address: usize) -> bool {
+    modules().is_some_and(|modules| modules.is_in_c_library(return_address))
+}
+
+/// The modules, asked for once. `None` if that would mean to allocate inside a slow path.
+fn modules() -> Option<&'static Modules> {
+    match MODULES.get() {
+        Some(modules) => Some(modules),
+        None => {
+            let _slow_path = SlowPath::enter()?;
+            Some(MODULES.get_or_init(Modules::load))
+        }
+    }
 }
 
 /// Why the loop over cached rules stopped.

@@ -22,4 +22,5 @@ mod rule;
 mod rule_cache;
 
 pub(in crate::stack) use capture::capture_here;
+pub(in crate::stack) use follow::is_in_c_library;
 pub(super) use follow::walk;
