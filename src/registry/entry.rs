@@ -3,7 +3,7 @@
 use super::extras::{self, Extras};
 use super::origin::{Origin, OriginId};
 use super::runtimes::{TrackedRuntime, id_number};
-use super::scope::{Scope, ScopeRef, by_index};
+use super::scope::{Scope, by_index};
 use super::slot::{Birth, Slot, flag};
 use super::{TaskKind, current, judges, pool};
 use crate::stack;
@@ -63,7 +63,8 @@ impl Spec {
 
 /// Who spawns, where it can be told only later that a task was spawned.
 pub(crate) struct Spawner {
-    scope: ScopeRef,
+    /// The scope that waits for the task until then: it may be queued on another thread.
+    scope: Option<Seat>,
     parent: u64,
     origin: OriginId,
     stack: u32,
@@ -74,11 +75,33 @@ impl Spawner {
     pub(crate) fn here(location: &'static Location<'static>) -> Self {
         let parent = current::task();
         Self {
-            scope: current::scope(),
+            scope: current::scope().innermost_open().admit(false).map(Seat),
             parent: parent.map_or(0, |parent| parent.id().to_bits()),
             origin: parent.map_or(OriginId::ROOT, Slot::origin),
             stack: capture(location),
         }
+    }
+}
+
+/// A seat in a scope, kept for a task that is not known yet.
+struct Seat(&'static Scope);
+
+impl Seat {
+    /// The task has come: the seat is its own from now on, as a member of that kind.
+    fn give(self, background: bool) -> &'static Scope {
+        let scope = self.0;
+        if background {
+            scope.gate.enter(true);
+        } else {
+            std::mem::forget(self);
+        }
+        scope
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.0.leave(false);
     }
 }
 
@@ -117,7 +140,7 @@ impl Entry {
             None
         };
         let spawner = Spawner {
-            scope: ScopeRef::NONE,
+            scope: None,
             parent: parent.map_or(0, |parent| parent.id().to_bits()),
             origin: parent.map_or(OriginId::ROOT, Slot::origin),
             stack: capture(spec.location),
@@ -129,14 +152,16 @@ impl Entry {
     /// Registers a task of which the first poll begins now, on `runtime`.
     pub(crate) fn begin_by(
         spec: Spec,
-        spawner: Spawner,
+        mut spawner: Spawner,
         runtime: Option<&'static TrackedRuntime>,
     ) -> Self {
-        let scope = if spawner.scope.is_none() && spawner.parent == 0 {
+        let scope = match spawner.scope.take() {
+            Some(seat) => Some(seat.give(spec.background)),
             // Marked on a plain thread: as a task that is spawned there.
-            runtime.and_then(|runtime| runtime.owner().admit(spec.background))
-        } else {
-            spawner.scope.innermost_open().admit(spec.background)
+            None if spawner.parent == 0 => {
+                runtime.and_then(|runtime| runtime.owner().admit(spec.background))
+            }
+            None => None,
         };
         let counted = tokio::task::try_id().is_some();
         Self::record(spec, &spawner, scope, runtime, counted)

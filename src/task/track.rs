@@ -25,8 +25,9 @@ use std::task::{Context, Poll};
 pub trait Track: Future + Sized {
     /// Tracks the task that this future is spawned as, by the name of its function.
     ///
-    /// The task is known from its first poll on. A future that is polled inside a task which is
-    /// tracked already is no task of its own, and is left alone.
+    /// The task is known from its first poll on, and a guard waits for that poll. A future
+    /// that is polled inside a task which is tracked already is no task of its own, and is left
+    /// alone.
     ///
     /// # Examples
     ///

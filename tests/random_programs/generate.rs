@@ -99,12 +99,23 @@ impl<'a> Draft<'a> {
     }
 
     fn add_task(&mut self, number: usize) {
-        let spawner = if number < 2 || self.random.bool() {
+        let mut spawner = if number < 2 || self.random.bool() {
             0
         } else {
             self.random.usize(..number)
         };
-        let spawned = self.spawned(spawner);
+        // Nobody waits for what a background task spawns one day.
+        if self
+            .tasks
+            .get(spawner)
+            .is_some_and(|task| task.spawned == Spawned::Background)
+        {
+            spawner = 0;
+        }
+        let spawned = match number {
+            0 => Spawned::Plainly,
+            _ => self.spawned(spawner),
+        };
         self.spawners.push(spawner);
         self.tasks.push(Task {
             spawned,

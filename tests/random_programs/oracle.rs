@@ -14,7 +14,9 @@ use super::program::{Kind, Op, Program, Role, Row, Spawned, Wait};
 pub struct Prophecy {
     /// For each task, whether it is alive for ever once it is spawned.
     pub stuck: Vec<bool>,
-    /// Whether it would be so even if all the others that are stuck were gone.
+    /// Whether it is spawned and ends.
+    pub ends: Vec<bool>,
+    /// Whether it would be stuck even if all the others that are stuck were gone.
     pub stuck_alone: Vec<bool>,
 }
 
@@ -72,6 +74,7 @@ pub fn foretell(program: &Program) -> Result<Prophecy, Uncertain> {
     let farthest = worlds.last().ok_or(Uncertain)?;
     let prophecy = Prophecy {
         stuck: stuck(farthest),
+        ends: farthest.tasks.iter().map(|task| task.ended).collect(),
         stuck_alone: (0..program.tasks.len())
             .map(|task| farthest.lives_alone(task))
             .collect(),

@@ -287,7 +287,7 @@ impl Test<'_> {
     /// Waits until all tasks have ended that will.
     async fn quiet(&self) {
         let begin = Instant::now();
-        let busy = |task: usize| !self.prophecy.stuck[task] && !self.run.has_ended(task);
+        let busy = |task: usize| self.prophecy.ends[task] && !self.run.has_ended(task);
         while (1..self.prophecy.stuck.len()).any(busy) && begin.elapsed() < AMPLE {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
