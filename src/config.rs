@@ -192,7 +192,7 @@ impl<Variable: Fn(&'static str) -> Option<OsString>> Reader<Variable> {
 fn parsed() -> &'static Result<Config, ConfigError> {
     static CONFIG: OnceLock<Result<Config, ConfigError>> = OnceLock::new();
     CONFIG.get_or_init(|| {
-        let config = Config::parse(|variable| std::env::var_os(variable));
+        let config = Config::parse(std::env::var_os);
         if config
             .as_ref()
             .is_ok_and(|config| config.backtraces == Backtraces::Always)
@@ -215,19 +215,24 @@ pub(crate) fn get() -> &'static Config {
 }
 
 /// Whether tasks are tracked at all.
+#[inline]
 pub(crate) fn is_on() -> bool {
-    const UNKNOWN: u8 = 0;
-    const ON: u8 = 1;
-    const OFF: u8 = 2;
-    static SWITCH: AtomicU8 = AtomicU8::new(UNKNOWN);
     match SWITCH.load(Relaxed) {
-        UNKNOWN => {
-            let on = get().mode != Mode::Off;
-            SWITCH.store(if on { ON } else { OFF }, Relaxed);
-            on
-        }
+        UNKNOWN => is_switched_on(),
         switch => switch == ON,
     }
+}
+
+const UNKNOWN: u8 = 0;
+const ON: u8 = 1;
+const OFF: u8 = 2;
+static SWITCH: AtomicU8 = AtomicU8::new(UNKNOWN);
+
+#[cold]
+fn is_switched_on() -> bool {
+    let on = get().mode != Mode::Off;
+    SWITCH.store(if on { ON } else { OFF }, Relaxed);
+    on
 }
 
 #[cfg(test)]

@@ -24,7 +24,8 @@ pub use taskleak_macros::leak_test;
 #[doc(hidden)]
 pub mod __private {
     pub use crate::guard::register_rule;
-    pub use crate::harness::Harness;
+    pub use crate::harness::{Harness, at_exit};
     pub use ctor;
+    pub use dtor;
     pub use taskleak_macros::{case, case as test};
 }

@@ -116,7 +116,11 @@ async fn wraps_actix() {
     );
 }
 
-/// Says when it was dropped.
+#[leak_test]
+#[test_attributes::block_on_test]
+async fn wraps_a_test_that_keeps_the_braces() {}
+
+/// Ends its task when it is dropped.
 #[derive(Default)]
 struct Pool(Option<tokio::task::AbortHandle>);
 

@@ -14,7 +14,10 @@ fn capture_below(depth: usize) -> Stack {
 
 #[test]
 fn equal_stacks_are_one() {
-    let stacks: HashSet<Stack> = (0..10).map(|_| capture_below(5)).collect();
+    // Each on a thread, because a loop might be unrolled to calls of their own addresses.
+    let stacks: HashSet<Stack> = (0..10)
+        .map(|_| std::thread::spawn(|| capture_below(5)).join().unwrap())
+        .collect();
     assert_eq!(stacks.len(), 1);
 }
 
@@ -24,6 +27,22 @@ fn different_stacks_differ() {
     assert_eq!(stacks.len(), 50);
     let addresses: HashSet<_> = stacks.iter().map(|stack| stack.addresses()).collect();
     assert_eq!(addresses.len(), 50);
+}
+
+#[test]
+fn the_location_is_not_part_of_a_stack() {
+    #[inline(never)]
+    fn capture_twice(location: &'static std::panic::Location<'static>) -> [Stack; 2] {
+        let mut stacks = [None; 2];
+        let locations = [location, std::panic::Location::caller()];
+        for (stack, location) in stacks.iter_mut().zip(std::hint::black_box(locations)) {
+            *stack = stack::capture_at(location);
+        }
+        stacks.map(Option::unwrap)
+    }
+    let [here, there] = capture_twice(std::panic::Location::caller());
+    // Apart from the call itself, should the loop be unrolled.
+    assert_eq!(here.addresses()[1..], there.addresses()[1..]);
 }
 
 #[test]

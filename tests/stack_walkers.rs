@@ -3,47 +3,13 @@ mod call_tree;
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Once};
 
-use call_tree::{Random, Tally, Tree, compare};
-
-/// How many random trees a test grows; `STACK_TREES` sets another number.
-fn trees() -> u64 {
-    std::env::var("STACK_TREES")
-        .ok()
-        .and_then(|trees| trees.parse().ok())
-        .unwrap_or(300)
-}
-
-fn assert_never_declined(tally: &Tally) {
-    let compared = tally.compared.load(Ordering::Relaxed);
-    if compared > 1 {
-        println!("compared {compared} stacks");
-    }
-    assert_ne!(compared, 0);
-    assert_eq!(tally.declined.load(Ordering::Relaxed), 0);
-}
-
-/// Panics on purpose are not printed, but compared.
-fn compare_in_panic_hook() {
-    static SET: Once = Once::new();
-    SET.call_once(|| {
-        let default = std::panic::take_hook();
-        std::panic::set_hook(Box::new(move |info| {
-            if info
-                .to_string()
-                .contains("index out of bounds: the len is 0")
-            {
-                let tally = Tally::default();
-                compare(&tally, 0);
-                assert_never_declined(&tally);
-            } else {
-                default(info);
-            }
-        }));
-    });
-}
+use call_tree::{
+    Random, Tally, Tree, assert_never_declined, compare, compare_in_panic_hook, trees,
+};
+use taskleak::stack;
 
 #[test]
 fn random_call_trees() {
@@ -111,6 +77,30 @@ fn while_a_thread_exits() {
             .unwrap();
     }
     assert_never_declined(&tally);
+}
+
+/// The unwinder's library is one that no rules are kept for, so a stack through it is the unwinder's.
+#[test]
+fn through_an_unknown_module() {
+    let mut stacks = Vec::new();
+    let tally = Tally::default();
+    backtrace::trace(|_| {
+        compare(&tally, 0);
+        stacks.push(stack::capture());
+        false
+    });
+    assert_eq!(tally.compared.load(Ordering::Relaxed), 1);
+    let functions: Vec<_> = stacks[0]
+        .expect("a stack")
+        .frames()
+        .iter()
+        .map(|frame| frame.function())
+        .collect();
+    assert!(
+        functions[0].ends_with("through_an_unknown_module"),
+        "{functions:?}"
+    );
+    assert!(functions.contains(&"_Unwind_Backtrace"), "{functions:?}");
 }
 
 type Grown<'a> = Pin<Box<dyn Future<Output = u64> + Send + 'a>>;

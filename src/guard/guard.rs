@@ -92,17 +92,7 @@ pub fn verify_none() -> Guard {
 
 /// The test's name, which is its thread's in libtest; else where the guard was opened.
 fn label(caller: &Location<'_>) -> Arc<str> {
-    test_of_thread().unwrap_or_else(|| Arc::from(format!("the guard opened at {caller}")))
-}
-
-/// The test that libtest runs on this thread, by the thread's name.
-fn test_of_thread() -> Option<Arc<str>> {
-    let thread = std::thread::current();
-    let name = thread.name()?;
-    // With one test thread, libtest may run tests on the main one; and no test is called after a
-    // runtime's thread.
-    let is_test = name != "main" && !name.contains("tokio") && !name.starts_with("taskleak-");
-    is_test.then(|| Arc::from(name))
+    current::test_of_thread().unwrap_or_else(|| Arc::from(format!("the guard opened at {caller}")))
 }
 
 /// How the end of a scope will be able to wait, as far as is known when it is opened.

@@ -51,3 +51,9 @@ pub(crate) fn judge(scope: &'static Scope, options: &Options, settled: bool) -> 
 pub(super) fn is_tolerated(task: &TaskInfo, allows_background: bool, rules: &[Rule]) -> bool {
     (task.is_background() && allows_background) || rules.iter().any(|rule| rule.matches(task))
 }
+
+/// Whether a task may live on whoever asks: a background task, or by a rule of the whole process.
+pub(crate) fn is_tolerated_everywhere(task: &TaskInfo) -> bool {
+    let options = Options::new();
+    is_tolerated(task, options.allows_background(), &options.all_rules())
+}

@@ -18,7 +18,7 @@ pub use find::find;
 pub use guard::{Guard, verify_none};
 pub(crate) use guard::{Open, Waits, settle_blocking};
 pub(crate) use judge::Judgement;
-pub(crate) use judge::judge;
+pub(crate) use judge::{is_tolerated_everywhere, judge};
 pub use options::Options;
 pub use rule::Rule;
 #[doc(hidden)]

@@ -2,6 +2,7 @@
 
 use super::own_runtime::{Flavor, RuntimeSpec};
 use super::test_name;
+use super::unstable::TokioUnstable;
 use super::watchdog::Watchdog;
 use crate::config;
 use crate::guard::{
@@ -75,9 +76,15 @@ impl Harness {
         self
     }
 
-    #[cfg(tokio_unstable)]
-    pub fn unhandled_panic_shutdown(mut self) -> Self {
-        self.runtime.unhandled_panic_shutdown = true;
+    #[cfg_attr(
+        not(tokio_unstable),
+        expect(unused_mut, reason = "nobody can call it then")
+    )]
+    pub fn unhandled_panic_shutdown<Build: TokioUnstable>(mut self) -> Self {
+        #[cfg(tokio_unstable)]
+        {
+            self.runtime.unhandled_panic_shutdown = true;
+        }
         self
     }
 

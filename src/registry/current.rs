@@ -5,9 +5,9 @@ use super::scope::{Scope, ScopeRef, by_index};
 use super::slot::{Slot, flag};
 use std::cell::Cell;
 use std::collections::HashMap;
-use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicUsize};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 thread_local! {
     static TASK: Cell<Option<&'static Slot>> = const { Cell::new(None) };
@@ -177,4 +177,43 @@ pub(super) fn admit(
     off_task_scope()
         .admit(background)
         .or_else(|| runtime?.owner().admit(background))
+        .or_else(|| stray_scope().admit(background))
+}
+
+/// Whether tasks that no guard answers for are to be answered for at exit.
+static STRAYS: AtomicBool = AtomicBool::new(false);
+
+thread_local! {
+    static STRAY_SCOPE: Cell<ScopeRef> = const { Cell::new(ScopeRef::NONE) };
+}
+
+/// From now on, a task that no guard answers for belongs to a scope of the thread that spawned it.
+pub(crate) fn answer_for_strays() {
+    super::judges::enter();
+    STRAYS.store(true, Relaxed);
+}
+
+fn stray_scope() -> ScopeRef {
+    if !STRAYS.load(Relaxed) {
+        return ScopeRef::NONE;
+    }
+    let scope = STRAY_SCOPE.try_with(|stray| {
+        if stray.get().is_none() {
+            stray.set(Scope::open_for_strays(
+                test_of_thread().unwrap_or_else(|| Arc::from("")),
+            ));
+        }
+        stray.get()
+    });
+    scope.unwrap_or(ScopeRef::NONE)
+}
+
+/// The test that libtest runs on this thread, by the thread's name.
+pub(crate) fn test_of_thread() -> Option<Arc<str>> {
+    let thread = std::thread::current();
+    let name = thread.name()?;
+    // With one test thread, libtest may run tests on the main one; and no test is called after a
+    // runtime's thread.
+    let is_test = name != "main" && !name.contains("tokio") && !name.starts_with("taskleak-");
+    is_test.then(|| Arc::from(name))
 }

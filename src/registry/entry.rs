@@ -3,11 +3,10 @@
 use super::extras::{self, Extras};
 use super::origin::{Origin, OriginId};
 use super::runtimes::{TrackedRuntime, id_number};
-use super::scope::{Scope, ScopeRef, by_index};
+use super::scope::{Scope, by_index};
 use super::slot::{Birth, Slot, flag};
-use super::{TaskKind, current, pool};
+use super::{TaskKind, current, judges, pool};
 use crate::stack;
-use std::borrow::Cow;
 use std::marker::PhantomData;
 use std::panic::Location;
 use std::sync::atomic::AtomicUsize;
@@ -25,20 +24,23 @@ pub(crate) fn release_backtraces() {
     BACKTRACES.fetch_sub(1, Relaxed);
 }
 
-fn capture() -> u32 {
+/// The stack of a spawn at `location`, if anybody wants it; 0 for none.
+fn capture(location: &'static Location<'static>) -> u32 {
     if BACKTRACES.load(Relaxed) == 0 {
         return 0;
     }
-    stack::capture().map_or(0, stack::Stack::to_bits)
+    stack::capture_at(location).map_or(0, stack::Stack::to_bits)
 }
 
 /// What the spawner says of a task.
+#[derive(Clone, Debug)]
 pub(crate) struct Spec {
     pub(crate) kind: TaskKind,
     pub(crate) location: &'static Location<'static>,
     pub(crate) type_name: &'static str,
-    pub(crate) name: Option<Cow<'static, str>>,
-    pub(crate) data: Vec<(String, String)>,
+    /// A name that is the same for all tasks of this place.
+    pub(crate) name: Option<&'static str>,
+    pub(crate) extras: Option<Box<Extras>>,
     pub(crate) background: bool,
 }
 
@@ -53,7 +55,7 @@ impl Spec {
             location,
             type_name,
             name: None,
-            data: Vec::new(),
+            extras: None,
             background: false,
         }
     }
@@ -61,22 +63,45 @@ impl Spec {
 
 /// Who spawns, where it can be told only later that a task was spawned.
 pub(crate) struct Spawner {
-    scope: ScopeRef,
+    /// The scope that waits for the task until then: it may be queued on another thread.
+    scope: Option<Seat>,
     parent: u64,
     origin: OriginId,
     stack: u32,
 }
 
 impl Spawner {
-    /// The running code.
-    pub(crate) fn here() -> Self {
+    /// The running code, which marks a task at `location`.
+    pub(crate) fn here(location: &'static Location<'static>) -> Self {
         let parent = current::task();
         Self {
-            scope: current::scope(),
+            scope: current::scope().innermost_open().admit(false).map(Seat),
             parent: parent.map_or(0, |parent| parent.id().to_bits()),
             origin: parent.map_or(OriginId::ROOT, Slot::origin),
-            stack: capture(),
+            stack: capture(location),
         }
+    }
+}
+
+/// A seat in a scope, kept for a task that is not known yet.
+struct Seat(&'static Scope);
+
+impl Seat {
+    /// The task has come: the seat is its own from now on, as a member of that kind.
+    fn give(self, background: bool) -> &'static Scope {
+        let scope = self.0;
+        if background {
+            scope.gate.enter(true);
+        } else {
+            std::mem::forget(self);
+        }
+        scope
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.0.leave(false);
     }
 }
 
@@ -87,31 +112,56 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
-    /// Registers a task that is about to be spawned on `runtime` by the running code.
-    pub(crate) fn begin(spec: Spec, runtime: Option<&'static TrackedRuntime>) -> Self {
+    /// Registers a task that is about to be spawned by the running code, on the runtime that
+    /// `runtime` tells when it is given the one that the spawning task runs on, if that will do.
+    pub(crate) fn begin(
+        spec: Spec,
+        runtime: impl FnOnce(Option<&'static TrackedRuntime>) -> Option<&'static TrackedRuntime>,
+    ) -> Self {
         let parent = current::task();
-        let scope = current::admit(parent, runtime, spec.background);
+        let judged = judges::any();
+        // A task may have entered another runtime than its own; only a judge must know.
+        let likely = parent
+            .filter(|_| !judged)
+            .and_then(|parent| parent.runtime_entry());
+        Self::begin_on(spec, parent, runtime(likely), judged)
+    }
+
+    fn begin_on(
+        spec: Spec,
+        parent: Option<&'static Slot>,
+        runtime: Option<&'static TrackedRuntime>,
+        judged: bool,
+    ) -> Self {
+        // With nobody judging and no parent there is no scope to be in.
+        let scope = if judged || parent.is_some() {
+            current::admit(parent, runtime, spec.background)
+        } else {
+            None
+        };
         let spawner = Spawner {
-            scope: ScopeRef::NONE,
+            scope: None,
             parent: parent.map_or(0, |parent| parent.id().to_bits()),
             origin: parent.map_or(OriginId::ROOT, Slot::origin),
-            stack: capture(),
+            stack: capture(spec.location),
         };
-        let counted = spec.kind == TaskKind::Task;
+        let counted = judged && spec.kind == TaskKind::Task;
         Self::record(spec, &spawner, scope, runtime, counted)
     }
 
     /// Registers a task of which the first poll begins now, on `runtime`.
     pub(crate) fn begin_by(
         spec: Spec,
-        spawner: Spawner,
+        mut spawner: Spawner,
         runtime: Option<&'static TrackedRuntime>,
     ) -> Self {
-        let scope = if spawner.scope.is_none() && spawner.parent == 0 {
+        let scope = match spawner.scope.take() {
+            Some(seat) => Some(seat.give(spec.background)),
             // Marked on a plain thread: as a task that is spawned there.
-            runtime.and_then(|runtime| runtime.owner().admit(spec.background))
-        } else {
-            spawner.scope.innermost_open().admit(spec.background)
+            None if spawner.parent == 0 => {
+                runtime.and_then(|runtime| runtime.owner().admit(spec.background))
+            }
+            None => None,
         };
         let counted = tokio::task::try_id().is_some();
         Self::record(spec, &spawner, scope, runtime, counted)
@@ -137,27 +187,16 @@ impl Entry {
                 flags |= flag::COUNTED;
             }
         }
-        let (static_name, own_name) = match spec.name {
-            None => (None, None),
-            Some(Cow::Borrowed(name)) => (Some(name), None),
-            Some(Cow::Owned(name)) => (None, Some(name)),
-        };
         let origin = Origin {
             parent: spawner.origin,
             location: spec.location,
             type_name: spec.type_name,
-            name: static_name,
+            name: spec.name,
             kind: spec.kind,
         };
         let slot = pool::take();
-        if own_name.is_some() || !spec.data.is_empty() {
-            extras::set(
-                slot,
-                Extras {
-                    name: own_name,
-                    data: spec.data,
-                },
-            );
+        if let Some(extras) = spec.extras {
+            extras::set(slot, *extras);
             flags |= flag::EXTRAS;
         }
         slot.occupy(&Birth {
@@ -172,20 +211,31 @@ impl Entry {
     }
 
     /// The scope that answers for the task.
+    #[inline]
     pub(crate) fn scope(&self) -> Option<&'static Scope> {
         by_index(self.slot.scope())
     }
 
+    /// Whether the task's runtime has but the one thread that calls `block_on`.
+    pub(crate) fn is_on_current_thread_runtime(&self) -> bool {
+        self.slot
+            .runtime_entry()
+            .is_some_and(TrackedRuntime::is_current_thread)
+    }
+
+    #[inline]
     pub(crate) fn slot(&self) -> &'static Slot {
         self.slot
     }
 
     /// Makes the task the current one for one poll; see [`enter`].
+    #[inline]
     pub(crate) fn enter(&self) -> Entered {
         enter(self.slot)
     }
 
     /// Makes the task the current one while its future is dropped.
+    #[inline]
     pub(crate) fn enter_drop(&self) -> Entered {
         enter_drop(self.slot)
     }
@@ -195,6 +245,7 @@ impl Entry {
 /// says [`Entered::returned`] when it came back; if it does not, the task panicked.
 ///
 /// Only for who has the task's future in its hands, and so knows that the task's entry lives.
+#[inline]
 pub(crate) fn enter(slot: &'static Slot) -> Entered {
     if slot.begin_poll() {
         slot.set_tokio_id(tokio::task::try_id().map_or(0, |id| id_number(&id)));
@@ -202,7 +253,14 @@ pub(crate) fn enter(slot: &'static Slot) -> Entered {
     enter_drop(slot)
 }
 
+/// The same for a poll by a guard, which does not count as one of the task's.
+pub(crate) fn enter_assisted(slot: &'static Slot) -> Entered {
+    slot.begin_assisted_poll();
+    enter_drop(slot)
+}
+
 /// Makes a task the current one while its future is dropped. For the same callers.
+#[inline]
 pub(crate) fn enter_drop(slot: &'static Slot) -> Entered {
     Entered {
         outer: current::swap_task(Some(slot)),
@@ -224,7 +282,7 @@ impl Drop for Entry {
         let slot = self.slot;
         let flags = slot.flags();
         if flags & flag::COUNTED != 0
-            && let Some(runtime) = TrackedRuntime::by_index(slot.runtime())
+            && let Some(runtime) = slot.runtime_entry()
         {
             runtime.count(-1);
         }
@@ -254,6 +312,7 @@ pub(crate) struct Entered {
 
 impl Entered {
     /// The poll came back; `completed` says that the task is done.
+    #[inline]
     pub(crate) fn returned(self, completed: bool) {
         self.slot
             .set_flags(if completed { flag::COMPLETED } else { 0 }, flag::POLLING);
@@ -261,6 +320,7 @@ impl Entered {
 }
 
 impl Drop for Entered {
+    #[inline]
     fn drop(&mut self) {
         current::swap_task(self.outer);
         if self.slot.flags() & flag::POLLING != 0 {

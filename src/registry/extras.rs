@@ -12,8 +12,10 @@ pub(crate) struct Extras {
 
 const SHARDS: usize = 16;
 
-static TABLE: [Mutex<Option<HashMap<u32, Arc<Extras>>>>; SHARDS] =
-    [const { Mutex::new(None) }; SHARDS];
+/// By the index of the task's slot.
+type Shard = Option<HashMap<u32, Arc<Extras>>>;
+
+static TABLE: [Mutex<Shard>; SHARDS] = [const { Mutex::new(None) }; SHARDS];
 
 pub(super) fn set(slot: &Slot, extras: Extras) {
     shard(slot)
@@ -32,7 +34,7 @@ pub(super) fn remove(slot: &Slot) {
         .and_then(|table| table.remove(&slot.index()));
 }
 
-fn shard(slot: &Slot) -> MutexGuard<'static, Option<HashMap<u32, Arc<Extras>>>> {
+fn shard(slot: &Slot) -> MutexGuard<'static, Shard> {
     TABLE[slot.index() as usize % SHARDS]
         .lock()
         .unwrap_or_else(PoisonError::into_inner)

@@ -30,6 +30,8 @@ pub(crate) struct Gate {
 #[derive(Default)]
 struct Waiting {
     wakers: Vec<Waker>,
+    /// Threads that sleep.
+    sleepers: u32,
     /// How often anybody was woken.
     epoch: u64,
 }
@@ -57,7 +59,7 @@ impl Count {
     fn of(word: u64) -> Self {
         Self {
             foreground: (word & COUNT) as u32,
-            members: (word / MEMBER & COUNT) as u32,
+            members: ((word / MEMBER) & COUNT) as u32,
         }
     }
 }
@@ -101,7 +103,10 @@ impl Gate {
         let mut waiting = self.lock();
         waiting.epoch += 1;
         let woken = std::mem::take(&mut waiting.wakers);
-        self.changed.notify_all();
+        // A condition variable without sleepers costs a system call to notify.
+        if waiting.sleepers > 0 {
+            self.changed.notify_all();
+        }
         drop(waiting);
         // Foreign code: not under the lock.
         woken.into_iter().for_each(Waker::wake);
@@ -133,22 +138,23 @@ impl Gate {
     /// over, or for no reason at all.
     #[cfg(not(loom))]
     pub(crate) fn wait(&self, seen: Seen, threshold: u32, deadline: Instant) {
-        let waiting = self.lock();
+        let mut waiting = self.lock();
         if self.must_sleep(&waiting, seen, threshold) {
             let left = deadline.saturating_duration_since(Instant::now());
-            let _waiting = self.changed.wait_timeout(waiting, left);
+            waiting.sleepers += 1;
+            let slept = self.changed.wait_timeout(waiting, left);
+            slept.unwrap_or_else(PoisonError::into_inner).0.sleepers -= 1;
         }
     }
 
     /// The same without a deadline, which loom does not have.
     #[cfg(loom)]
     pub(crate) fn wait(&self, seen: Seen, threshold: u32) {
-        let waiting = self.lock();
+        let mut waiting = self.lock();
         if self.must_sleep(&waiting, seen, threshold) {
-            let _waiting = self
-                .changed
-                .wait(waiting)
-                .unwrap_or_else(PoisonError::into_inner);
+            waiting.sleepers += 1;
+            let slept = self.changed.wait(waiting);
+            slept.unwrap_or_else(PoisonError::into_inner).sleepers -= 1;
         }
     }
 

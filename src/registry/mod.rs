@@ -10,6 +10,7 @@ pub(crate) mod current;
 pub(crate) mod entry;
 pub(crate) mod extras;
 pub(crate) mod gate;
+mod judges;
 mod name;
 pub(crate) mod origin;
 mod pool;
@@ -20,6 +21,7 @@ mod table;
 mod task_info;
 
 pub(crate) use entry::{Entry, Spawner, Spec};
+pub(crate) use extras::Extras;
 pub(crate) use runtimes::TrackedRuntime;
 pub(crate) use scope::{Scope, ScopeRef};
 pub(crate) use slot::Slot;

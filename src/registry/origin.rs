@@ -115,7 +115,7 @@ impl Origin {
     fn place(&self) -> usize {
         let location = std::ptr::from_ref(self.location).addr();
         let ty = self.type_name.as_ptr().addr();
-        (location / 8 ^ ty ^ self.parent.0 as usize) % RECENT_LEN
+        ((location / 8) ^ ty ^ self.parent.0 as usize) % RECENT_LEN
     }
 }
 

@@ -37,6 +37,8 @@ pub(crate) struct Scope {
     generation: AtomicU32,
     /// Whether a guard may have to poll this scope's tasks itself (see `task::assisted`).
     assisted: AtomicBool,
+    /// Whether it remembers the tasks that a runtime's shutdown kills.
+    keeps_killed: AtomicBool,
     pub(crate) gate: Gate,
     state: Mutex<State>,
 }
@@ -45,8 +47,10 @@ struct State {
     label: Arc<str>,
     outer: ScopeRef,
     free: bool,
-    /// Tasks that a runtime's shutdown killed, if anybody wants to know.
-    killed: Option<Vec<TaskInfo>>,
+    /// No guard's: it takes what no guard answers for.
+    stray: bool,
+    /// Tasks that a runtime's shutdown killed, if they are kept.
+    killed: Vec<TaskInfo>,
     /// The runtimes whose alive count the scope answers for.
     runtimes: Vec<Watched>,
 }
@@ -165,6 +169,15 @@ impl ScopeRef {
     }
 }
 
+/// The tasks of all scopes for strays that were killed by their runtime's shutdown.
+pub(crate) fn all_killed_by_strays() -> Vec<TaskInfo> {
+    SCOPES
+        .iter()
+        .filter(|scope| scope.lock().stray)
+        .flat_map(Scope::take_killed)
+        .collect()
+}
+
 /// The scope of a task's record. Index 0 is no scope.
 pub(crate) fn by_index(index: u32) -> Option<&'static Scope> {
     SCOPES.get(index.checked_sub(1)?)
@@ -176,12 +189,14 @@ impl Scope {
             index: index + 1,
             generation: AtomicU32::new(0),
             assisted: AtomicBool::new(false),
+            keeps_killed: AtomicBool::new(false),
             gate: Gate::new(),
             state: Mutex::new(State {
                 label: Arc::from(""),
                 outer: ScopeRef::NONE,
                 free: true,
-                killed: None,
+                stray: false,
+                killed: Vec::new(),
                 runtimes: Vec::new(),
             }),
         }
@@ -198,13 +213,16 @@ impl Scope {
             }
             free.scopes.pop().expect("the free list was just refilled")
         };
+        super::judges::enter();
         scope.gate.reset();
         scope.assisted.store(false, Relaxed);
+        scope.keeps_killed.store(false, Relaxed);
         *scope.lock() = State {
             label,
             outer,
             free: false,
-            killed: None,
+            stray: false,
+            killed: Vec::new(),
             runtimes: Vec::new(),
         };
         // Pairs with the loads in `ScopeRef`: who sees the scope open sees its new state.
@@ -217,6 +235,7 @@ impl Scope {
 
     /// Lets nobody in any more who was not let in by one of the scope's own tasks.
     pub(crate) fn close(&self) {
+        super::judges::leave();
         self.generation.fetch_add(1, AcqRel);
         let runtimes = std::mem::take(&mut self.lock().runtimes);
         drop(runtimes);
@@ -225,10 +244,10 @@ impl Scope {
 
     fn recycle_if_done(&self) {
         let mut state = self.lock();
-        let closed = self.generation.load(Acquire) % 2 == 0;
+        let closed = self.generation.load(Acquire).is_multiple_of(2);
         if closed && !state.free && self.gate.count().members == 0 {
             state.free = true;
-            let killed = state.killed.take();
+            let killed = std::mem::take(&mut state.killed);
             drop(state);
             drop(killed);
             FREE.lock()
@@ -239,7 +258,9 @@ impl Scope {
     }
 
     pub(super) fn leave(&self, background: bool) {
-        if self.gate.leave(background).members == 0 && self.generation.load(Acquire) % 2 == 0 {
+        if self.gate.leave(background).members == 0
+            && self.generation.load(Acquire).is_multiple_of(2)
+        {
             self.recycle_if_done();
         }
     }
@@ -291,27 +312,36 @@ impl Scope {
             .collect()
     }
 
+    /// A scope for the tasks of a thread that no guard answers for; it stays open for ever.
+    pub(super) fn open_for_strays(label: Arc<str>) -> ScopeRef {
+        let reference = Self::open(label, ScopeRef::NONE);
+        if let Some(scope) = reference.open() {
+            scope.lock().stray = true;
+            scope.keep_killed();
+        }
+        reference
+    }
+
+    /// Whether no guard has given its verdict on the scope: it is for strays, or still open.
+    pub(crate) fn is_unanswered(&self) -> bool {
+        self.generation.load(Acquire) % 2 == 1
+    }
+
     /// From now on, remembers the tasks that a runtime's shutdown kills.
     pub(crate) fn keep_killed(&self) {
-        self.lock().killed.get_or_insert_default();
+        self.keeps_killed.store(true, Relaxed);
     }
 
     pub(crate) fn keeps_killed(&self) -> bool {
-        self.lock().killed.is_some()
+        self.keeps_killed.load(Relaxed)
     }
 
     pub(crate) fn add_killed(&self, task: TaskInfo) {
-        if let Some(killed) = &mut self.lock().killed {
-            killed.push(task);
-        }
+        self.lock().killed.push(task);
     }
 
     pub(crate) fn take_killed(&self) -> Vec<TaskInfo> {
-        self.lock()
-            .killed
-            .as_mut()
-            .map(std::mem::take)
-            .unwrap_or_default()
+        std::mem::take(&mut self.lock().killed)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -49,6 +49,9 @@ pub(crate) mod flag {
     pub(crate) const COUNTED: u32 = 1 << 8;
 }
 
+/// In place of a scope's index: a guard saw the task end, although the runtime has yet to notice.
+const SETTLED: u32 = u32::MAX;
+
 /// What a spawner writes into a fresh slot.
 pub(super) struct Birth {
     pub(super) origin: OriginId,
@@ -132,7 +135,7 @@ impl Slot {
     /// A copy of the live task's record, or nothing if none lives here (or it ended meanwhile).
     pub(crate) fn read(&'static self) -> Option<Reading> {
         let sequence = self.sequence.load(Acquire);
-        if sequence % 2 == 0 {
+        if sequence.is_multiple_of(2) {
             return None;
         }
         let reading = Reading {
@@ -176,11 +179,12 @@ impl Slot {
     /// Takes the task off its scope; says which that was. A swap, since the guard that does this and
     /// the runtime that polls the task write the other fields side by side.
     pub(super) fn leave_scope(&self) -> u32 {
-        self.scope.swap(0, Relaxed)
+        self.scope.swap(SETTLED, Relaxed)
     }
 
-    pub(super) fn runtime(&self) -> u32 {
-        self.runtime.load(Relaxed)
+    /// The runtime the task was spawned on; only its owner, or code that it runs, may ask.
+    pub(super) fn runtime_entry(&self) -> Option<&'static super::TrackedRuntime> {
+        super::TrackedRuntime::by_index(self.runtime.load(Relaxed))
     }
 
     pub(super) fn origin(&self) -> OriginId {
@@ -191,12 +195,19 @@ impl Slot {
         self.tokio_id.store(id, Relaxed);
     }
 
+    /// Notes that a guard polls the task in its runtime's place, which is none of the task's own polls.
+    pub(super) fn begin_assisted_poll(&self) {
+        self.set_flags(flag::POLLING, 0);
+    }
+
     /// Notes that a poll begins and says whether it is the first. There is one poller at a time, so
     /// no read-modify-write is needed.
     pub(super) fn begin_poll(&self) -> bool {
         let polls = self.polls.load(Relaxed);
         self.polls.store(polls + 1, Relaxed);
-        self.last_poll.store(super::clock::now(), Relaxed);
+        if super::judges::any() {
+            self.last_poll.store(super::clock::now(), Relaxed);
+        }
         self.flags
             .store(self.flags.load(Relaxed) | flag::POLLING, Relaxed);
         polls == 0
@@ -206,6 +217,11 @@ impl Slot {
 impl Reading {
     pub(crate) fn has(&self, flag: u32) -> bool {
         self.flags & flag != 0
+    }
+
+    /// Whether a guard saw the task end: it is nobody's concern any more.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.scope == SETTLED
     }
 
     pub(crate) fn kind(&self) -> TaskKind {

@@ -22,7 +22,8 @@ impl<T> Table<T> {
     /// The entry at `index`, if its chunk has been made.
     pub(super) fn get(&self, index: u32) -> Option<&T> {
         let (chunk, offset) = place(index);
-        Some(&self.chunks[chunk].get()?[offset])
+        // The last indices lie beyond the last chunk: nobody is given one, but some are asked for.
+        Some(&self.chunks.get(chunk)?.get()?[offset])
     }
 
     /// The chunk that begins at or holds `index`, made now if need be: `make` is told each index.
@@ -76,5 +77,6 @@ mod tests {
         assert!(table.get(63).is_none());
         assert_eq!(table.get(64), Some(&64));
         assert_eq!(table.get(191), Some(&191));
+        assert!(table.get(u32::MAX).is_none());
     }
 }

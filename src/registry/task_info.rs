@@ -114,6 +114,9 @@ pub enum TaskState {
     Running,
     /// Its last poll returned `Pending`.
     Pending,
+    /// Its runtime was shut down before it ended: it is not alive any more. Only in the reports of
+    /// [`forbid_shutdown`](crate::Guard::forbid_shutdown) and [`verify_main!`](crate::verify_main).
+    Killed,
 }
 
 /// One step up from a task to the test that started it all.
@@ -213,10 +216,18 @@ impl TaskInfo {
             scope,
             age: since(reading.spawned),
             polls: reading.polls,
-            last_poll: (reading.polls > 0).then(|| since(reading.last_poll)),
+            last_poll: (reading.last_poll > 0).then(|| since(reading.last_poll)),
         };
         // What was read beside the record is this task's only if it still lives there.
         reading.still_alive().then_some(info)
+    }
+
+    /// The same task, killed by its runtime's shutdown.
+    pub(crate) fn killed(self) -> Self {
+        Self {
+            state: TaskState::Killed,
+            ..self
+        }
     }
 
     /// The task's id.
@@ -328,7 +339,8 @@ impl TaskInfo {
         self.polls
     }
 
-    /// Time since its last poll began; none if it was never polled. Exact to some milliseconds.
+    /// Time since its last poll began that was timed: polls are while any guard is open, or in a
+    /// binary with [`verify_main!`](crate::verify_main). Exact to some milliseconds.
     pub fn last_poll(&self) -> Option<Duration> {
         self.last_poll
     }

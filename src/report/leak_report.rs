@@ -17,6 +17,10 @@ pub(crate) enum Settled {
     Expired,
     /// The guard blocked the thread that its tasks need.
     WithoutGrace,
+    /// The process ends; nothing is alive any more.
+    AtExit,
+    /// The process ends, and the grace is over.
+    AtExitExpired,
     /// The test itself did not come to its end in time.
     TimedOut,
 }

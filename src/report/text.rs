@@ -95,6 +95,11 @@ impl Text<'_> {
                 let headline = format_args!("{count} outlived {test} and {grace} of grace");
                 writeln!(f, "{name} {}", paint.strong(headline))
             }
+            Settled::AtExit | Settled::AtExitExpired => {
+                let headline =
+                    format_args!("{count} outlived {test}, and no guard answered for that");
+                writeln!(f, "{name} {}", paint.strong(headline))
+            }
             Settled::Clean | Settled::WithoutGrace => {
                 writeln!(
                     f,
@@ -264,16 +269,22 @@ impl LeakText<'_> {
                 "",
                 indent = column - 1
             )?;
+            writeln!(f, "{:width$} {bar}", "")?;
         }
         Ok(())
     }
 
     fn field(&self, f: &mut fmt::Formatter<'_>, key: &str, value: impl Display) -> fmt::Result {
-        let width = self.leak.location().line().to_string().len();
-        let Self { paint, .. } = self;
-        writeln!(
+        self.key(f, key)?;
+        writeln!(f, " {value}")
+    }
+
+    fn key(&self, f: &mut fmt::Formatter<'_>, key: &str) -> fmt::Result {
+        let Self { leak, paint, .. } = self;
+        let width = leak.location().line().to_string().len();
+        write!(
             f,
-            "{:width$} {} {} {value}",
+            "{:width$} {} {}",
             "",
             paint.frame("="),
             paint.strong(format_args!("{key}:"))
@@ -283,6 +294,10 @@ impl LeakText<'_> {
     fn state(&self) -> String {
         let leak = self.leak;
         let state = match (leak.kind(), leak.state()) {
+            (_, TaskState::Killed) => {
+                return "killed by its runtime's shutdown: it had not ended, and was not aborted"
+                    .to_owned();
+            }
             (TaskKind::Blocking, TaskState::NeverPolled) => {
                 "waits for a thread of the blocking pool"
             }
@@ -297,12 +312,10 @@ impl LeakText<'_> {
         if leak.kind() != TaskKind::Blocking && leak.state() != TaskState::NeverPolled {
             let polls = Range::of(tasks.iter().map(TaskInfo::polls));
             let times = if polls.is_one(&1) { "time" } else { "times" };
-            let last = tasks
-                .iter()
-                .filter_map(TaskInfo::last_poll)
-                .min()
-                .unwrap_or_default();
-            text += &format!(", polled {polls} {times}, last {} ago", Brief(last));
+            text += &format!(", polled {polls} {times}");
+            if let Some(last) = tasks.iter().filter_map(TaskInfo::last_poll).min() {
+                text += &format!(", last {} ago", Brief(last));
+            }
         }
         text
     }
@@ -315,7 +328,8 @@ impl LeakText<'_> {
         if frames.is_empty() {
             return Ok(());
         }
-        self.field(f, "spawn backtrace", "")?;
+        self.key(f, "spawn backtrace")?;
+        writeln!(f)?;
         let shown = match self.style {
             Style::Short => frames.len().min(MOST_FRAMES),
             Style::Full => frames.len(),
@@ -390,8 +404,10 @@ impl Display for Brief {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let millis = self.0.as_millis();
         match millis {
-            0..1000 => write!(f, "{millis}ms"),
-            1000..60_000 if millis % 1000 == 0 => write!(f, "{}s", millis / 1000),
+            // Ages are read off a clock that ticks this slowly.
+            0..5 => f.write_str("less than 5ms"),
+            5..1000 => write!(f, "{millis}ms"),
+            1000..60_000 if millis.is_multiple_of(1000) => write!(f, "{}s", millis / 1000),
             1000..60_000 => write!(f, "{:.2}s", self.0.as_secs_f64()),
             60_000..7_200_000 => write!(f, "{}min", millis / 60_000),
             _ => write!(f, "{}h", millis / 3_600_000),

@@ -2,12 +2,14 @@
 
 use super::Runtime;
 use std::io;
+use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
 /// A [`tokio::runtime::Builder`] that builds a tracked [`Runtime`].
 ///
-/// It has tokio's methods; what it lacks (methods that tokio has under `tokio_unstable` only) is
-/// reached by [`configure`](Self::configure).
+/// It has tokio's methods. Those that it does not repeat (such as `build_local`, and what tokio has
+/// under `tokio_unstable` only) are tokio's own, and go on with tokio's builder; to come back to this
+/// one, call them in [`configure`](Self::configure).
 ///
 /// # Examples
 ///
@@ -149,5 +151,19 @@ impl Builder {
     /// ```
     pub fn build(&mut self) -> io::Result<Runtime> {
         self.inner.build().map(Runtime::adopt)
+    }
+}
+
+impl Deref for Builder {
+    type Target = tokio::runtime::Builder;
+
+    fn deref(&self) -> &Self::Target {
+        &self.inner
+    }
+}
+
+impl DerefMut for Builder {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.inner
     }
 }

@@ -28,7 +28,8 @@ impl Addresses {
     #[inline(always)]
     pub const fn new() -> Self {
         Self {
-            buffer: [MaybeUninit::uninit(); MAX_DEPTH],
+            // The block makes it a constant, without which a debug build fills the array in a loop.
+            buffer: const { [MaybeUninit::uninit(); MAX_DEPTH] },
             len: 0,
             hash: 0,
         }

@@ -6,6 +6,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use super::addresses::Addresses;
 use super::chunks::Chunks;
 use super::frame::Frame;
+use super::slow_path::SlowPath;
 
 /// Buckets of the hash table. It does not grow: with a hundred thousand distinct stacks, far more than a program has
 /// places to spawn from, a bucket holds six.
@@ -63,9 +64,11 @@ impl Interner {
         None
     }
 
-    /// Adds a stack that [`find`](Self::find) did not know. `None` when all ids are used up.
+    /// Adds a stack that [`find`](Self::find) did not know. `None` when all ids are used up, and inside another slow
+    /// path.
     #[cold]
     pub(super) fn insert(&self, stack: &Addresses) -> Option<NonZeroU32> {
+        let _slow_path = SlowPath::enter()?;
         // Nothing panics while the lock is held, except when memory runs out; the table is whole even then.
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(id) = self.find(stack) {
@@ -85,6 +88,11 @@ impl Interner {
         *last = id.get();
         bucket.store(id.get(), Ordering::Release);
         Some(id)
+    }
+
+    /// The id of a stack, new or not.
+    pub(super) fn intern(&self, stack: &Addresses) -> Option<NonZeroU32> {
+        self.find(stack).or_else(|| self.insert(stack))
     }
 
     #[inline]

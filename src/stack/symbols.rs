@@ -4,16 +4,31 @@ use std::path::{Path, PathBuf};
 use std::sync::{LazyLock, Mutex, PoisonError};
 
 use super::frame::Frame;
-use super::origin;
+use super::origin::{self, FrameOrigin};
 
 /// What each address that was ever read resolves to, innermost inlined call first.
 static RESOLVED: LazyLock<Mutex<HashMap<usize, &'static [Frame]>>> = LazyLock::new(Mutex::default);
+
+/// Where its debug info is installed, reading the C library's takes longer than all the rest; and every stack
+/// ends in it, so everybody would pay. So it isn't read.
+const C_LIBRARY: Frame = Frame {
+    symbol: "(C library)",
+    function: "(C library)",
+    file: None,
+    line: None,
+    column: None,
+    origin: FrameOrigin::Std,
+    package: None,
+};
 
 /// The frames at a return address.
 pub(super) fn resolve(address: usize) -> &'static [Frame] {
     let mut resolved = RESOLVED.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(frames) = resolved.get(&address) {
         return frames;
+    }
+    if is_in_c_library(address) {
+        return &[C_LIBRARY];
     }
     let mut frames = Vec::new();
     // `resolve` itself subtracts one from a return address.
@@ -28,6 +43,18 @@ pub(super) fn resolve(address: usize) -> &'static [Frame] {
     let frames: &'static [Frame] = frames.leak();
     resolved.insert(address, frames);
     frames
+}
+
+fn is_in_c_library(address: usize) -> bool {
+    #[cfg(all(target_os = "linux", target_arch = "x86_64", not(miri)))]
+    {
+        super::walk::cfi::is_in_c_library(address)
+    }
+    #[cfg(not(all(target_os = "linux", target_arch = "x86_64", not(miri))))]
+    {
+        let _ = address;
+        false
+    }
 }
 
 fn frame(

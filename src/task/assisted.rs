@@ -8,7 +8,7 @@
 //! delivers it to the task's `JoinHandle` at its next turn.
 
 use crate::registry::slot::Reading;
-use crate::registry::{Slot, TaskId, entry};
+use crate::registry::{Slot, TaskId, TaskKind, current, entry};
 use crate::wait::Header;
 use std::any::Any;
 use std::cell::RefCell;
@@ -45,8 +45,8 @@ pub(super) struct Cell<F: Future> {
 struct Stage<F: Future> {
     progress: Progress<F>,
     header: Option<Header>,
-    /// Where the runtime polled it last, or will for the first time.
-    thread: ThreadId,
+    /// Where the runtime polled it last, or will for the first time, if that is known.
+    thread: Option<ThreadId>,
 }
 
 enum Progress<F: Future> {
@@ -170,11 +170,14 @@ impl<F: Future> Cell<F> {
         reason = "one type serves local futures too"
     )]
     fn new(slot: &'static Slot, runtime: Option<Handle>, future: F) -> Arc<Self> {
+        let spawner = current::task().and_then(Slot::read);
+        let by_closure = spawner.is_some_and(|task| task.kind() == TaskKind::Blocking);
         Arc::new(Self {
             stage: Mutex::new(Stage {
                 progress: Progress::Running(Box::pin(future)),
                 header: None,
-                thread: std::thread::current().id(),
+                // A closure on the blocking pool spawns for a thread that it does not know.
+                thread: (!by_closure).then(|| std::thread::current().id()),
             }),
             runtime,
             wake: Arc::new(WakeBoth {
@@ -223,7 +226,8 @@ impl<F: Future> Assist for Cell<F> {
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
             Err(TryLockError::WouldBlock) => return Visit::Left,
         };
-        if stage.thread != std::thread::current().id() {
+        let here = std::thread::current().id();
+        if stage.thread.is_some_and(|thread| thread != here) {
             return Visit::Elsewhere;
         }
         let _context = self.runtime.as_ref().map(Handle::enter);
@@ -245,7 +249,7 @@ impl<F: Future> Assist for Cell<F> {
         }
         self.wake.consumed.store(true, Release);
         let waker = Waker::from(self.wake.clone());
-        let entered = entry::enter(task.slot);
+        let entered = entry::enter_assisted(task.slot);
         let poll = catch_unwind(AssertUnwindSafe(|| poll_freely(future.as_mut(), &waker)));
         let result = match poll {
             Ok(Poll::Pending) => {
@@ -300,7 +304,7 @@ impl<F: Future> Future for Assisted<F> {
         } = &mut *stage;
         match progress {
             Progress::Running(future) => {
-                *thread = std::thread::current().id();
+                *thread = Some(std::thread::current().id());
                 self.cell.wake.set_runtime(cx.waker());
                 self.cell.wake.due.store(false, Release);
                 self.cell.wake.consumed.store(false, Release);

@@ -13,7 +13,7 @@ where
     F: FnOnce() -> R + Send + 'static,
     R: Send + 'static,
 {
-    let entry = super::is_on().then(|| Entry::begin(spec, runtime));
+    let entry = super::is_on().then(|| Entry::begin(spec, |_| runtime));
     move || {
         // Named first, so that a closure that never runs is dropped before its record.
         let function = function;

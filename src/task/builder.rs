@@ -1,7 +1,7 @@
 //! Spawning with a name and data.
 
 use super::{JoinSet, LocalSet, blocking, spawner};
-use crate::registry::{Spec, TaskKind, TrackedRuntime};
+use crate::registry::{Extras, Spec, TaskKind, TrackedRuntime};
 use std::any::type_name;
 use std::borrow::Cow;
 use std::fmt::Display;
@@ -27,8 +27,8 @@ use tokio::task::{AbortHandle, JoinHandle};
 #[derive(Debug, Default, Clone)]
 #[must_use = "a builder does nothing until it spawns"]
 pub struct Builder {
-    name: Option<Cow<'static, str>>,
-    data: Vec<(String, String)>,
+    name: Option<&'static str>,
+    extras: Option<Box<Extras>>,
     background: bool,
 }
 
@@ -58,7 +58,7 @@ impl Builder {
     /// # }
     /// ```
     pub fn name(mut self, name: impl Into<Cow<'static, str>>) -> Self {
-        self.name = Some(name.into());
+        set_name(&mut self.name, &mut self.extras, name.into());
         self
     }
 
@@ -73,7 +73,8 @@ impl Builder {
     /// # }
     /// ```
     pub fn data(mut self, key: impl Into<String>, value: impl Display) -> Self {
-        self.data.push((key.into(), value.to_string()));
+        let extras = self.extras.get_or_insert_default();
+        extras.data.push((key.into(), value.to_string()));
         self
     }
 
@@ -253,14 +254,32 @@ impl Builder {
     pub(super) fn spec<F>(self, kind: TaskKind) -> Spec {
         let Self {
             name,
-            data,
+            extras,
             background,
         } = self;
+        let spec = Spec::new(kind, Location::caller(), type_name::<F>());
         Spec {
             name,
-            data,
+            extras,
             background,
-            ..Spec::new(kind, Location::caller(), type_name::<F>())
+            ..spec
         }
+    }
+}
+
+/// Names a task: a name known at compile time is the place's, any other the task's own.
+pub(super) fn set_name(
+    fixed: &mut Option<&'static str>,
+    extras: &mut Option<Box<Extras>>,
+    name: Cow<'static, str>,
+) {
+    match name {
+        Cow::Borrowed(name) => {
+            *fixed = Some(name);
+            if let Some(extras) = extras {
+                extras.name = None;
+            }
+        }
+        Cow::Owned(name) => extras.get_or_insert_default().name = Some(name),
     }
 }

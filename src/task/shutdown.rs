@@ -2,30 +2,43 @@
 //!
 //! Both end by having their future dropped unfinished, and a `JoinHandle` is tokio's own, so the
 //! abort itself is not seen. But a runtime that is shutting down takes no new tasks: it drops them
-//! at once. So one is offered, and whether it is dropped tells. Only scopes that want to know pay.
+//! at once. So one is offered, and whether it is dropped tells.
+//!
+//! A task that is queued when the shutdown comes was aborted and had no turn to end in, or was woken
+//! and about to go on: that is nobody's leak, so only tasks that were parked count as killed. All of
+//! this is done only for scopes that want to know.
 
 use crate::registry::slot::flag;
-use crate::registry::{Entry, TaskInfo, TaskKind};
+use crate::registry::{Entry, Scope, Slot, TaskId, TaskInfo, TaskKind};
+use crate::wait::Header;
+use std::collections::HashMap;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::SeqCst;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use tokio::runtime::Handle;
+use tokio::task::AbortHandle;
 
 /// Remembers the task for its scope, if it ends because its runtime is shut down.
+#[inline]
 pub(super) fn record_if_killed(entry: &Entry) {
+    if let Some(scope) = entry.scope()
+        && scope.keeps_killed()
+    {
+        record_if_killed_in(scope, entry.slot());
+    }
+}
+
+fn record_if_killed_in(scope: &'static Scope, slot: &'static Slot) {
     const ENDED: u32 = flag::COMPLETED | flag::PANICKED | flag::BACKGROUND;
-    let slot = entry.slot();
-    if slot.flags() & ENDED != 0 {
+    let was_queued = was_queued(slot.id());
+    if was_queued || slot.flags() & ENDED != 0 {
         return;
     }
-    let Some(scope) = entry.scope().filter(|scope| scope.keeps_killed()) else {
-        return;
-    };
     let Some(reading) = slot.read() else { return };
     let killed = match reading.kind() {
         TaskKind::Task | TaskKind::Future => runtime_is_shutting_down(),
@@ -33,8 +46,55 @@ pub(super) fn record_if_killed(entry: &Entry) {
         TaskKind::Blocking => false,
     };
     if killed && let Some(task) = TaskInfo::of(&reading) {
-        scope.add_killed(task);
+        scope.add_killed(task.killed());
     }
+}
+
+/// The headers of tasks whose scope wants to know whether they were killed.
+static HEADERS: Mutex<Option<HashMap<TaskId, Header>>> = Mutex::new(None);
+
+fn headers() -> MutexGuard<'static, Option<HashMap<TaskId, Header>>> {
+    HEADERS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A task about to be spawned whose scope will want to know how it ended; or none.
+pub(super) struct Noted(Option<(&'static Slot, TaskId)>);
+
+impl Noted {
+    #[inline]
+    pub(super) fn of(entry: &Entry) -> Self {
+        let wanted = entry.scope().is_some_and(Scope::keeps_killed);
+        Self(wanted.then(|| (entry.slot(), entry.slot().id())))
+    }
+
+    /// Notes where the task's header is.
+    #[inline]
+    pub(super) fn note(self, task: impl FnOnce() -> AbortHandle) {
+        if let Some((slot, id)) = self.0 {
+            note_header(slot, id, &task());
+        }
+    }
+}
+
+/// Notes a task's header. The task may have ended by now: then nothing stays noted.
+fn note_header(slot: &'static Slot, id: TaskId, task: &AbortHandle) {
+    let Some(header) = Header::of(task) else {
+        return;
+    };
+    headers().get_or_insert_default().insert(id, header);
+    // If the task ended before the insertion, nobody else removes it.
+    if slot.read().is_none_or(|reading| reading.id != id) {
+        headers().as_mut().and_then(|table| table.remove(&id));
+    }
+}
+
+/// Whether the runtime had the task queued when it dropped the task's future. To be asked while the
+/// future is being dropped.
+#[allow(unsafe_code)]
+fn was_queued(id: TaskId) -> bool {
+    let header = headers().as_mut().and_then(|table| table.remove(&id));
+    // SAFETY: the caller is the drop of the task's own future, so the task's allocation is there.
+    header.is_some_and(|header| unsafe { header.is_notified() })
 }
 
 fn runtime_is_shutting_down() -> bool {

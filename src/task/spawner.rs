@@ -2,6 +2,7 @@
 
 use super::assisted::Assisted;
 use super::future::TaskFuture;
+use super::shutdown;
 use crate::registry::{Entry, Scope, Spec, TrackedRuntime};
 use std::future::Future;
 use tokio::runtime::Handle;
@@ -16,9 +17,8 @@ pub(super) trait Spawner<T>: Sized {
         Handle::try_current().ok()
     }
 
-    fn runtime(&self) -> Option<&'static TrackedRuntime> {
-        TrackedRuntime::current()
-    }
+    /// The runtime that this spawns on; `likely` is the one of the spawning task, if that will do.
+    fn runtime(&self, likely: Option<&'static TrackedRuntime>) -> Option<&'static TrackedRuntime>;
 
     fn hand_over<F>(self, future: F) -> Self::Handle
     where
@@ -64,19 +64,23 @@ where
     if !super::is_on() {
         return spawner.hand_over(future);
     }
-    let runtime = spawner.runtime();
-    let entry = Entry::begin(spec, runtime);
+    let entry = Entry::begin(spec, |likely| spawner.runtime(likely));
     // On a multi-thread runtime a guard can always wait; on a current-thread one it may have to
     // drive the task itself.
-    let may_need_help = runtime.is_some_and(TrackedRuntime::is_current_thread)
-        && entry.scope().is_some_and(Scope::is_assisted);
+    let may_need_help =
+        entry.scope().is_some_and(Scope::is_assisted) && entry.is_on_current_thread_runtime();
     if may_need_help {
         let (future, cell) = Assisted::new(entry.slot(), spawner.handle(), future);
+        let noted = shutdown::Noted::of(&entry);
         let handle = spawner.hand_over(TaskFuture::new(Some(entry), future));
+        noted.note(|| handle.to_abort());
         cell.set_header(&handle.to_abort());
         return handle;
     }
-    spawner.hand_over(TaskFuture::new(Some(entry), future))
+    let noted = shutdown::Noted::of(&entry);
+    let handle = spawner.hand_over(TaskFuture::new(Some(entry), future));
+    noted.note(|| handle.to_abort());
+    handle
 }
 
 /// The same for futures that stay on this thread.
@@ -90,14 +94,19 @@ where
     if !super::is_on() {
         return spawner.hand_over(future);
     }
-    let entry = Entry::begin(spec, TrackedRuntime::current());
+    let entry = Entry::begin(spec, |likely| likely.or_else(TrackedRuntime::current));
     if entry.scope().is_some_and(Scope::is_assisted) {
         let (future, cell) = Assisted::new_local(entry.slot(), future);
+        let noted = shutdown::Noted::of(&entry);
         let handle = spawner.hand_over(TaskFuture::new(Some(entry), future));
+        noted.note(|| handle.to_abort());
         cell.set_header(&handle.to_abort());
         return handle;
     }
-    spawner.hand_over(TaskFuture::new(Some(entry), future))
+    let noted = shutdown::Noted::of(&entry);
+    let handle = spawner.hand_over(TaskFuture::new(Some(entry), future));
+    noted.note(|| handle.to_abort());
+    handle
 }
 
 /// On the runtime the thread is in.
@@ -105,6 +114,10 @@ pub(super) struct Here;
 
 impl<T> Spawner<T> for Here {
     type Handle = JoinHandle<T>;
+
+    fn runtime(&self, likely: Option<&'static TrackedRuntime>) -> Option<&'static TrackedRuntime> {
+        likely.or_else(TrackedRuntime::current)
+    }
 
     #[track_caller]
     fn hand_over<F>(self, future: F) -> JoinHandle<T>
@@ -136,7 +149,7 @@ impl<T> Spawner<T> for &Handle {
         Some(Handle::clone(self))
     }
 
-    fn runtime(&self) -> Option<&'static TrackedRuntime> {
+    fn runtime(&self, _: Option<&'static TrackedRuntime>) -> Option<&'static TrackedRuntime> {
         Some(TrackedRuntime::of(self))
     }
 
@@ -168,6 +181,10 @@ pub(super) struct IntoSet<'a, T>(pub(super) &'a mut tokio::task::JoinSet<T>);
 
 impl<T: 'static> Spawner<T> for IntoSet<'_, T> {
     type Handle = AbortHandle;
+
+    fn runtime(&self, likely: Option<&'static TrackedRuntime>) -> Option<&'static TrackedRuntime> {
+        likely.or_else(TrackedRuntime::current)
+    }
 
     #[track_caller]
     fn hand_over<F>(self, future: F) -> AbortHandle
@@ -205,7 +222,7 @@ impl<T: 'static> Spawner<T> for IntoSetOn<'_, T, Handle> {
         Some(self.1.clone())
     }
 
-    fn runtime(&self) -> Option<&'static TrackedRuntime> {
+    fn runtime(&self, _: Option<&'static TrackedRuntime>) -> Option<&'static TrackedRuntime> {
         Some(TrackedRuntime::of(self.1))
     }
 

@@ -25,8 +25,9 @@ use std::task::{Context, Poll};
 pub trait Track: Future + Sized {
     /// Tracks the task that this future is spawned as, by the name of its function.
     ///
-    /// The task is known from its first poll on. A future that is polled inside a task which is
-    /// tracked already is no task of its own, and is left alone.
+    /// The task is known from its first poll on, and a guard waits for that poll. A future
+    /// that is polled inside a task which is tracked already is no task of its own, and is left
+    /// alone.
     ///
     /// # Examples
     ///
@@ -98,13 +99,13 @@ impl<F> Tracked<F> {
     ) -> Self {
         let mark = super::is_on().then(|| {
             let type_name = std::any::type_name::<F>();
-            let spec = Spec {
-                name,
-                ..Spec::new(TaskKind::Future, location, type_name)
-            };
+            let mut spec = Spec::new(TaskKind::Future, location, type_name);
+            if let Some(name) = name {
+                super::builder::set_name(&mut spec.name, &mut spec.extras, name);
+            }
             Box::new(Mark {
                 spec,
-                spawner: Spawner::here(),
+                spawner: Spawner::here(location),
             })
         });
         Self {

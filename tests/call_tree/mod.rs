@@ -5,10 +5,11 @@ mod shapes;
 
 use std::cell::Cell;
 use std::hint::black_box;
+use std::sync::Once;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use taskleak::stack::Addresses;
 use taskleak::stack::walk::Walker;
+use taskleak::stack::{self, Addresses, How, MAX_DEPTH};
 
 /// xorshift64*: enough for choosing shapes, and the same everywhere.
 pub struct Random(Cell<u64>);
@@ -39,6 +40,7 @@ impl Random {
 pub struct Tally {
     pub compared: AtomicUsize,
     pub declined: AtomicUsize,
+    pub replayed: AtomicUsize,
 }
 
 /// One random call tree.
@@ -100,27 +102,75 @@ impl<'a> Tree<'a> {
 /// Compares all walkers on the stack of this function's caller.
 #[inline(never)]
 pub fn compare(tally: &Tally, seed: u64) {
-    let mut found = [Addresses::new(), Addresses::new()];
-    let mut done = [false; 2];
-    // Behind a black box, so that the loop is not unrolled and both walks start at one instruction of this function.
-    let walkers = black_box([Walker::BEST, Walker::Unwinder]);
-    for ((walker, addresses), done) in walkers.into_iter().zip(&mut found).zip(&mut done) {
-        *done = walker.walk(addresses);
-    }
+    let [mut fast, mut fresh] = [Addresses::new(), Addresses::new()];
+    let done = Walker::BEST.walk(&mut fast);
+    let (captured, how) = stack::capture_and_tell_how().expect("a stack");
+    assert!(
+        Walker::Unwinder.walk(&mut fresh),
+        "the unwinder found nothing, seed {seed}"
+    );
     tally.compared.fetch_add(1, Ordering::Relaxed);
-    assert!(done[1], "the unwinder found nothing, seed {seed}");
-    if !done[0] {
+    if !done {
         tally.declined.fetch_add(1, Ordering::Relaxed);
         return;
     }
-    if found[0].as_slice() != found[1].as_slice() {
+    if how == How::Replayed {
+        tally.replayed.fetch_add(1, Ordering::Relaxed);
+    }
+    // What is captured here starts one frame further in than what is walked.
+    let captured = &captured.addresses()[1..];
+    let as_deep = &fresh.as_slice()[..captured.len()];
+    if fast.as_slice() != fresh.as_slice()
+        || captured != as_deep
+        || captured.len() < fresh.as_slice().len().min(MAX_DEPTH - 1)
+    {
+        // No panic, which could be caught by the very tree that is wrong.
+        eprintln!("a wrong stack, seed {seed}, {how:?}");
         eprintln!(
-            "fast {:x?}\nunwinder {:x?}",
-            found[0].as_slice(),
-            found[1].as_slice()
+            "fast {:x?}\ncaptured {captured:x?}\nfresh {:x?}",
+            fast.as_slice(),
+            fresh.as_slice()
         );
-        eprintln!("a wrong stack, seed {seed}");
         std::process::abort();
     }
-    assert_eq!(found[0].hash(), found[1].hash());
+    assert_eq!(fast.hash(), fresh.hash());
+}
+
+/// How many random trees a test grows; `STACK_TREES` sets another number.
+pub fn trees() -> u64 {
+    std::env::var("STACK_TREES")
+        .ok()
+        .and_then(|trees| trees.parse().ok())
+        .unwrap_or(300)
+}
+
+/// All stacks were compared.
+pub fn assert_never_declined(tally: &Tally) {
+    let compared = tally.compared.load(Ordering::Relaxed);
+    if compared > 1 {
+        let replayed = tally.replayed.load(Ordering::Relaxed);
+        println!("compared {compared} stacks, {replayed} of them replayed");
+    }
+    assert_ne!(compared, 0);
+    assert_eq!(tally.declined.load(Ordering::Relaxed), 0);
+}
+
+/// Panics on purpose are not printed, but compared.
+pub fn compare_in_panic_hook() {
+    static SET: Once = Once::new();
+    SET.call_once(|| {
+        let default = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            if info
+                .to_string()
+                .contains("index out of bounds: the len is 0")
+            {
+                let tally = Tally::default();
+                compare(&tally, 0);
+                assert_never_declined(&tally);
+            } else {
+                default(info);
+            }
+        }));
+    });
 }

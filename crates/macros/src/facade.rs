@@ -1,6 +1,6 @@
 //! The façade's `#[test]` and `#[main]`.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote};
 use syn::{Error, Result};
 
@@ -37,8 +37,9 @@ pub(crate) fn main(arguments: TokenStream, item: TokenStream) -> TokenStream {
 fn expand(attribute: &Attribute, arguments: TokenStream, item: TokenStream) -> TokenStream {
     let function: Function = match syn::parse2(item.clone()) {
         Ok(function) => function,
-        Err(error) => {
-            let error = error.into_compile_error();
+        Err(_) => {
+            let message = format!("`#[{}]` belongs on an `async fn`", attribute.name);
+            let error = Error::new(Span::call_site(), message).into_compile_error();
             return quote!(#item #error);
         }
     };
@@ -54,7 +55,6 @@ fn expand(attribute: &Attribute, arguments: TokenStream, item: TokenStream) -> T
         Ok(parsed) => parsed,
         Err(error) => return function.beside_error(&error),
     };
-    let preamble = arguments.runtime.requirements();
     let krate = arguments
         .krate
         .map_or_else(|| quote!(::taskleak_tokio), ToTokens::into_token_stream);
@@ -64,7 +64,7 @@ fn expand(attribute: &Attribute, arguments: TokenStream, item: TokenStream) -> T
         calls.extend(quote!(.check(false)));
         TokenStream::new()
     };
-    expansion::on_own_runtime(function, &krate, &calls, &preamble, &added)
+    expansion::on_own_runtime(function, &krate, &calls, &TokenStream::new(), &added)
 }
 
 fn refuse(attribute: &Attribute, function: &Function) -> Result<()> {

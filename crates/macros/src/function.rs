@@ -1,12 +1,14 @@
 //! The function that an attribute stands on.
 
 use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
-use quote::{ToTokens, TokenStreamExt, quote, quote_spanned};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::parse::{Parse, ParseStream};
 use syn::spanned::Spanned;
 use syn::{
     Attribute, Error, FnArg, Pat, PatIdent, Result, ReturnType, Signature, Type, Visibility, token,
 };
+
+use crate::attributes::Role;
 
 /// A function whose body stays unread: what is wrong in it is for rustc to say.
 #[derive(Clone)]
@@ -146,19 +148,21 @@ impl Function {
         bindings
     }
 
-    /// A statement that never runs and tells rustc the type of the block it begins, so that a wrong value is reported
-    /// where it stands and `Ok(())` needs no annotation. Nothing where the type cannot be written in a body.
+    /// A statement that never runs and tells rustc the type of the block it begins, so that a wrong
+    /// value is reported where it stands and `Ok(())` needs no annotation. Nothing where the type
+    /// cannot be written in a body.
     fn announce_output(&self) -> TokenStream {
-        let output = match &self.signature.output {
-            ReturnType::Default => quote!(()),
+        let (output, place) = match &self.signature.output {
+            ReturnType::Default => (quote!(()), self.signature.ident.span()),
             ReturnType::Type(_, output)
                 if matches!(**output, Type::Never(_)) || has_impl_trait(output) =>
             {
                 return TokenStream::new();
             }
-            ReturnType::Type(_, output) => output.to_token_stream(),
+            ReturnType::Type(_, output) => (output.to_token_stream(), output.span()),
         };
-        quote_spanned! {Span::mixed_site()=>
+        // rustc names this place as the reason why it expects the type.
+        quote_spanned! {Span::mixed_site().located_at(place)=>
             #[allow(
                 unreachable_code,
                 clippy::diverging_sub_expression,
@@ -203,7 +207,8 @@ impl Function {
             signature,
             ..
         } = self;
-        let body = self.braced(body);
+        // Not the original braces, for which rustc would blame the user: "unnecessary braces".
+        let body = braced(body, Span::mixed_site().located_at(self.braces.span.join()));
         quote!(#(#attributes)* #added #visibility #signature #body)
     }
 
@@ -218,21 +223,39 @@ impl Function {
         quote!(#visibility #signature #body)
     }
 
-    /// The function as it was, for the sake of editors and of other errors, beside an error of this crate.
+    /// The function beside an error of this crate, for the sake of editors and of other errors.
+    ///
+    /// It is as it was, but for what would add errors that follow from the first.
     pub(crate) fn beside_error(&self, error: &Error) -> TokenStream {
         let error = error.to_compile_error();
-        let function = self.with_body(&TokenStream::new(), self.statements.clone());
+        let mut function = self.clone();
+        function.attributes.retain(|other| {
+            !matches!(
+                Role::of(other),
+                Role::TokioTest | Role::PlainTest | Role::WrittenTest | Role::LeakTest | Role::Main
+            )
+        });
+        if self.signature.ident == "main" {
+            function.signature.asyncness = None;
+            function.signature.inputs.clear();
+            function.signature.output = ReturnType::Default;
+            let function = function.with_body(&TokenStream::new(), TokenStream::new());
+            return quote!(#function #error);
+        }
+        let function = function.with_body(&TokenStream::new(), self.statements.clone());
         quote!(#[allow(dead_code, unused)] #function #error)
     }
 
     /// A block with the span of the original body, which rustc shows for a missing value at its end.
     fn braced(&self, content: TokenStream) -> TokenStream {
-        let mut block = Group::new(Delimiter::Brace, content);
-        block.set_span(self.braces.span.join());
-        let mut tokens = TokenStream::new();
-        tokens.append(TokenTree::Group(block));
-        tokens
+        braced(content, self.braces.span.join())
     }
+}
+
+fn braced(content: TokenStream, span: Span) -> TokenStream {
+    let mut block = Group::new(Delimiter::Brace, content);
+    block.set_span(span);
+    TokenTree::Group(block).into()
 }
 
 /// Whether `impl Trait` occurs in the type: such a type can be written in a signature only.

@@ -111,6 +111,15 @@ impl Expansion {
                            runs the test";
             return Err(Error::new(Span::call_site(), message));
         }
+        if function.is_async()
+            && let Some(test) = origin::plain_test_above()
+        {
+            let written = attributes::display(test.path());
+            let message = format!(
+                "`#[leak_test]` makes this a test by itself: leave `#[{written}]` out, which cannot run async code"
+            );
+            return Err(Error::new(Span::call_site(), message));
+        }
         Ok(())
     }
 
@@ -198,20 +207,14 @@ fn whole_test(
         .runtime
         .builder_calls(NAME, Flavor::CurrentThread)?;
     calls.extend(arguments.verdict.builder_calls());
-    let mut preamble = arguments.runtime.requirements();
-    if let Some(path) = replaced {
-        // The replaced path stays in use, for the sake of imports, of editors and of errors in it.
-        preamble.extend(quote! {
-            #[allow(unused_imports)]
-            use #path as _;
-        });
-    }
+    // The replaced path stays in use, for the sake of imports, of editors and of errors in it.
+    let preamble = replaced.map(|path| quote!(#[allow(unused_imports)] use #path as _;));
     let added = expansion::test_attribute();
     Ok(expansion::on_own_runtime(
         function,
         &krate(arguments),
         &calls,
-        &preamble,
+        &preamble.unwrap_or_default(),
         &added,
     ))
 }

@@ -37,6 +37,13 @@ pub(crate) fn is_test_by_attribute_above() -> bool {
         .is_some_and(|attributes| attributes.iter().map(Role::of).any(Role::makes_test))
 }
 
+/// `#[test]` above this attribute, as the source file has it.
+pub(crate) fn plain_test_above() -> Option<Attribute> {
+    attributes_above()?
+        .into_iter()
+        .find(|attribute| matches!(Role::of(attribute), Role::PlainTest | Role::WrittenTest))
+}
+
 /// Whether another attribute has rewritten the function before this one.
 fn is_rewritten(function: &Function) -> bool {
     is_written_by_macro(function.signature.fn_token.span, "fn")
@@ -68,21 +75,25 @@ fn is_written_by_macro(span: Span, token: &str) -> bool {
 
 /// The attributes above this one, as the source file has them; `None` where the file is out of reach.
 fn attributes_above() -> Option<Vec<Attribute>> {
-    let here = Span::call_site().unwrap();
+    let here = Span::call_site();
+    // An attribute that wrote its function anew from text has this one's place, too.
+    let rewriter = here
+        .source_text()
+        .and_then(|source| attribute_at_end(&source))
+        .map(|(_, attribute)| attribute)
+        .filter(|attribute| Role::of(attribute) != Role::LeakTest);
+    let here = here.unwrap();
     let source = std::fs::read_to_string(here.local_file()?).ok()?;
-    let mut before: String = source
-        .lines()
+    let mut lines = source.lines();
+    let mut before: String = lines
+        .by_ref()
         .take(here.line() - 1)
         .flat_map(|line| [line, "\n"])
         .collect();
-    before.extend(
-        source
-            .lines()
-            .nth(here.line() - 1)?
-            .chars()
-            .take(here.column() - 1),
-    );
-    Some(attributes_at_end(&before))
+    before.extend(lines.next()?.chars().take(here.column() - 1));
+    let mut attributes = attributes_at_end(&before);
+    attributes.extend(rewriter);
+    Some(attributes)
 }
 
 /// The attributes that a piece of source ends with, comments between them left out; the last one first.

@@ -13,4 +13,6 @@
 
 pub use tokio::task::*;
 
-pub use taskleak::task::{JoinSet, LocalSet, spawn, spawn_blocking, spawn_local};
+pub use taskleak::task::{
+    Builder, JoinSet, LocalSet, join_set, spawn, spawn_blocking, spawn_local,
+};

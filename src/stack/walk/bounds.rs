@@ -41,6 +41,7 @@ fn learn(start: &Cell<usize>, end: &Cell<usize>) {
     end.set(bounds.end);
 }
 
+#[cfg(target_os = "linux")]
 fn ask() -> Option<Range<usize>> {
     let mut attributes = std::mem::MaybeUninit::<libc::pthread_attr_t>::uninit();
     let mut lowest = std::ptr::null_mut();
@@ -57,4 +58,17 @@ fn ask() -> Option<Range<usize>> {
     };
     let start = lowest.addr();
     (found && size != 0).then(|| start..start + size)
+}
+
+#[cfg(target_os = "macos")]
+fn ask() -> Option<Range<usize>> {
+    // SAFETY: asked about the calling thread, which is alive.
+    let (end, size) = unsafe {
+        let thread = libc::pthread_self();
+        (
+            libc::pthread_get_stackaddr_np(thread).addr(),
+            libc::pthread_get_stacksize_np(thread),
+        )
+    };
+    (size != 0).then(|| end - size..end)
 }

@@ -1,7 +1,7 @@
 //! The arguments that `#[tokio::test]` and `#[tokio::main]` take: what runtime to build.
 
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::quote;
+use quote::{quote, quote_spanned};
 use syn::{Error, Expr, Result};
 
 use super::literal;
@@ -177,31 +177,16 @@ impl RuntimeArguments {
                 return Err(conflict(argument, Flavor::CurrentThread));
             }
             if *behaviour == UnhandledPanic::ShutdownRuntime {
-                calls.extend(quote!(.unhandled_panic_shutdown()));
+                // Generic only so that its bound can fail in the user's crate: what it asks for is
+                // there under `tokio_unstable` alone.
+                let span = Span::call_site().located_at(argument.span());
+                calls.extend(quote_spanned!(span=> .unhandled_panic_shutdown::<()>()));
             }
         }
         if let Some((_, name)) = &self.name {
             calls.extend(quote!(.runtime_name(#name)));
         }
         Ok(calls)
-    }
-
-    /// A statement that stops the build where the runtime cannot be had: `unhandled_panic = "shutdown_runtime"` is
-    /// unstable in tokio.
-    pub(crate) fn requirements(&self) -> TokenStream {
-        match &self.unhandled_panic {
-            Some((argument, UnhandledPanic::ShutdownRuntime)) => {
-                let message = "`unhandled_panic = \"shutdown_runtime\"` is unstable in tokio: \
-                               build with `RUSTFLAGS=\"--cfg tokio_unstable\"`, or leave it out";
-                let span = Span::call_site().located_at(argument.span());
-                quote::quote_spanned! {span=>
-                    #[allow(unexpected_cfgs)]
-                    #[cfg(not(tokio_unstable))]
-                    ::core::compile_error!(#message);
-                }
-            }
-            _ => TokenStream::new(),
-        }
     }
 }
 

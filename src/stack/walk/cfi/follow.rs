@@ -8,68 +8,42 @@ use std::arch::asm;
 use std::sync::OnceLock;
 
 use super::modules::Modules;
-use super::rule::{BASE_BIT, END, KEPT, ODD, OFFSET_SHIFT, RULE_BITS};
+use super::registers::{Registers, Start, keep_frame};
+use super::rule::{BASE_BIT, END, KEPT, ODD, OFFSET_SHIFT, PackedRule, RULE_BITS};
 use super::rule_cache::{INDEX_BITS, RULES, is_cacheable};
 use crate::stack::addresses::{Addresses, HASH_MULTIPLIER, HASH_ROTATION, MAX_DEPTH};
 use crate::stack::slow_path::SlowPath;
-use crate::stack::walk::bounds;
 
 static MODULES: OnceLock<Modules> = OnceLock::new();
 
-/// The registers of a frame at a call.
-struct Registers {
-    /// The return address: where the frame goes on after the call.
-    ip: usize,
-    sp: usize,
-    fp: usize,
-}
-
-/// See [`Walker::walk`](super::super::Walker::walk).
+/// See [`Walker::walk`](crate::stack::walk::Walker::walk).
 #[inline(always)]
-pub(in super::super) fn walk(addresses: &mut Addresses) -> bool {
-    let mut registers = Registers {
-        ip: 0,
-        sp: 0,
-        fp: 0,
-    };
-    // SAFETY: only copies registers. The instruction pointer that `lea` gives is that of the next instruction in this
-    // block, so like a return address it is behind an instruction that these registers were true at.
-    unsafe {
-        asm!(
-            "lea {ip}, [rip]",
-            "mov {sp}, rsp",
-            "mov {fp}, rbp",
-            ip = out(reg) registers.ip,
-            sp = out(reg) registers.sp,
-            fp = out(reg) registers.fp,
-            options(nomem, nostack, preserves_flags),
-        );
-    }
-    let done = walk_from(&mut registers, addresses);
-    // SAFETY: an empty block. The compiler may not drop or move it, which keeps the call above from becoming a tail
-    // call: the frame that the registers describe has to outlive it.
-    unsafe {
-        asm!("", options(nostack, preserves_flags));
-    }
+pub(in crate::stack::walk) fn walk(addresses: &mut Addresses) -> bool {
+    // SAFETY: used in the next statement only, which `keep_frame` follows.
+    let registers = unsafe { Registers::here() };
+    let done = walk_from(&registers, addresses);
+    keep_frame();
     done
 }
 
-/// Appends the addresses that the frame with these registers and all its callers return to.
 #[inline(never)]
-fn walk_from(registers: &mut Registers, addresses: &mut Addresses) -> bool {
-    let Some(stack_end) = bounds::stack_end(registers.sp) else {
-        return false;
-    };
+fn walk_from(registers: &Registers, addresses: &mut Addresses) -> bool {
+    Start::at(registers).is_some_and(|start| follow(&start, addresses))
+}
+
+/// Appends the addresses that the frame at the start and all its callers return to.
+pub(super) fn follow(start: &Start, addresses: &mut Addresses) -> bool {
+    let mut registers = start.registers;
     // Each miss is answered before the loop goes on, so only other threads that displace the answers could make it go
     // round more often.
     for _ in 0..4 * MAX_DEPTH {
-        // SAFETY: the registers are those of a live frame of this thread, as `walk` read them or an earlier round left
-        // them, and `stack_end` is the end of the stack that `sp` is in.
-        match unsafe { follow_cached(registers, stack_end, addresses) } {
+        // SAFETY: the registers are those of a live frame of this thread, as they were given or as an earlier round left
+        // them, and `stack_end` is the end of the stack that `sp` is in: the invariants of `Start`.
+        match unsafe { follow_cached(&mut registers, start.stack_end, addresses) } {
             Stop::Done => return true,
             Stop::Declined => return false,
             Stop::Miss => {
-                if !learn(registers.ip) {
+                if learn(registers.ip).is_none() {
                     return false;
                 }
             }
@@ -78,23 +52,32 @@ fn walk_from(registers: &mut Registers, addresses: &mut Addresses) -> bool {
     false
 }
 
-/// Puts the rule of a return address into the cache; false if it cannot be known now.
+/// The rule of a return address, which is in the cache then; `None` if it cannot be known now.
 #[cold]
-fn learn(ip: usize) -> bool {
+pub(super) fn learn(ip: usize) -> Option<PackedRule> {
     if !is_cacheable(ip) {
-        return false;
+        return None;
     }
-    let modules = match MODULES.get() {
-        Some(modules) => modules,
+    let modules = modules()?;
+    let rule = modules.rule(ip).pack();
+    RULES.insert(ip, rule);
+    Some(rule)
+}
+
+/// Whether a return address is in the C library, as far as is known.
+pub(in crate::stack) fn is_in_c_library(return_address: usize) -> bool {
+    modules().is_some_and(|modules| modules.is_in_c_library(return_address))
+}
+
+/// The modules, asked for once. `None` if that would mean to allocate inside a slow path.
+fn modules() -> Option<&'static Modules> {
+    match MODULES.get() {
+        Some(modules) => Some(modules),
         None => {
-            let Some(_slow_path) = SlowPath::enter() else {
-                return false;
-            };
-            MODULES.get_or_init(Modules::load)
+            let _slow_path = SlowPath::enter()?;
+            Some(MODULES.get_or_init(Modules::load))
         }
-    };
-    RULES.insert(ip, modules.rule(ip).pack());
-    true
+    }
 }
 
 /// Why the loop over cached rules stopped.

@@ -11,9 +11,16 @@
 //! cache needs exclusive access, so a lock, or a copy for each thread and nothing for a signal handler. And in the debug
 //! builds that tests are, all of it would run unoptimised.
 
+mod capture;
+mod check;
 mod follow;
 mod modules;
+mod record;
+mod registers;
+mod replay;
 mod rule;
 mod rule_cache;
 
+pub(in crate::stack) use capture::capture_here;
+pub(in crate::stack) use follow::is_in_c_library;
 pub(super) use follow::walk;

@@ -24,6 +24,8 @@ pub(super) struct Modules(Vec<Module>);
 
 struct Module {
     code: Vec<Range<usize>>,
+    /// Whether it is the C library, and only that.
+    is_c_library: bool,
     header: ParsedEhFrameHdr<Section>,
     frames: EhFrame<Section>,
     bases: BaseAddresses,
@@ -54,11 +56,21 @@ impl Modules {
     pub(super) fn rule(&self, return_address: usize) -> Rule {
         // The call, not what follows it: that may be another function, or a row of other rules.
         let call = return_address.wrapping_sub(1);
-        self.0
-            .iter()
-            .find(|module| module.code.iter().any(|code| code.contains(&call)))
+        self.module(call)
             .and_then(|module| module.rule(call))
             .unwrap_or(Rule::Odd)
+    }
+
+    /// Whether a return address is in a C library of its own file.
+    pub(super) fn is_in_c_library(&self, return_address: usize) -> bool {
+        self.module(return_address.wrapping_sub(1))
+            .is_some_and(|module| module.is_c_library)
+    }
+
+    fn module(&self, address: usize) -> Option<&Module> {
+        self.0
+            .iter()
+            .find(|module| module.code.iter().any(|code| code.contains(&address)))
     }
 }
 
@@ -154,10 +166,10 @@ unsafe fn read_module(base: usize, headers: &[libc::Elf64_Phdr]) -> Option<Modul
             .iter()
             .filter(|header| header.p_type == libc::PT_LOAD)
     };
-    if !permanent_addresses()
-        .iter()
-        .any(|address| loaded().any(|header| segment(header).contains(address)))
-    {
+    let is_loaded_at = |address: usize| loaded().any(|header| segment(header).contains(&address));
+    let has_rust = rust_addresses().into_iter().any(is_loaded_at);
+    let has_c_library = c_library_addresses().into_iter().any(is_loaded_at);
+    if !has_rust && !has_c_library {
         return None;
     }
     let unwind_header = headers
@@ -171,7 +183,7 @@ unsafe fn read_module(base: usize, headers: &[libc::Elf64_Phdr]) -> Option<Modul
             .map(segment)
             .find(|segment| segment.contains(&start))
             .map(|segment| {
-                // SAFETY: a readable segment of a module that is mapped for good, see `permanent_addresses`; the
+                // SAFETY: a readable segment of a module that is mapped for good, see `rust_addresses` and `c_library_addresses`; the
                 // sections read here are in segments that nobody writes to.
                 let bytes = unsafe {
                     std::slice::from_raw_parts(
@@ -194,22 +206,28 @@ unsafe fn read_module(base: usize, headers: &[libc::Elf64_Phdr]) -> Option<Modul
             .filter(|header| header.p_flags & libc::PF_X != 0)
             .map(segment)
             .collect(),
+        is_c_library: !has_rust,
         header,
         frames: EhFrame::from(section_at(frames_start)?),
         bases: bases.set_eh_frame(frames_start as u64),
     })
 }
 
-/// One address in each module that can't be unloaded: this very code, the executable's entry point, and functions of
-/// the C library that this code is linked against.
-fn permanent_addresses() -> [usize; 5] {
+/// An address each in this very module and in the executable, neither of which can be unloaded.
+fn rust_addresses() -> [usize; 2] {
     // SAFETY: `getauxval` has no preconditions.
     let entry_point = unsafe { libc::getauxval(libc::AT_ENTRY) } as usize;
-    [
-        Modules::load as fn() -> Modules as usize,
-        entry_point,
-        libc::pthread_create as *const () as usize,
-        libc::getauxval as *const () as usize,
-        libc::exit as *const () as usize,
-    ]
+    [Modules::load as fn() -> Modules as usize, entry_point]
+}
+
+/// Addresses in the C library and in its threads, which used to be a library of their own. This code is linked against
+/// them, so they can't be unloaded either.
+fn c_library_addresses() -> [usize; 2] {
+    // The address of a function may be that of a stub in the executable; that of a string is the library's own.
+    #[cfg(target_env = "gnu")]
+    // SAFETY: no preconditions.
+    let string = unsafe { libc::gnu_get_libc_version() }.addr();
+    #[cfg(not(target_env = "gnu"))]
+    let string = libc::exit as *const () as usize;
+    [string, libc::pthread_create as *const () as usize]
 }

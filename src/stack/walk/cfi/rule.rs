@@ -67,6 +67,25 @@ impl Rule {
     }
 }
 
+impl PackedRule {
+    /// The rule that was packed, or [`Rule::Odd`] if it did not fit.
+    pub(super) fn unpack(self) -> Rule {
+        match self.0 & 0xff {
+            ODD => Rule::Odd,
+            END => Rule::End,
+            saved => Rule::Frame {
+                base: if self.0 >> BASE_BIT & 1 == 0 {
+                    CfaBase::StackPointer
+                } else {
+                    CfaBase::FramePointer
+                },
+                cfa_offset: i64::from(self.0 >> OFFSET_SHIFT) * WORD,
+                saved_frame_pointer: (saved != KEPT).then(|| -WORD - i64::from(saved) * WORD),
+            },
+        }
+    }
+}
+
 fn pack_frame(
     base: CfaBase,
     cfa_offset: i64,
@@ -120,6 +139,24 @@ mod tests {
             frame(StackPointer, 8 * ((1 << 22) - 1), None).0 >> RULE_BITS,
             0
         );
+    }
+
+    #[test]
+    fn what_is_packed_can_be_unpacked() {
+        for base in [CfaBase::StackPointer, CfaBase::FramePointer] {
+            for cfa_offset in [8, 16, 24, 4096, 8 * ((1 << 22) - 1)] {
+                for saved_frame_pointer in [None, Some(-16), Some(-24), Some(-8 - 8 * 253)] {
+                    let rule = Rule::Frame {
+                        base,
+                        cfa_offset,
+                        saved_frame_pointer,
+                    };
+                    assert_eq!(rule.pack().unpack(), rule);
+                }
+            }
+        }
+        assert_eq!(Rule::End.pack().unpack(), Rule::End);
+        assert_eq!(Rule::Odd.pack().unpack(), Rule::Odd);
     }
 
     #[test]

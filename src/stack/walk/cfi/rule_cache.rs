@@ -35,6 +35,15 @@ impl RuleCache {
         self.entries.as_ptr()
     }
 
+    /// The rule of an address, if it is kept.
+    pub(super) fn get(&self, address: usize) -> Option<PackedRule> {
+        let tag = address >> INDEX_BITS;
+        let entry = self.entries[(address ^ tag) % ENTRIES].load(Ordering::Relaxed);
+        // An empty entry has the tag of the lowest addresses, where no code is.
+        (tag != 0 && entry >> RULE_BITS == tag as u64)
+            .then_some(PackedRule(entry as u32 & ((1 << RULE_BITS) - 1)))
+    }
+
     /// Keeps the rule of an address, in place of another address's.
     pub(super) fn insert(&self, address: usize, rule: PackedRule) {
         debug_assert_eq!(address >> ADDRESS_BITS, 0);
@@ -48,4 +57,35 @@ impl RuleCache {
 /// Whether an address can be in the cache.
 pub(super) fn is_cacheable(address: usize) -> bool {
     address >> ADDRESS_BITS == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_is_for_one_address() {
+        let cache = Box::new(RuleCache {
+            entries: [const { AtomicU64::new(0) }; ENTRIES],
+        });
+        let address = 0x7f12_3456_789a;
+        let rule = PackedRule(0x7edc_ba98);
+        assert_eq!(cache.get(address), None);
+        cache.insert(address, rule);
+        assert_eq!(cache.get(address), Some(rule));
+        for bit in 0..ADDRESS_BITS {
+            assert_eq!(cache.get(address ^ 1 << bit), None, "bit {bit}");
+        }
+        // The same index, another tag.
+        let other = address ^ (1 << 20 | 1 << (20 - INDEX_BITS));
+        cache.insert(other, PackedRule(1));
+        assert_eq!(cache.get(other), Some(PackedRule(1)));
+        assert_eq!(cache.get(address), None);
+    }
+
+    #[test]
+    fn low_addresses_are_never_known() {
+        assert_eq!(RULES.get(0), None);
+        assert_eq!(RULES.get(100), None);
+    }
 }

@@ -1,0 +1,187 @@
+//! The check of a whole test binary, as the process ends.
+//!
+//! libtest has printed its result by then, and has passed an exit code to `exit`. What runs last is
+//! the binary's `.fini_array`, after every `atexit` handler, so the coverage data is written: from
+//! there `_exit` may still change the code. This file calls it, and `on_exit` to learn the code.
+#![allow(unsafe_code)]
+
+use crate::config::{self, Mode};
+use crate::guard::{Judgement, Options, is_tolerated_everywhere};
+use crate::registry::{self, TaskInfo, TaskKind, scope};
+use crate::report::{LeakReport, Settled};
+use std::collections::BTreeMap;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::AtomicI32;
+use std::sync::atomic::Ordering::{Relaxed, SeqCst};
+use std::time::{Duration, Instant};
+
+static ARMED: AtomicBool = AtomicBool::new(false);
+/// The code that the process was about to end with.
+static EXIT_CODE: AtomicI32 = AtomicI32::new(0);
+/// The code of a failed test run, as libtest has it.
+const FAILED: i32 = 101;
+
+/// Checks the whole test binary at its exit.
+///
+/// Written once, as an item, in the root of a test binary: the library with its unit tests, or a
+/// file of `tests/`. When the process ends, the run fails (with exit code 101) if a tracked task that
+/// no guard answered for
+///
+/// - is still alive, as on a runtime in a static, or
+/// - was killed by its runtime's shutdown, neither ending nor being aborted: what a stock
+///   `#[tokio::test]` does to the tasks that it leaves behind.
+///
+/// The report names the test that spawned each. Nothing is checked when the binary only lists its
+/// tests, and the exit code stays as it is if the run has failed anyway. With `TASKLEAK=warn` the
+/// report is printed and the code left alone. Works under libtest, whatever its number of threads,
+/// cargo-nextest, and with a `main` of one's own.
+///
+/// # Examples
+///
+/// ```
+/// // in the crate's root
+/// #[cfg(test)]
+/// taskleak::verify_main!();
+/// # fn main() {}
+/// ```
+#[macro_export]
+macro_rules! verify_main {
+    () => {
+        const _: () = {
+            $crate::__private::ctor::declarative::ctor! {
+                #[ctor(unsafe)]
+                fn arm() {
+                    $crate::__private::at_exit::arm();
+                }
+            }
+            $crate::__private::dtor::declarative::dtor! {
+                #[dtor(unsafe)]
+                fn verify() {
+                    $crate::__private::at_exit::verify();
+                }
+            }
+        };
+    };
+}
+
+/// Before `main`: from now on every task is somebody's.
+#[doc(hidden)]
+pub fn arm() {
+    let only_lists = std::env::args_os().any(|argument| argument == "--list");
+    if only_lists || !config::is_on() || ARMED.swap(true, SeqCst) {
+        return;
+    }
+    registry::current::answer_for_strays();
+    if config::get().backtraces == config::Backtraces::Guarded {
+        registry::entry::request_backtraces();
+    }
+    remember_exit_code();
+}
+
+/// After `main`, and after all that was registered with `atexit`.
+#[doc(hidden)]
+pub fn verify() {
+    if !ARMED.load(SeqCst) {
+        return;
+    }
+    // A mistake of ours must not fail anybody's run, nor unwind into C.
+    let failed = std::panic::catch_unwind(check).unwrap_or_else(|_| {
+        crate::report::note("the check at exit could not reach its verdict, so it gives none");
+        false
+    });
+    if failed && EXIT_CODE.load(Relaxed) == 0 {
+        eprintln!(
+            "taskleak: error: the tests passed, but tasks outlived them; the exit code is {FAILED}."
+        );
+        // SAFETY: ends the process at once; the handlers of `exit` have all run but for the
+        // destructors in this list, which this one was asked to cut off if need be.
+        #[cfg(unix)]
+        unsafe {
+            libc::_exit(FAILED)
+        }
+        #[cfg(not(unix))]
+        std::process::abort()
+    }
+}
+
+/// Prints what no guard answered for; true if that fails the run.
+fn check() -> bool {
+    let options = Options::new();
+    let deadline = Instant::now() + options.grace_or_default();
+    let mut settled = Settled::AtExit;
+    while !strays_alive().is_empty() {
+        if Instant::now() >= deadline {
+            settled = Settled::AtExitExpired;
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    let mut by_test: BTreeMap<String, Vec<TaskInfo>> = BTreeMap::new();
+    let killed = scope::all_killed_by_strays()
+        .into_iter()
+        .filter(|task| !is_tolerated_everywhere(task));
+    for task in strays_alive().into_iter().chain(killed) {
+        by_test.entry(test_of(&task)).or_default().push(task);
+    }
+    for (test, leaks) in &by_test {
+        let judgement = Judgement {
+            leaks: leaks.clone(),
+            ..Judgement::default()
+        };
+        LeakReport::new(
+            test.as_str().into(),
+            judgement,
+            settled,
+            options.grace_or_default(),
+        )
+        .print();
+    }
+    !by_test.is_empty() && config::get().mode == Mode::Fail
+}
+
+/// The live tasks that no guard has answered for: of no scope, of a stray one, or of a guard that is
+/// still open.
+fn strays_alive() -> Vec<TaskInfo> {
+    registry::live()
+        .filter(|task| !task.is_settled())
+        // A blocking closure that waits at exit is cut off with its thread; so is one that runs.
+        .filter(|task| task.kind() != TaskKind::Future || task.polls > 0)
+        .filter(|task| scope::by_index(task.scope).is_none_or(scope::Scope::is_unanswered))
+        .filter_map(|task| TaskInfo::of(&task))
+        .filter(|task| !is_tolerated_everywhere(task))
+        .collect()
+}
+
+/// The test that a task goes back to: its scope's, which is the thread's that spawned the first of
+/// its line; else the outermost function of its spawn backtrace.
+fn test_of(task: &TaskInfo) -> String {
+    match task.scope() {
+        Some(test) if !test.is_empty() => test.to_owned(),
+        _ => match task.user_frames().last() {
+            Some(frame) => frame.function().to_owned(),
+            None => "the test binary".to_owned(),
+        },
+    }
+}
+
+/// Learns what code the process ends with, where the C library can tell.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+fn remember_exit_code() {
+    use std::ffi::{c_int, c_void};
+
+    unsafe extern "C" {
+        fn on_exit(function: extern "C" fn(c_int, *mut c_void), argument: *mut c_void) -> c_int;
+    }
+
+    extern "C" fn remember(code: c_int, _: *mut c_void) {
+        EXIT_CODE.store(code, Relaxed);
+    }
+
+    // SAFETY: glibc's `on_exit` takes a function of this type and passes the argument on unread; the
+    // function lives as long as the process and touches one atomic.
+    unsafe { on_exit(remember, std::ptr::null_mut()) };
+}
+
+/// Elsewhere a run that failed with another code than 101 gets 101 if it also leaked.
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+fn remember_exit_code() {}

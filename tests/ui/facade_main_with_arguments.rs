@@ -1,0 +1,3 @@
+//! The one that the operating system calls.
+#[taskleak_tokio::main]
+async fn main(arguments: Vec<String>) {}
