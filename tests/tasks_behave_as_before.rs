@@ -101,12 +101,12 @@ twins! {
                 if polled_before { yield_now().await; }
                 panic!("a message with {}", 1)
             });
-            all.push(said(&panics.await.map(|()| ()).unwrap_err()));
+            all.push(said(&panics.await.unwrap_err()));
         }
         let blocking = task::spawn_blocking(|| panic!("in a closure"));
-        all.push(said(&blocking.await.map(|()| ()).unwrap_err()));
+        all.push(said(&blocking.await.unwrap_err()));
         let payload = task::spawn(async { std::panic::panic_any(17_u64) });
-        let payload = payload.await.map(|()| ()).unwrap_err().into_panic();
+        let payload = payload.await.unwrap_err().into_panic();
         all.push((false, false, payload.downcast::<u64>().unwrap().to_string()));
         all
     }
@@ -409,7 +409,7 @@ local_twins! {
         all.push(format!("{}", shared.get()));
         let output = runtime.block_on(local.run_until(async {
             let panics = task::spawn_local(async { panic!("locally") });
-            let panics = said(&panics.await.map(|()| ()).unwrap_err());
+            let panics = said(&panics.await.unwrap_err());
             let stuck = task::spawn_local(pending::<()>());
             stuck.abort();
             let id = task::spawn_local(async { task::id() });
@@ -625,7 +625,7 @@ fn outputs_of_drained_tasks_are_delivered() {
     });
     runtime.block_on(async {
         assert_eq!(ends.await.unwrap(), 7);
-        let panic = panics.await.map(|()| ()).unwrap_err().into_panic();
+        let panic = panics.await.unwrap_err().into_panic();
         assert_eq!(*panic.downcast::<&str>().unwrap(), "while winding down");
         assert!(aborted.await.unwrap_err().is_cancelled());
     });
