@@ -96,9 +96,7 @@ impl Wake for WakeBoth {
     fn wake_by_ref(self: &Arc<Self>) {
         // Pairs with the swap in `visit`: the poll that follows sees what the waker's caller did.
         self.due.store(true, Release);
-        if let Some(scope) = self.scope {
-            scope.gate.notify();
-        }
+        self.notify_scope();
         let runtime = self.lock_runtime().clone();
         if let Some(waker) = runtime {
             waker.wake();
@@ -107,6 +105,12 @@ impl Wake for WakeBoth {
 }
 
 impl WakeBoth {
+    fn notify_scope(&self) {
+        if let Some(scope) = self.scope {
+            scope.gate.notify();
+        }
+    }
+
     fn lock_runtime(&self) -> MutexGuard<'_, Option<Waker>> {
         self.runtime.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -201,6 +205,11 @@ impl<F: Future> Cell<F> {
             && !matches!(stage.progress, Progress::Gone)
         {
             stage.header = Header::of(task);
+            if stage.thread.is_none() {
+                drop(stage);
+                // A guard may be waiting already, and be the only one to poll the task.
+                self.wake.notify_scope();
+            }
         }
     }
 }

@@ -23,14 +23,15 @@ pin_project_lite::pin_project! {
     impl<F> PinnedDrop for TaskFuture<F> {
         fn drop(this: Pin<&mut Self>) {
             let this = this.project();
+            // Before the drop, which may wake the task itself: it may own its own sender.
+            if let Some(entry) = this.entry {
+                shutdown::record_if_killed(entry);
+            }
             let entered = this.entry.as_ref().map(Entry::enter_drop);
             // SAFETY: `future` is pinned and dropped in place; nothing reads it after this, because
             // this is the only place that drops it and the whole is going away.
             unsafe { ManuallyDrop::drop(this.future.get_unchecked_mut()) };
             drop(entered);
-            if let Some(entry) = this.entry {
-                shutdown::record_if_killed(entry);
-            }
         }
     }
 }
