@@ -244,7 +244,8 @@ twins! {
         let _ = dropped.await;
         let detached_here = notes.lock().unwrap().pop().unwrap().1 == here;
         let is_current_thread = Handle::current().runtime_flavor() == tokio::runtime::RuntimeFlavor::CurrentThread;
-        (joined_here, detached_here == is_current_thread)
+        // On several threads it is a race between the handle's drop and the task's end.
+        (joined_here, detached_here || !is_current_thread)
     }
 
     async fn huge_futures(task) -> Vec<usize> {
