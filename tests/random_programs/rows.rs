@@ -120,7 +120,7 @@ impl Grace {
     }
 
     pub fn longer(self) -> Self {
-        Self(self.0 * 8)
+        Self((self.0 * 8).min(AMPLE / 4))
     }
 }
 
