@@ -1,41 +1,52 @@
 //! What tracking costs: spawn + run + join, and a poll, beside plain tokio and the tools that do the
 //! like. Compare figures of one run only, as ratios to `plain`.
 
+use await_tree::{Config, Registry};
 use criterion::{
     BenchmarkGroup, Criterion, criterion_group, criterion_main, measurement::WallTime,
 };
 use std::future::Future;
 use std::hint::black_box;
 use std::pin::Pin;
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
+use tokio_metrics::TaskMonitor;
 
 type Spawn = fn() -> JoinHandle<u32>;
 
-async fn work() -> u32 {
-    black_box(7)
+/// Ends at its first poll. tokio rounds a task's memory up to a multiple of 128 bytes: with no state a
+/// plain task just fits into 128, and a tracked one does not; with 100 bytes of state both take 256.
+async fn work<const BYTES: usize>(state: [u8; BYTES]) -> u32 {
+    black_box(&state);
+    7
 }
 
 /// The ways to spawn that are compared.
-const SPAWNERS: [(&str, Spawn); 5] = [
-    ("plain", || tokio::spawn(work())),
-    ("taskleak", || taskleak::spawn(work())),
-    ("tokio-metrics", || {
-        static MONITOR: std::sync::LazyLock<tokio_metrics::TaskMonitor> =
-            std::sync::LazyLock::new(tokio_metrics::TaskMonitor::new);
-        tokio::spawn(MONITOR.instrument(work()))
-    }),
-    ("await-tree", || {
-        static REGISTRY: std::sync::LazyLock<await_tree::Registry> =
-            std::sync::LazyLock::new(|| await_tree::Registry::new(await_tree::Config::default()));
-        tokio::spawn(REGISTRY.register_anonymous("work").instrument(work()))
-    }),
-    ("async-backtrace", || {
-        tokio::spawn(async_backtrace::frame!(work()))
-    }),
-];
+fn spawners<const BYTES: usize>() -> [(&'static str, Spawn); 5] {
+    [
+        ("plain", || tokio::spawn(work([7; BYTES]))),
+        ("taskleak", || taskleak::spawn(work([7; BYTES]))),
+        ("tokio-metrics", || {
+            static MONITOR: LazyLock<TaskMonitor> = LazyLock::new(TaskMonitor::new);
+            tokio::spawn(MONITOR.instrument(work([7; BYTES])))
+        }),
+        ("await-tree", || {
+            static REGISTRY: LazyLock<Registry> =
+                LazyLock::new(|| Registry::new(Config::default()));
+            tokio::spawn(
+                REGISTRY
+                    .register_anonymous("work")
+                    .instrument(work([7; BYTES])),
+            )
+        }),
+        ("async-backtrace", || {
+            tokio::spawn(async_backtrace::frame!(work([7; BYTES])))
+        }),
+    ]
+}
 
 fn runtimes() -> [(&'static str, Runtime); 2] {
     [
@@ -87,11 +98,16 @@ fn bench_spawner(
 
 fn spawn_run_join(criterion: &mut Criterion) {
     for (flavor, runtime) in runtimes() {
-        let mut group = criterion.benchmark_group(format!("spawn+run+join/{flavor}"));
-        for (name, spawn) in SPAWNERS {
-            bench_spawner(&mut group, name, &runtime, spawn);
+        for (size, spawners) in [
+            ("empty task", spawners::<0>()),
+            ("100-byte task", spawners::<100>()),
+        ] {
+            let mut group = criterion.benchmark_group(format!("spawn+run+join/{flavor}/{size}"));
+            for (name, spawn) in spawners {
+                bench_spawner(&mut group, name, &runtime, spawn);
+            }
+            group.finish();
         }
-        group.finish();
     }
 }
 
@@ -113,10 +129,10 @@ fn with_backtrace(criterion: &mut Criterion) {
         let guard = taskleak::verify_none();
         let mut group = criterion.benchmark_group(format!("spawn+run+join, 32 frames/{flavor}"));
         bench_spawner(&mut group, "plain", &runtime, || {
-            deep(DEPTH, || tokio::spawn(work()))
+            deep(DEPTH, || tokio::spawn(work([7; 100])))
         });
         bench_spawner(&mut group, "taskleak, guarded", &runtime, || {
-            deep(DEPTH, || taskleak::spawn(work()))
+            deep(DEPTH, || taskleak::spawn(work([7; 100])))
         });
         group.finish();
         guard.finish_blocking();
@@ -131,15 +147,12 @@ fn poll(criterion: &mut Criterion) {
         ("plain", |echo| tokio::spawn(echo)),
         ("taskleak", |echo| taskleak::spawn(echo)),
         ("tokio-metrics", |echo| {
-            static MONITOR: std::sync::LazyLock<tokio_metrics::TaskMonitor> =
-                std::sync::LazyLock::new(tokio_metrics::TaskMonitor::new);
+            static MONITOR: LazyLock<TaskMonitor> = LazyLock::new(TaskMonitor::new);
             tokio::spawn(MONITOR.instrument(echo))
         }),
         ("await-tree", |echo| {
-            static REGISTRY: std::sync::LazyLock<await_tree::Registry> =
-                std::sync::LazyLock::new(|| {
-                    await_tree::Registry::new(await_tree::Config::default())
-                });
+            static REGISTRY: LazyLock<Registry> =
+                LazyLock::new(|| Registry::new(Config::default()));
             tokio::spawn(REGISTRY.register_anonymous("echo").instrument(echo))
         }),
         ("async-backtrace", |echo| {

@@ -1,4 +1,8 @@
 //! Which guard answers for a task, in every place a task can be spawned from.
+#![allow(
+    clippy::async_yields_async,
+    reason = "tasks hand out the handles of those they spawned"
+)]
 
 use std::future::pending;
 use std::sync::{Barrier, LazyLock, mpsc};

@@ -16,11 +16,11 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinHandle, yield_now};
 
 /// What leaking twins wait in vain.
-const GRACE: Duration = Duration::from_millis(60);
+const GRACE: Duration = Duration::from_millis(200);
 /// What the other tasks need.
 const SHORT: Duration = Duration::from_millis(15);
 /// More than the grace, and not too long for a runtime that waits for its blocking closures.
-const LONG: Duration = Duration::from_millis(250);
+const LONG: Duration = Duration::from_millis(500);
 
 /// What a test's body does, and what its twin must be reported for.
 #[derive(Clone, Copy)]
@@ -232,7 +232,7 @@ mod rows {
     use taskleak::{leak_test, verify_none};
 
     pub fn leak_test_current_thread() {
-        #[leak_test(grace = "60ms")]
+        #[leak_test(grace = "200ms")]
         async fn test() {
             body().await;
         }
@@ -240,7 +240,7 @@ mod rows {
     }
 
     pub fn leak_test_multi_thread() {
-        #[leak_test(flavor = "multi_thread", worker_threads = 2, grace = "60ms")]
+        #[leak_test(flavor = "multi_thread", worker_threads = 2, grace = "200ms")]
         async fn test() {
             body().await;
         }
@@ -248,7 +248,7 @@ mod rows {
     }
 
     pub fn leak_test_start_paused() {
-        #[leak_test(start_paused = true, grace = "60ms")]
+        #[leak_test(start_paused = true, grace = "200ms")]
         async fn test() {
             body().await;
         }
@@ -256,7 +256,7 @@ mod rows {
     }
 
     pub fn leak_test_local() {
-        #[leak_test(flavor = "local", grace = "60ms")]
+        #[leak_test(flavor = "local", grace = "200ms")]
         async fn test() {
             LOCAL.set(true);
             body().await;

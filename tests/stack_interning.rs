@@ -30,6 +30,22 @@ fn different_stacks_differ() {
 }
 
 #[test]
+fn the_location_is_not_part_of_a_stack() {
+    #[inline(never)]
+    fn capture_twice(location: &'static std::panic::Location<'static>) -> [Stack; 2] {
+        let mut stacks = [None; 2];
+        let locations = [location, std::panic::Location::caller()];
+        for (stack, location) in stacks.iter_mut().zip(std::hint::black_box(locations)) {
+            *stack = stack::capture_at(location);
+        }
+        stacks.map(Option::unwrap)
+    }
+    let [here, there] = capture_twice(std::panic::Location::caller());
+    // Apart from the call itself, should the loop be unrolled.
+    assert_eq!(here.addresses()[1..], there.addresses()[1..]);
+}
+
+#[test]
 fn bits_go_both_ways() {
     let stack = capture_below(3);
     assert_ne!(stack.to_bits(), 0);

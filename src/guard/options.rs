@@ -167,6 +167,9 @@ impl Options {
     /// Counts a task that its runtime's shutdown killed as leaked. By default it is none: its owner
     /// stopped it.
     ///
+    /// An abort takes effect when the runtime comes to it. A task that is aborted and not awaited may
+    /// still be there when the runtime is shut down right after, and then it is the shutdown that ends it.
+    ///
     /// # Examples
     ///
     /// ```

@@ -24,11 +24,12 @@ pub(crate) fn release_backtraces() {
     BACKTRACES.fetch_sub(1, Relaxed);
 }
 
-fn capture() -> u32 {
+/// The stack of a spawn at `location`, if anybody wants it; 0 for none.
+fn capture(location: &'static Location<'static>) -> u32 {
     if BACKTRACES.load(Relaxed) == 0 {
         return 0;
     }
-    stack::capture().map_or(0, stack::Stack::to_bits)
+    stack::capture_at(location).map_or(0, stack::Stack::to_bits)
 }
 
 /// What the spawner says of a task.
@@ -70,14 +71,14 @@ pub(crate) struct Spawner {
 }
 
 impl Spawner {
-    /// The running code.
-    pub(crate) fn here() -> Self {
+    /// The running code, which marks a task at `location`.
+    pub(crate) fn here(location: &'static Location<'static>) -> Self {
         let parent = current::task();
         Self {
             scope: current::scope().innermost_open().admit(false).map(Seat),
             parent: parent.map_or(0, |parent| parent.id().to_bits()),
             origin: parent.map_or(OriginId::ROOT, Slot::origin),
-            stack: capture(),
+            stack: capture(location),
         }
     }
 }
@@ -142,7 +143,7 @@ impl Entry {
             scope: None,
             parent: parent.map_or(0, |parent| parent.id().to_bits()),
             origin: parent.map_or(OriginId::ROOT, Slot::origin),
-            stack: capture(),
+            stack: capture(spec.location),
         };
         let counted = judged && spec.kind == TaskKind::Task;
         Self::record(spec, &spawner, scope, runtime, counted)

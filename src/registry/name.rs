@@ -3,12 +3,24 @@
 use super::TaskKind;
 
 const CLOSURE: &str = "::{{closure}}";
+/// Crates whose async fns take a future to run it, and are not what the task is about.
+const ADAPTERS: [&str; 5] = ["futures", "futures_util", "taskleak", "tokio", "tokio_util"];
 
 /// A name a person would write for a future's type, if the type tells one.
 ///
 /// `server::accept_loop::{{closure}}` (the future of an async fn) is `server::accept_loop`; an async
 /// block in it is `server::accept_loop::{async block}`; wrappers around either are looked through.
 pub(super) fn of_type(type_name: &str, kind: TaskKind) -> Option<String> {
+    // An async fn that is generic over futures is itself, not the first of its arguments.
+    let outermost = without_generics(type_name);
+    let is_adapter = ADAPTERS
+        .iter()
+        .any(|name| outermost.split("::").next() == Some(name));
+    let type_name = if outermost.contains(CLOSURE) && !is_adapter {
+        &outermost
+    } else {
+        type_name
+    };
     let Some(at) = type_name.find(CLOSURE) else {
         let path = without_generics(type_name);
         let says_nothing = [
@@ -121,6 +133,10 @@ mod tests {
             "server::pump<alloc::vec::Vec<u8>, fn(u8) -> u8>::{{closure}}",
             "server::pump",
         );
+        check(
+            "server::retry<t::main::{{closure}}::{{closure}}>::{{closure}}",
+            "server::retry",
+        );
     }
 
     #[test]
@@ -149,6 +165,10 @@ mod tests {
         check(
             "futures_util::future::future::Map<t::first::{{closure}}, t::second::{{closure}}>",
             "t::first",
+        );
+        check(
+            "tokio_util::sync::CancellationToken::run_until_cancelled<server::conn::{{closure}}>::{{closure}}",
+            "server::conn",
         );
     }
 

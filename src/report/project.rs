@@ -6,13 +6,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-/// The workspace's root: the first folder from here up that has a `Cargo.lock`; else this one.
+/// The workspace's root: the nearest folder from here up that has a `Cargo.lock`; else this one. A
+/// workspace may lie in the folder of another, whose files are called the same.
 fn root() -> &'static Path {
     static ROOT: OnceLock<PathBuf> = OnceLock::new();
     ROOT.get_or_init(|| {
         let here = env::current_dir().unwrap_or_default();
-        let mut above = here.ancestors();
-        let locked = above.find(|folder| folder.join("Cargo.lock").is_file());
+        let locked = here
+            .ancestors()
+            .find(|folder| folder.join("Cargo.lock").is_file());
         locked.unwrap_or(&here).to_owned()
     })
 }

@@ -1,5 +1,4 @@
 //! The way in.
-#[cfg(all(target_os = "linux", target_arch = "x86_64", not(miri)))]
 use std::panic::Location;
 
 use super::addresses::Addresses;
@@ -26,7 +25,7 @@ pub enum How {
 /// the first two times that it sees a stack, and once a process to learn the loaded modules and once a thread to learn its
 /// stack's bounds; a capture started by the allocator or a signal handler during these gives `None`.
 ///
-/// Call it from functions that are `#[track_caller]` too: their caller's location makes a known stack quicker to find.
+/// Where the caller is called from many places, `capture_at` finds a known stack more quickly.
 #[inline(never)]
 #[track_caller]
 pub fn capture() -> Option<Stack> {
@@ -37,7 +36,19 @@ pub fn capture() -> Option<Stack> {
     walk_or_unwind().map(|(stack, _)| stack)
 }
 
-/// [`capture`], and how.
+/// `capture`, for callers that know which place of a person's code it is for. The location says nothing about the stack
+/// that is found, it is only where the search for it begins.
+#[inline(never)]
+pub fn capture_at(location: &'static Location<'static>) -> Option<Stack> {
+    #[cfg(all(target_os = "linux", target_arch = "x86_64", not(miri)))]
+    if let Some((stack, _)) = capture_here(location) {
+        return Some(stack);
+    }
+    let _ = location;
+    walk_or_unwind().map(|(stack, _)| stack)
+}
+
+/// `capture`, and how.
 #[inline(never)]
 #[track_caller]
 pub fn capture_and_tell_how() -> Option<(Stack, How)> {

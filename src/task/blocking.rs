@@ -2,26 +2,26 @@
 
 use crate::registry::{Entry, Spec, TrackedRuntime};
 
-/// Registers the closure and hands it to the pool, whose handle comes back.
-#[track_caller]
-pub(super) fn run<F, R, H>(
+/// Registers a closure that is about to be handed to `runtime`'s blocking pool: the closure to hand
+/// over in its place. The record lives as long as it does, also if it never runs.
+pub(super) fn tracked<F, R>(
     spec: Spec,
-    runtime: impl FnOnce(Option<&'static TrackedRuntime>) -> Option<&'static TrackedRuntime>,
+    runtime: Option<&'static TrackedRuntime>,
     function: F,
-    hand_over: impl FnOnce(Box<dyn FnOnce() -> R + Send>) -> H,
-) -> H
+) -> impl FnOnce() -> R + Send + 'static
 where
     F: FnOnce() -> R + Send + 'static,
     R: Send + 'static,
 {
-    if !super::is_on() {
-        return hand_over(Box::new(function));
-    }
-    let entry = Entry::begin(spec, runtime);
-    hand_over(Box::new(move || {
-        let entered = entry.enter();
+    let entry = super::is_on().then(|| Entry::begin(spec, |_| runtime));
+    move || {
+        // Named first, so that a closure that never runs is dropped before its record.
+        let function = function;
+        let entered = entry.as_ref().map(Entry::enter);
         let output = function();
-        entered.returned(true);
+        if let Some(entered) = entered {
+            entered.returned(true);
+        }
         output
-    }))
+    }
 }

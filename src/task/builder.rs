@@ -201,8 +201,7 @@ impl Builder {
         R: Send + 'static,
     {
         let spec = self.spec::<F>(TaskKind::Blocking);
-        let runtime = |likely: Option<_>| likely.or_else(TrackedRuntime::current);
-        blocking::run(spec, runtime, function, tokio::task::spawn_blocking)
+        tokio::task::spawn_blocking(blocking::tracked(spec, TrackedRuntime::current(), function))
     }
 
     /// Runs a closure on the blocking pool of the runtime of `handle`.
@@ -222,12 +221,8 @@ impl Builder {
         R: Send + 'static,
     {
         let spec = self.spec::<F>(TaskKind::Blocking);
-        blocking::run(
-            spec,
-            |_| Some(TrackedRuntime::of(handle)),
-            function,
-            |function| handle.spawn_blocking(function),
-        )
+        let runtime = Some(TrackedRuntime::of(handle));
+        handle.spawn_blocking(blocking::tracked(spec, runtime, function))
     }
 
     /// Spawns into a set, on the runtime the code runs in.

@@ -186,10 +186,9 @@ impl<T: 'static> JoinSet<T> {
         F: FnOnce() -> T + Send + 'static,
         T: Send,
     {
-        let inner = &mut self.inner;
         let spec = spec::<F>(TaskKind::Blocking);
-        let runtime = |likely: Option<_>| likely.or_else(TrackedRuntime::current);
-        blocking::run(spec, runtime, f, |f| inner.spawn_blocking(f))
+        let f = blocking::tracked(spec, TrackedRuntime::current(), f);
+        self.inner.spawn_blocking(f)
     }
 
     /// As [`tokio::task::JoinSet::spawn_blocking_on`], tracked.
@@ -208,10 +207,9 @@ impl<T: 'static> JoinSet<T> {
         F: FnOnce() -> T + Send + 'static,
         T: Send,
     {
-        let inner = &mut self.inner;
         let spec = spec::<F>(TaskKind::Blocking);
-        let runtime = |_| Some(TrackedRuntime::of(handle));
-        blocking::run(spec, runtime, f, |f| inner.spawn_blocking_on(f, handle))
+        let f = blocking::tracked(spec, Some(TrackedRuntime::of(handle)), f);
+        self.inner.spawn_blocking_on(f, handle)
     }
 
     /// As [`tokio::task::JoinSet::join_all`].
@@ -275,11 +273,12 @@ where
     F: Future<Output = T> + Send + 'static,
     T: Send + 'static,
 {
+    #[track_caller]
     fn from_iter<I: IntoIterator<Item = F>>(futures: I) -> Self {
         let mut set = Self::new();
-        futures.into_iter().for_each(|future| {
+        for future in futures {
             set.spawn(future);
-        });
+        }
         set
     }
 }

@@ -105,7 +105,7 @@ impl<F> Tracked<F> {
             }
             Box::new(Mark {
                 spec,
-                spawner: Spawner::here(),
+                spawner: Spawner::here(location),
             })
         });
         Self {

@@ -110,13 +110,10 @@ fn mask_between(line: &str, before: &str, after: &str) -> String {
 
 /// `thread 'name' (1234) panicked at`
 fn mask_thread_id(line: &str) -> String {
-    match (
-        line.starts_with("thread '"),
-        line.find("' ("),
-        line.find(") panicked at"),
-    ) {
-        (true, Some(start), Some(end)) => format!("{}(..{}", &line[..start + 2], &line[end..]),
-        _ => line.to_owned(),
+    if line.trim_start().starts_with("thread '") && line.contains(") panicked at ") {
+        mask_between(line, "' (", ") panicked at ")
+    } else {
+        line.to_owned()
     }
 }
 

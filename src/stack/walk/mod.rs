@@ -1,6 +1,6 @@
 //! The ways to walk the calling thread's stack.
 //!
-//! All find the same return addresses or decline; [`super::capture`] takes the fastest that the target has and falls
+//! All find the same return addresses or decline; `capture` takes the fastest that the target has and falls
 //! back to the platform's unwinder. The choice is public to the crate's tests and benches only.
 
 #[cfg(all(

@@ -1,0 +1,76 @@
+//! Hundreds of parallel tests, leaking and not, by real `cargo test`: exactly the leaking ones fail, and each report
+//! names its own test's tasks only.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::{Command, Output};
+
+/// Runs the fixture's tests on so many threads.
+fn run(threads: &str) -> Output {
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/many-tests");
+    let lock = fixture.join("Cargo.lock");
+    if !lock.exists() {
+        // The same versions as here, which are built already.
+        std::fs::copy(
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.lock"),
+            &lock,
+        )
+        .expect("the project has a lock file");
+    }
+    Command::new(env!("CARGO"))
+        .args(["test", "--quiet", "--lib", "--manifest-path"])
+        .arg(fixture.join("Cargo.toml"))
+        .args(["--", "--test-threads", threads])
+        .env("CARGO_TARGET_DIR", env!("CARGO_TARGET_TMPDIR"))
+        .env_remove("RUST_BACKTRACE")
+        .output()
+        .expect("cargo runs")
+}
+
+/// The path of test number i.
+fn path(test: usize) -> String {
+    format!("h{}::t{}::u{}", test / 100, test / 10 % 10, test % 10)
+}
+
+fn check(threads: &str) {
+    let output = run(threads);
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    let say = |what: &str| format!("{threads} threads: {what}\n{stdout}\n{stderr}");
+    assert!(!output.status.success(), "{}", say("no test failed"));
+    assert!(
+        stdout.contains("200 passed; 100 failed;"),
+        "{}",
+        say("not every third one failed")
+    );
+    let mut reported = BTreeSet::new();
+    for section in stdout.split("\n---- ").skip(1) {
+        let (test, said) = section
+            .split_once(" stdout ----")
+            .expect("a section's head");
+        let number = (0..300)
+            .find(|&number| path(number) == test)
+            .unwrap_or_else(|| panic!("{}", say("an unknown test")));
+        assert_eq!(number % 3, 0, "{}", say(test));
+        let said = said.split("\nfailures:").next().unwrap_or_default();
+        let named: Vec<_> = said.split("task of test ").skip(1).collect();
+        assert!(!named.is_empty(), "{}", say(test));
+        let own = format!("{number}`");
+        let its_own = |name: &&str| name.starts_with(&own);
+        assert!(named.iter().all(its_own), "{}", say(test));
+        reported.insert(number);
+    }
+    assert!(
+        !(stdout.clone() + &*stderr).contains("did not see spawned"),
+        "{}",
+        say("a count")
+    );
+    assert_eq!(reported.len(), 100, "{}", say("a report is missing"));
+}
+
+#[test]
+fn exactly_the_leaking_tests_fail() {
+    for threads in ["1", "2", "16"] {
+        check(threads);
+    }
+}
