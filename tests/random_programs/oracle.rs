@@ -7,7 +7,7 @@
 //! bounded from below and above; a program whose bounds differ in any task's fate has no certain
 //! outcome and is not used.
 
-use super::program::{Kind, Op, Program, Role, Row, Spawned, Wait};
+use super::program::{Kind, Op, Program, Role, Row, Spawned, Task, Wait};
 
 /// What will be seen of a program.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -87,9 +87,10 @@ pub fn foretell(program: &Program) -> Result<Prophecy, Uncertain> {
     let first = aborts.next().ok_or(Uncertain)?;
     let certain = worlds.iter().all(|world| stuck(world) == prophecy.stuck)
         && aborts.all(|aborted| aborted.eq(first.clone()));
-    // A clock that stands still does not go on beside a closure that runs for ever.
+    // A paused clock does not go on while a closure runs: it might wait for a nap's end, in vain.
+    let is_blocking = |task: &Task| task.spawned == Spawned::Blocking;
     let stands_still = program.row.is_paused()
-        && prophecy.has_stuck_blocking(program)
+        && program.tasks.iter().any(is_blocking)
         && program.has(Op::Wait(Wait::Nap));
     // A runtime's destructor waits for closures.
     let hangs = matches!(program.row, Row::ShutDown { .. }) && prophecy.has_stuck_blocking(program);
