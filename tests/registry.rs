@@ -1,5 +1,8 @@
 //! The live set: what it knows of each task, and that a task leaves it whatever way it ends.
-#![allow(clippy::async_yields_async, reason = "tasks hand out the handles of those they spawned")]
+#![allow(
+    clippy::async_yields_async,
+    reason = "tasks hand out the handles of those they spawned"
+)]
 
 use std::collections::HashSet;
 use std::future::{Future, pending};
