@@ -355,6 +355,31 @@ fn a_guard_that_one_of_its_own_tasks_ends() {
     });
 }
 
+/// Nor is a task that nobody tracked counted against the guard that it ends.
+#[test]
+fn a_guard_that_an_untracked_task_ends() {
+    for workers in [0, 1, 2] {
+        let runtime = match workers {
+            0 => tokio::runtime::Builder::new_current_thread().build(),
+            _ => tokio::runtime::Builder::new_multi_thread()
+                .worker_threads(workers)
+                .build(),
+        };
+        let runtime = runtime.unwrap();
+        for finished in [true, false] {
+            runtime.block_on(async {
+                let guard = verify_none().grace(Duration::from_millis(50));
+                let ends = async move {
+                    if finished {
+                        guard.finish().await;
+                    }
+                };
+                tokio::spawn(ends).await.unwrap();
+            });
+        }
+    }
+}
+
 /// Guards come and go while tasks of other guards do: nothing is mistaken for another's.
 #[test]
 fn many_guards_in_a_row_on_many_threads() {

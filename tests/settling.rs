@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use taskleak::task::{Builder, JoinSet};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinHandle, yield_now};
 
@@ -402,6 +403,48 @@ mod rows {
         }
     }
 
+    /// A closure on the blocking pool may block, whatever its runtime.
+    pub fn in_a_closure_of_a_current_thread_runtime() {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        in_a_closure(&runtime);
+    }
+
+    pub fn in_a_closure_beside_workers() {
+        in_a_closure(&tokio::runtime::Runtime::new().unwrap());
+    }
+
+    fn in_a_closure(runtime: &tokio::runtime::Runtime) {
+        let body = body();
+        let closure = runtime.spawn_blocking(move || {
+            let _guard = verify_none().grace(GRACE);
+            Handle::current().block_on(body);
+        });
+        if let Err(error) = runtime.block_on(closure) {
+            std::panic::resume_unwind(error.into_panic());
+        }
+    }
+
+    /// Nobody tracks the local task that the guard is in.
+    pub fn local_task_beside_workers_dropped() {
+        #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+        async fn test() {
+            LOCAL.set(true);
+            let task = async {
+                let _guard = verify_none().grace(GRACE);
+                body().await;
+            };
+            let local = tokio::task::LocalSet::new();
+            let task = local.run_until(async { tokio::task::spawn_local(task).await });
+            if let Err(error) = task.await {
+                std::panic::resume_unwind(error.into_panic());
+            }
+        }
+        test();
+    }
+
     pub fn local_set_dropped() {
         #[tokio::test]
         async fn test() {
@@ -518,11 +561,14 @@ matrix! {
     in_a_worker_s_tracked_task:       at_once busy blocking timer io;
     local_set_finished:               at_once busy blocking timer io;
     current_thread_elsewhere:         at_once busy blocking timer io;
+    in_a_closure_of_a_current_thread_runtime: at_once busy blocking timer io;
+    in_a_closure_beside_workers:      at_once busy blocking timer io;
     // No driver turns meanwhile, so neither timers nor sockets can end anything.
     stock_current_thread_dropped:     at_once busy blocking;
     plain_current_thread:             at_once busy blocking;
     local_set_dropped:                at_once busy blocking;
     local_set_beside_workers_dropped: at_once busy blocking;
+    local_task_beside_workers_dropped: at_once busy blocking;
     // The clock goes on when nothing else can, which sockets and closures know nothing of.
     leak_test_start_paused:           at_once timer;
     stock_start_paused_finished:      at_once timer;

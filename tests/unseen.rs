@@ -224,7 +224,7 @@ mod no_leaks {
     #[test]
     fn another_test_s_runtime() {
         let other = multi_thread();
-        other.spawn(pending::<()>());
+        drop(other.spawn(pending::<()>()));
         multi_thread().block_on(async {
             let guard = verify_none().grace(GRACE);
             let theirs = other.spawn(pending::<()>());

@@ -7,6 +7,7 @@ use super::{Action, Options, Rule, handover, judge};
 use crate::config;
 use crate::registry::{Scope, ScopeRef, TaskInfo, current, entry};
 use crate::report::{LeakReport, Settled};
+use crate::task::assisted;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -112,7 +113,7 @@ impl Open {
     pub(crate) fn new(label: Arc<str>, waits: Waits) -> Self {
         let outer = current::scope();
         let place = current::place();
-        let reference = Scope::open(label, outer);
+        let reference = Scope::open(label, outer, place);
         let scope = reference
             .open()
             .expect("a scope is open until its guard closes it");
@@ -261,7 +262,7 @@ impl Row {
             .is_some_and(|task| task.kind() == crate::registry::TaskKind::Local);
         if handle.runtime_flavor() == RuntimeFlavor::CurrentThread || in_local_task {
             Self::Drain
-        } else if tokio::task::try_id().is_some() {
+        } else if tokio::task::try_id().is_some() && !assisted::any_on_this_thread() {
             Self::BlockInPlace
         } else {
             Self::Block
@@ -280,12 +281,30 @@ pub(crate) fn settle_blocking(scope: &'static Scope, options: &Options) -> Settl
         Row::Block => settling.block(deadline, || {
             exhaust(&settling);
         }),
-        Row::BlockInPlace => tokio::task::block_in_place(|| settling.block(deadline, || ())),
+        Row::BlockInPlace => block_in_place(|| settling.block(deadline, || ()))
+            .unwrap_or_else(|| drain(&settling, deadline)),
     };
     match waited {
         Waited::Clean => Settled::Clean,
         Waited::Expired => Settled::Expired,
         Waited::Blocked => Settled::WithoutGrace,
+    }
+}
+
+/// As tokio's; nothing where tokio forbids it. That is in a local task beside workers: if nobody
+/// tracked it, no public API tells it from a worker's task.
+fn block_in_place<T>(wait: impl FnOnce() -> T) -> Option<T> {
+    let mut begun = false;
+    let waited = catch_unwind(AssertUnwindSafe(|| {
+        tokio::task::block_in_place(|| {
+            begun = true;
+            wait()
+        })
+    }));
+    match waited {
+        Ok(waited) => Some(waited),
+        Err(panic) if begun => resume_unwind(panic),
+        Err(_) => None,
     }
 }
 

@@ -1,5 +1,6 @@
 //! Scopes: what one guard or one test answers for.
 
+use super::current::Place;
 use super::gate::{Count, Gate};
 use super::life::{IsOver, Life};
 use super::runtimes::TrackedRuntime;
@@ -44,6 +45,8 @@ pub(crate) struct Scope {
 struct State {
     label: Arc<str>,
     outer: ScopeRef,
+    /// Where it was opened.
+    place: Place,
     /// No guard's: it takes what no guard answers for.
     stray: bool,
     /// Tasks that a runtime's shutdown killed, if they are kept.
@@ -71,6 +74,10 @@ impl Watched {
         };
         watched.baseline = watched.unseen();
         watched
+    }
+
+    pub(crate) fn runtime(&self) -> &'static TrackedRuntime {
+        self.runtime
     }
 
     /// How many tasks are alive that nobody tracked and that were not there at the beginning.
@@ -189,6 +196,7 @@ impl Scope {
             state: Mutex::new(State {
                 label: Arc::from(""),
                 outer: ScopeRef::NONE,
+                place: Place::Thread,
                 stray: false,
                 killed: Vec::new(),
                 runtimes: Vec::new(),
@@ -197,7 +205,7 @@ impl Scope {
     }
 
     /// Opens a scope; whoever opens it closes it.
-    pub(crate) fn open(label: Arc<str>, outer: ScopeRef) -> ScopeRef {
+    pub(crate) fn open(label: Arc<str>, outer: ScopeRef, place: Place) -> ScopeRef {
         let scope = {
             let mut free = FREE.lock().unwrap_or_else(PoisonError::into_inner);
             if free.scopes.is_empty() {
@@ -213,6 +221,7 @@ impl Scope {
         *scope.lock() = State {
             label,
             outer,
+            place,
             stray: false,
             killed: Vec::new(),
             runtimes: Vec::new(),
@@ -275,6 +284,11 @@ impl Scope {
         self.lock().label.clone()
     }
 
+    /// Where it was opened.
+    pub(crate) fn place(&self) -> Place {
+        self.lock().place
+    }
+
     pub(crate) fn is_assisted(&self) -> bool {
         self.assisted.load(Relaxed)
     }
@@ -301,7 +315,7 @@ impl Scope {
 
     /// A scope for the tasks of a thread that no guard answers for; it stays open for ever.
     pub(super) fn open_for_strays(label: Arc<str>) -> ScopeRef {
-        let reference = Self::open(label, ScopeRef::NONE);
+        let reference = Self::open(label, ScopeRef::NONE, Place::Thread);
         if let Some(scope) = reference.open() {
             scope.lock().stray = true;
             scope.keep_killed();

@@ -360,6 +360,12 @@ fn anywhere() -> MutexGuard<'static, Option<HashMap<TaskId, Arc<dyn Assist + Sen
 }
 
 /// Where a cell is to be found by a guard.
+/// Whether a local task of this thread may need help: then the thread is no worker's.
+pub(crate) fn any_on_this_thread() -> bool {
+    HERE.try_with(|here| !here.borrow().is_empty())
+        .unwrap_or(false)
+}
+
 enum Registered {
     Anywhere(TaskId),
     OnThisThread(TaskId),

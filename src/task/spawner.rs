@@ -53,9 +53,31 @@ impl ToAbort for AbortHandle {
     }
 }
 
+/// Futures larger than this are boxed before they are passed on: in a debug build each function on
+/// the way copies them, and tokio boxes them only in the end.
+const LARGE: usize = if cfg!(debug_assertions) {
+    2 << 10
+} else {
+    16 << 10
+};
+
 /// Registers the task, then hands its future over.
 #[track_caller]
 pub(super) fn spawn<F, S>(spawner: S, spec: Spec, future: F) -> S::Handle
+where
+    S: Spawner<F::Output>,
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    if size_of::<F>() > LARGE {
+        spawn_sized(spawner, spec, Box::pin(future))
+    } else {
+        spawn_sized(spawner, spec, future)
+    }
+}
+
+#[track_caller]
+fn spawn_sized<F, S>(spawner: S, spec: Spec, future: F) -> S::Handle
 where
     S: Spawner<F::Output>,
     F: Future + Send + 'static,
@@ -86,6 +108,20 @@ where
 /// The same for futures that stay on this thread.
 #[track_caller]
 pub(super) fn spawn_local<F, S>(spawner: S, spec: Spec, future: F) -> S::Handle
+where
+    S: LocalSpawner<F::Output>,
+    F: Future + 'static,
+    F::Output: 'static,
+{
+    if size_of::<F>() > LARGE {
+        spawn_local_sized(spawner, spec, Box::pin(future))
+    } else {
+        spawn_local_sized(spawner, spec, future)
+    }
+}
+
+#[track_caller]
+fn spawn_local_sized<F, S>(spawner: S, spec: Spec, future: F) -> S::Handle
 where
     S: LocalSpawner<F::Output>,
     F: Future + 'static,
