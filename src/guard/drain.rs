@@ -25,7 +25,7 @@ pub(super) fn drain(settling: &Settling, deadline: Instant) -> Waited {
     }
     let mut until = Instant::now() + LATE_WAKE;
     loop {
-        let seen = settling.scope().gate.look();
+        let seen = settling.scope().gate().look();
         let others_go_on = exhaust(settling);
         if let Left::Nothing = settling.look() {
             return Waited::Clean;
@@ -42,7 +42,7 @@ pub(super) fn drain(settling: &Settling, deadline: Instant) -> Waited {
         if now >= until {
             return Waited::Blocked;
         }
-        settling.scope().gate.wait(seen, u32::MAX, until);
+        settling.scope().gate().wait(seen, u32::MAX, until);
     }
 }
 

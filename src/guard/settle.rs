@@ -76,7 +76,7 @@ impl Settling {
         let concerned = concerned.saturating_sub(self.asking);
         if concerned > 0 {
             // Before the tasks are looked at: what ends after this is not slept over.
-            let seen = self.scope.gate.look();
+            let seen = self.scope.gate().look();
             if self.allows_background && self.rules.is_empty() {
                 let threshold = self.asking;
                 return Left::Tasks { seen, threshold };
@@ -122,7 +122,7 @@ impl Settling {
                 return Waited::Clean;
             }
             // A wake while helping is not to be slept over.
-            let before = self.scope.gate.look();
+            let before = self.scope.gate().look();
             help();
             let left = self.look();
             if let Left::Nothing = left {
@@ -133,7 +133,9 @@ impl Settling {
             }
             match left {
                 Left::Nothing => {}
-                Left::Tasks { threshold, .. } => self.scope.gate.wait(before, threshold, deadline),
+                Left::Tasks { threshold, .. } => {
+                    self.scope.gate().wait(before, threshold, deadline)
+                }
                 Left::Count => std::thread::sleep(naps.next()),
             }
         }
@@ -167,7 +169,7 @@ impl Settling {
 
     async fn wait_for_tasks(&self, seen: Seen, threshold: u32, mut timer: Pin<&mut Timer>) {
         poll_fn(|cx| {
-            if self.scope.gate.poll_wait(seen, threshold, cx).is_ready() {
+            if self.scope.gate().poll_wait(seen, threshold, cx).is_ready() {
                 return Poll::Ready(());
             }
             timer.as_mut().poll(cx)

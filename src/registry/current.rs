@@ -171,7 +171,7 @@ pub(super) fn admit(
         }
         // The parent is alive, so its scope is not used again meanwhile, even if it is closed.
         let scope = by_index(parent.scope())?;
-        scope.gate.enter(background);
+        scope.gate().enter(background);
         return Some(scope);
     }
     off_task_scope()

@@ -91,7 +91,7 @@ impl Seat {
     fn give(self, background: bool) -> &'static Scope {
         let scope = self.0;
         if background {
-            scope.gate.enter(true);
+            scope.gate().enter(true);
         } else {
             std::mem::forget(self);
         }
@@ -297,6 +297,11 @@ impl Drop for Entry {
         // nothing when it looks. Until then the membership keeps the scope from being used again.
         slot.vacate();
         if let Some(scope) = scope {
+            if TaskKind::from_bits(flags & flag::KIND) == TaskKind::Blocking && scope.is_assisted()
+            {
+                // It may have aborted tasks on its way, which only the guard can let end.
+                scope.gate().notify();
+            }
             scope.leave(flags & flag::BACKGROUND != 0);
         }
         pool::give_back(slot);

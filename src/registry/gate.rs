@@ -1,19 +1,9 @@
 //! How a scope counts its tasks, and how a guard waits for them without polling.
 
-#[cfg(loom)]
-use loom::sync::{
-    Condvar, Mutex, MutexGuard,
-    atomic::{AtomicU32, AtomicU64},
-};
+use super::sync::{AtomicU32, AtomicU64, Condvar, Mutex, MutexGuard};
 use std::sync::PoisonError;
-use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
-#[cfg(not(loom))]
-use std::sync::{
-    Condvar, Mutex, MutexGuard,
-    atomic::{AtomicU32, AtomicU64},
-};
+use std::sync::atomic::Ordering::{AcqRel, Relaxed, SeqCst};
 use std::task::{Context, Poll, Waker};
-#[cfg(not(loom))]
 use std::time::Instant;
 
 /// Counts the live tasks of a scope and wakes who waits for them to end.
@@ -76,18 +66,18 @@ impl Gate {
 
     pub(crate) fn count(&self) -> Count {
         // Pairs with `leave`: who sees a task gone also sees all that the task did.
-        Count::of(self.word.load(Acquire))
+        Count::of(self.word.load(SeqCst))
     }
 
     pub(crate) fn enter(&self, background: bool) {
-        // Whoever enters was let in by a member or by the guard, so nobody can miss it: relaxed.
-        self.word.fetch_add(weight(background), Relaxed);
+        // Nobody can miss who is let in by a member; for others, `Life::admit` wants a total order.
+        self.word.fetch_add(weight(background), SeqCst);
     }
 
     /// Counts a task's end; says what is left.
     pub(crate) fn leave(&self, background: bool) -> Count {
         let weight = weight(background);
-        let before = self.word.fetch_sub(weight, AcqRel);
+        let before = self.word.fetch_sub(weight, SeqCst);
         let left = Count::of(before - weight);
         // The waiter wrote the threshold before it set WAITED (pairs with `announce`).
         if before & WAITED != 0 && left.foreground <= self.threshold.load(Relaxed) {
@@ -136,7 +126,6 @@ impl Gate {
     /// Waits on this thread until something has happened since `seen`: at most `threshold`
     /// foreground tasks are left, or somebody called [`notify`](Self::notify). Or the deadline is
     /// over, or for no reason at all.
-    #[cfg(not(loom))]
     pub(crate) fn wait(&self, seen: Seen, threshold: u32, deadline: Instant) {
         let mut waiting = self.lock();
         if self.must_sleep(&waiting, seen, threshold) {
@@ -144,17 +133,6 @@ impl Gate {
             waiting.sleepers += 1;
             let slept = self.changed.wait_timeout(waiting, left);
             slept.unwrap_or_else(PoisonError::into_inner).0.sleepers -= 1;
-        }
-    }
-
-    /// The same without a deadline, which loom does not have.
-    #[cfg(loom)]
-    pub(crate) fn wait(&self, seen: Seen, threshold: u32) {
-        let mut waiting = self.lock();
-        if self.must_sleep(&waiting, seen, threshold) {
-            waiting.sleepers += 1;
-            let slept = self.changed.wait(waiting);
-            slept.unwrap_or_else(PoisonError::into_inner).sleepers -= 1;
         }
     }
 

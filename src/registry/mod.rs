@@ -11,12 +11,14 @@ pub(crate) mod entry;
 pub(crate) mod extras;
 pub(crate) mod gate;
 mod judges;
+mod life;
 mod name;
 pub(crate) mod origin;
 mod pool;
 pub(crate) mod runtimes;
 pub(crate) mod scope;
 pub(crate) mod slot;
+mod sync;
 mod table;
 mod task_info;
 

@@ -2,13 +2,13 @@
 
 use super::current::Place;
 use super::gate::{Count, Gate};
+use super::life::{IsOver, Life};
 use super::runtimes::TrackedRuntime;
 use super::table::Table;
 use crate::registry::TaskInfo;
 use std::collections::HashMap;
 use std::sync::atomic::AtomicBool;
-use std::sync::atomic::AtomicU32;
-use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+use std::sync::atomic::Ordering::{Relaxed, Release};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::runtime::Handle;
 
@@ -34,13 +34,11 @@ struct Free {
 /// used again), everybody else by [`ScopeRef`].
 pub(crate) struct Scope {
     index: u32,
-    /// Odd: open. Even: closed, perhaps with tasks left in it.
-    generation: AtomicU32,
+    life: Life,
     /// Whether a guard may have to poll this scope's tasks itself (see `task::assisted`).
     assisted: AtomicBool,
     /// Whether it remembers the tasks that a runtime's shutdown kills.
     keeps_killed: AtomicBool,
-    pub(crate) gate: Gate,
     state: Mutex<State>,
 }
 
@@ -49,7 +47,6 @@ struct State {
     outer: ScopeRef,
     /// Where it was opened.
     place: Place,
-    free: bool,
     /// No guard's: it takes what no guard answers for.
     stray: bool,
     /// Tasks that a runtime's shutdown killed, if they are kept.
@@ -125,7 +122,7 @@ impl ScopeRef {
     /// The scope, while it is open.
     pub(crate) fn open(self) -> Option<&'static Scope> {
         let scope = by_index(self.index)?;
-        (scope.generation.load(Acquire) == self.generation).then_some(scope)
+        (scope.life.generation() == self.generation).then_some(scope)
     }
 
     /// This scope or the innermost one around it that is still open.
@@ -146,7 +143,7 @@ impl ScopeRef {
             .and_then(|outers| outers.get(&self).copied());
         left_behind.unwrap_or_else(|| {
             by_index(self.index)
-                .filter(|scope| scope.generation.load(Acquire).wrapping_sub(self.generation) <= 1)
+                .filter(|scope| scope.life.generation().wrapping_sub(self.generation) <= 1)
                 .map_or(Self::NONE, |scope| scope.lock().outer)
         })
     }
@@ -165,14 +162,13 @@ impl ScopeRef {
     /// Enters a task that was not let in by one of the scope's own, if the scope is still open.
     pub(super) fn admit(self, background: bool) -> Option<&'static Scope> {
         let scope = by_index(self.index)?;
-        // First count, then look: a scope that was open after the count cannot be used again
-        // before this member leaves.
-        scope.gate.enter(background);
-        if scope.generation.load(Acquire) == self.generation {
-            return Some(scope);
+        match scope.life.admit(self.generation, background) {
+            Ok(()) => Some(scope),
+            Err(is_over) => {
+                scope.free_if(is_over);
+                None
+            }
         }
-        scope.leave(background);
-        None
     }
 }
 
@@ -194,15 +190,13 @@ impl Scope {
     fn vacant(index: u32) -> Self {
         Self {
             index: index + 1,
-            generation: AtomicU32::new(0),
+            life: Life::new(),
             assisted: AtomicBool::new(false),
             keeps_killed: AtomicBool::new(false),
-            gate: Gate::new(),
             state: Mutex::new(State {
                 label: Arc::from(""),
                 outer: ScopeRef::NONE,
                 place: Place::Thread,
-                free: true,
                 stray: false,
                 killed: Vec::new(),
                 runtimes: Vec::new(),
@@ -222,42 +216,34 @@ impl Scope {
             free.scopes.pop().expect("the free list was just refilled")
         };
         super::judges::enter();
-        scope.gate.reset();
         scope.assisted.store(false, Relaxed);
         scope.keeps_killed.store(false, Relaxed);
         *scope.lock() = State {
             label,
             outer,
             place,
-            free: false,
             stray: false,
             killed: Vec::new(),
             runtimes: Vec::new(),
         };
-        // Pairs with the loads in `ScopeRef`: who sees the scope open sees its new state.
-        let generation = scope.generation.fetch_add(1, AcqRel).wrapping_add(1);
         ScopeRef {
             index: scope.index,
-            generation,
+            generation: scope.life.begin(),
         }
     }
 
     /// Lets nobody in any more who was not let in by one of the scope's own tasks.
     pub(crate) fn close(&self) {
         super::judges::leave();
-        self.generation.fetch_add(1, AcqRel);
+        // Taken as long as the scope cannot have begun its next life.
         let runtimes = std::mem::take(&mut self.lock().runtimes);
         drop(runtimes);
-        self.recycle_if_done();
+        self.free_if(self.life.end());
     }
 
-    fn recycle_if_done(&self) {
-        let mut state = self.lock();
-        let closed = self.generation.load(Acquire).is_multiple_of(2);
-        if closed && !state.free && self.gate.count().members == 0 {
-            state.free = true;
-            let killed = std::mem::take(&mut state.killed);
-            drop(state);
+    fn free_if(&self, IsOver(is_over): IsOver) {
+        if is_over {
+            let killed = std::mem::take(&mut self.lock().killed);
             drop(killed);
             FREE.lock()
                 .unwrap_or_else(PoisonError::into_inner)
@@ -267,15 +253,16 @@ impl Scope {
     }
 
     pub(super) fn leave(&self, background: bool) {
-        if self.gate.leave(background).members == 0
-            && self.generation.load(Acquire).is_multiple_of(2)
-        {
-            self.recycle_if_done();
-        }
+        self.free_if(self.life.leave(background));
+    }
+
+    /// Counts the scope's tasks, and wakes who waits for them.
+    pub(crate) fn gate(&self) -> &Gate {
+        &self.life.gate
     }
 
     pub(crate) fn count(&self) -> Count {
-        self.gate.count()
+        self.gate().count()
     }
 
     pub(crate) fn index(&self) -> u32 {
@@ -285,7 +272,7 @@ impl Scope {
     /// The scope's present life.
     pub(crate) fn reference(&self) -> ScopeRef {
         // A closed scope that still has tasks is named by the life that they were spawned in.
-        let generation = self.generation.load(Acquire);
+        let generation = self.life.generation();
         ScopeRef {
             index: self.index,
             generation: generation.wrapping_sub(1 - generation % 2),
@@ -338,7 +325,7 @@ impl Scope {
 
     /// Whether no guard has given its verdict on the scope: it is for strays, or still open.
     pub(crate) fn is_unanswered(&self) -> bool {
-        self.generation.load(Acquire) % 2 == 1
+        self.life.generation() % 2 == 1
     }
 
     /// From now on, remembers the tasks that a runtime's shutdown kills.

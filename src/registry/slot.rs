@@ -1,9 +1,9 @@
 //! One live task's record.
 
 use super::origin::OriginId;
+use super::sync::{AtomicU32, AtomicU64, fence};
 use super::{TaskId, TaskKind};
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
-use std::sync::atomic::{AtomicU32, AtomicU64, fence};
 
 /// A task's record: written by the spawner and then by whoever polls the task, read by anybody.
 ///

@@ -127,7 +127,7 @@ impl Wake for WakeBoth {
 impl WakeBoth {
     fn notify_scope(&self) {
         if let Some(scope) = self.scope {
-            scope.gate.notify();
+            scope.gate().notify();
         }
     }
 

@@ -1,0 +1,5 @@
+//! One file for each part.
+
+mod gate;
+mod life;
+mod slot;
