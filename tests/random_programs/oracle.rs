@@ -16,7 +16,7 @@ pub struct Prophecy {
     pub stuck: Vec<bool>,
     /// Whether it is spawned and ends.
     pub ends: Vec<bool>,
-    /// Whether it would be stuck even if all the others that are stuck were gone.
+    /// Whether it would be stuck at the same op even if all the others that are stuck were gone.
     pub stuck_alone: Vec<bool>,
 }
 
@@ -76,7 +76,7 @@ pub fn foretell(program: &Program) -> Result<Prophecy, Uncertain> {
         stuck: stuck(farthest),
         ends: farthest.tasks.iter().map(|task| task.ended).collect(),
         stuck_alone: (0..program.tasks.len())
-            .map(|task| farthest.lives_alone(task))
+            .map(|task| farthest.is_stuck_alone(task))
             .collect(),
     };
     let all_begun = |world: &&World<'_>| world.not_begun == 0;
@@ -202,8 +202,8 @@ impl<'a> World<'a> {
         }
     }
 
-    /// Whether the task goes on living when all others are gone.
-    fn lives_alone(&self, task: usize) -> bool {
+    /// Whether the task is stuck at its op also when all others are gone.
+    fn is_stuck_alone(&self, task: usize) -> bool {
         let mut world = self.clone();
         for other in 0..world.tasks.len() {
             if other != task && world.tasks[other].lives() {
@@ -211,7 +211,7 @@ impl<'a> World<'a> {
             }
         }
         world.settle();
-        world.tasks[task].lives()
+        world.tasks[task].lives() && world.tasks[task].at == self.tasks[task].at
     }
 
     fn settle(&mut self) {
