@@ -62,7 +62,8 @@ impl Rule {
     }
 
     /// Tasks whose spawn call stands in a function that matches the glob (`my_pool::Pool::start`).
-    /// Needs spawn backtraces: they are on while a guard is open, unless `TASKLEAK_BACKTRACE=off`.
+    /// Needs spawn backtraces, and matches nothing without: they are on while a guard is open, unless
+    /// `TASKLEAK_BACKTRACE=off`.
     ///
     /// # Panics
     /// If the glob is malformed.

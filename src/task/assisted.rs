@@ -417,13 +417,13 @@ fn anywhere() -> MutexGuard<'static, Option<HashMap<TaskId, Arc<dyn Assist + Sen
     ANYWHERE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Where a cell is to be found by a guard.
 /// Whether a local task of this thread may need help: then the thread is no worker's.
 pub(crate) fn any_on_this_thread() -> bool {
     HERE.try_with(|here| !here.borrow().is_empty())
         .unwrap_or(false)
 }
 
+/// Where a cell is to be found by a guard.
 enum Registered {
     Anywhere(TaskId),
     OnThisThread(TaskId),
