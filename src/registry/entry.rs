@@ -164,7 +164,9 @@ impl Entry {
             None => None,
         };
         let counted = tokio::task::try_id().is_some();
-        Self::record(spec, &spawner, scope, runtime, counted)
+        let entry = Self::record(spec, &spawner, scope, runtime, counted);
+        entry.to_be_counted().count();
+        entry
     }
 
     fn record(
@@ -183,7 +185,6 @@ impl Entry {
                 runtime.used_by(scope.reference());
             }
             if counted {
-                runtime.count(1);
                 flags |= flag::COUNTED;
             }
         }
@@ -208,6 +209,13 @@ impl Entry {
             parent: spawner.parent,
         });
         Self { slot }
+    }
+
+    /// What is left to do once the runtime knows of the task.
+    #[inline]
+    pub(crate) fn to_be_counted(&self) -> ToBeCounted {
+        let counted = self.slot.flags() & flag::COUNTED != 0;
+        ToBeCounted(counted.then(|| self.slot.runtime_entry()).flatten())
     }
 
     /// The scope that answers for the task.
@@ -274,6 +282,22 @@ pub(crate) fn enter_drop(slot: &'static Slot) -> Entered {
 pub(crate) fn settle(slot: &'static Slot) {
     if let Some(scope) = by_index(slot.leave_scope()) {
         scope.leave(slot.flags() & flag::BACKGROUND != 0);
+    }
+}
+
+/// A task that is not yet among the tracked ones of its runtime.
+///
+/// It is only once the runtime counts it among the alive ones: were it the other way round, one that
+/// nobody tracked would seem to be tracked meanwhile, and a guard that looks just then miss it.
+#[must_use = "a task that is not counted looks like one that nobody tracked"]
+pub(crate) struct ToBeCounted(Option<&'static TrackedRuntime>);
+
+impl ToBeCounted {
+    #[inline]
+    pub(crate) fn count(self) {
+        if let Some(runtime) = self.0 {
+            runtime.count(1);
+        }
     }
 }
 

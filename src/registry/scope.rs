@@ -83,10 +83,12 @@ impl Watched {
     /// How many tasks are alive that nobody tracked and that were not there at the beginning.
     /// May be too high for a moment: the runtime counts a task's end late.
     pub(crate) fn unseen(&self) -> usize {
-        // Read in this order, a task that ends meanwhile is not counted as unseen.
+        // Tasks come and go meanwhile. A number too high is looked at again, one too low is a miss:
+        // so of those tracked before and after, the fewer.
+        let before = self.runtime.tracked();
         let alive = self.handle.metrics().num_alive_tasks();
         alive
-            .saturating_sub(self.runtime.tracked())
+            .saturating_sub(before.min(self.runtime.tracked()))
             .saturating_sub(self.baseline)
     }
 }

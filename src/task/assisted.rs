@@ -37,16 +37,36 @@ pub(super) struct Assisted<F: Future> {
 /// to poll. Nobody waits for it on the thread that holds it: the guard only tries.
 pub(super) struct Cell<F: Future> {
     stage: Mutex<Stage<F>>,
+    /// Held for moments only, unlike `stage`, so that a spawner can wait for it.
+    whereabouts: Mutex<Whereabouts>,
     wake: Arc<WakeBoth>,
+    /// A closure on the blocking pool spawned it, for a thread that it does not know.
+    spawned_by_closure: bool,
     /// What the task's code may want to find around it: its runtime's timers, sockets and spawner.
     runtime: Option<Handle>,
 }
 
 struct Stage<F: Future> {
     progress: Progress<F>,
-    header: Option<Header>,
     /// Where the runtime polled it last, or will for the first time, if that is known.
     thread: Option<ThreadId>,
+}
+
+/// Where the task is whose future this is.
+enum Whereabouts {
+    /// Being spawned, or where nothing can be read.
+    Unknown,
+    At(Header),
+    /// The runtime has dropped the future, or is about to.
+    Gone,
+}
+
+impl Whereabouts {
+    fn arrive(&mut self, header: Option<Header>) {
+        if let (Self::Unknown, Some(header)) = (&self, header) {
+            *self = Self::At(header);
+        }
+    }
 }
 
 enum Progress<F: Future> {
@@ -175,14 +195,14 @@ impl<F: Future> Cell<F> {
     )]
     fn new(slot: &'static Slot, runtime: Option<Handle>, future: F) -> Arc<Self> {
         let spawner = current::task().and_then(Slot::read);
-        let by_closure = spawner.is_some_and(|task| task.kind() == TaskKind::Blocking);
+        let spawned_by_closure = spawner.is_some_and(|task| task.kind() == TaskKind::Blocking);
         Arc::new(Self {
             stage: Mutex::new(Stage {
                 progress: Progress::Running(Box::pin(future)),
-                header: None,
-                // A closure on the blocking pool spawns for a thread that it does not know.
-                thread: (!by_closure).then(|| std::thread::current().id()),
+                thread: (!spawned_by_closure).then(|| std::thread::current().id()),
             }),
+            whereabouts: Mutex::new(Whereabouts::Unknown),
+            spawned_by_closure,
             runtime,
             wake: Arc::new(WakeBoth {
                 due: AtomicBool::new(false),
@@ -199,31 +219,29 @@ impl<F: Future> Cell<F> {
 
     /// Tells the cell where its task is, after the spawn that made the task.
     pub(super) fn set_header(&self, task: &AbortHandle) {
-        // The lock may be held for long only by a runtime on another thread that polls the task
-        // already; a task that runs needs no help yet, and its header can wait for ever.
-        if let Ok(mut stage) = self.stage.try_lock()
-            && !matches!(stage.progress, Progress::Gone)
-        {
-            stage.header = Header::of(task);
-            if stage.thread.is_none() {
-                drop(stage);
-                // A guard may be waiting already, and be the only one to poll the task.
-                self.wake.notify_scope();
-            }
+        self.whereabouts().arrive(Header::of(task));
+        if self.spawned_by_closure {
+            // A guard may be waiting already, and be the only one to poll the task.
+            self.wake.notify_scope();
         }
     }
-}
 
-impl<F: Future> Stage<F> {
+    fn whereabouts(&self) -> MutexGuard<'_, Whereabouts> {
+        self.whereabouts
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Whether the runtime will poll the task at its next turn, and whether to cancel it then.
     #[allow(unsafe_code)]
     fn due(&self) -> (bool, bool) {
-        let Some(header) = self.header else {
+        let whereabouts = self.whereabouts();
+        let Whereabouts::At(header) = *whereabouts else {
             return (false, false);
         };
-        // SAFETY: the runtime's future for this task is the `Assisted` whose drop sets the stage to
-        // `Gone` (and the header to none) under the lock that the caller holds: so it has not been
-        // dropped, and is not before the lock is released.
+        // SAFETY: the runtime's future for this task is the `Assisted`, whose drop sets the
+        // whereabouts to `Gone` under the lock that is held here: so it has not been dropped, and
+        // is not before the lock is released.
         unsafe { (header.is_notified(), header.is_cancelled()) }
     }
 }
@@ -240,7 +258,7 @@ impl<F: Future> Assist for Cell<F> {
             return Visit::Elsewhere;
         }
         let _context = self.runtime.as_ref().map(Handle::enter);
-        let (notified, cancelled) = stage.due();
+        let (notified, cancelled) = self.due();
         let Progress::Running(future) = &mut stage.progress else {
             return Visit::Left;
         };
@@ -340,9 +358,9 @@ impl<F: Future> Future for Assisted<F> {
 impl<F: Future> Drop for Assisted<F> {
     fn drop(&mut self) {
         self.registered.remove();
+        *self.cell.whereabouts() = Whereabouts::Gone;
         let progress = {
             let mut stage = self.cell.lock();
-            stage.header = None;
             std::mem::replace(&mut stage.progress, Progress::Gone)
         };
         drop(progress);

@@ -87,6 +87,7 @@ where
         return spawner.hand_over(future);
     }
     let entry = Entry::begin(spec, |likely| spawner.runtime(likely));
+    let to_be_counted = entry.to_be_counted();
     // On a multi-thread runtime a guard can always wait; on a current-thread one it may have to
     // drive the task itself.
     let may_need_help =
@@ -95,12 +96,14 @@ where
         let (future, cell) = Assisted::new(entry.slot(), spawner.handle(), future);
         let noted = shutdown::Noted::of(&entry);
         let handle = spawner.hand_over(TaskFuture::new(Some(entry), future));
+        to_be_counted.count();
         noted.note(|| handle.to_abort());
         cell.set_header(&handle.to_abort());
         return handle;
     }
     let noted = shutdown::Noted::of(&entry);
     let handle = spawner.hand_over(TaskFuture::new(Some(entry), future));
+    to_be_counted.count();
     noted.note(|| handle.to_abort());
     handle
 }
