@@ -3,6 +3,7 @@
 use super::judge::members;
 use super::settle::{Left, Settling, Waited};
 use crate::registry::TaskKind;
+use crate::registry::gate::ANY_CHANGE;
 use crate::task::assisted::{Visit, visit};
 use std::time::{Duration, Instant};
 
@@ -42,7 +43,7 @@ pub(super) fn drain(settling: &Settling, deadline: Instant) -> Waited {
         if now >= until {
             return Waited::Blocked;
         }
-        settling.scope().gate().wait(seen, u32::MAX, until);
+        settling.scope().gate().wait(seen, ANY_CHANGE, until);
     }
 }
 

@@ -3,7 +3,7 @@
 use super::judge::{is_tolerated, members};
 use super::timer::Timer;
 use super::{Options, Rule, counted};
-use crate::registry::gate::Seen;
+use crate::registry::gate::{ANY_CHANGE, Count, Seen};
 use crate::registry::slot::flag;
 use crate::registry::{Scope, Slot, TaskInfo, current};
 use std::future::{Future, poll_fn};
@@ -67,27 +67,39 @@ impl Settling {
     }
 
     pub(super) fn look(&self) -> Left {
-        let count = self.scope.count();
-        let concerned = if self.allows_background {
-            count.foreground
-        } else {
-            count.members
-        };
-        let concerned = concerned.saturating_sub(self.asking);
-        if concerned > 0 {
+        if self.concerned(self.scope.count()) > 0 {
             // Before the tasks are looked at: what ends after this is not slept over.
             let seen = self.scope.gate().look();
+            // The last may have ended between the two looks, and nobody announces that again.
+            let concerned = self.concerned(seen.count);
+            if concerned == 0 {
+                return self.look_at_count();
+            }
             if self.allows_background && self.rules.is_empty() {
                 let threshold = self.asking;
                 return Left::Tasks { seen, threshold };
             }
             // Which of them end, and how many tolerated ones they spawn before, cannot be told by
             // their number: so every end is looked at.
-            let threshold = u32::MAX;
+            let threshold = ANY_CHANGE;
             if !self.all_are_tolerated(concerned) {
                 return Left::Tasks { seen, threshold };
             }
         }
+        self.look_at_count()
+    }
+
+    /// How many of the tasks have to end.
+    fn concerned(&self, count: Count) -> u32 {
+        let concerned = if self.allows_background {
+            count.foreground
+        } else {
+            count.members
+        };
+        concerned.saturating_sub(self.asking)
+    }
+
+    fn look_at_count(&self) -> Left {
         if counted::unseen(self.scope) > 0 {
             Left::Count
         } else {

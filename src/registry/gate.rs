@@ -33,6 +33,9 @@ pub(crate) struct Seen {
     epoch: u64,
 }
 
+/// In place of a threshold: whatever happens ends the wait.
+pub(crate) const ANY_CHANGE: u32 = u32::MAX;
+
 const FOREGROUND: u64 = 1;
 const MEMBER: u64 = 1 << 31;
 const COUNT: u64 = (1 << 31) - 1;
@@ -116,6 +119,10 @@ impl Gate {
         self.threshold.fetch_max(threshold, Relaxed);
         // Pairs with `leave`: an end after this one sees the flag and the threshold.
         let count = Count::of(self.word.fetch_or(WAITED, AcqRel));
+        if threshold != ANY_CHANGE && count.foreground <= threshold {
+            // Who waits for this and saw it already is not woken for it again.
+            return false;
+        }
         let unchanged = Seen {
             count,
             epoch: waiting.epoch,

@@ -8,24 +8,18 @@ use loom::thread;
 use std::future::poll_fn;
 use std::time::{Duration, Instant};
 
-/// As a guard does it: looks, and sleeps unless enough have left.
+/// As a guard does it: glances at the count, looks, and sleeps unless enough have left.
 fn wait_until_left(gate: &Gate, threshold: u32) {
-    loop {
+    while gate.count().foreground > threshold {
         let seen = gate.look();
-        if seen.count.foreground <= threshold {
-            return;
-        }
         // loom's time does not pass.
         gate.wait(seen, threshold, Instant::now() + Duration::from_secs(3600));
     }
 }
 
 fn poll_until_left(gate: &Gate, threshold: u32) {
-    loop {
+    while gate.count().foreground > threshold {
         let seen = gate.look();
-        if seen.count.foreground <= threshold {
-            return;
-        }
         block_on(poll_fn(|cx| gate.poll_wait(seen, threshold, cx)));
     }
 }
