@@ -27,7 +27,7 @@ pub(super) fn drain(settling: &Settling, deadline: Instant) -> Waited {
     let mut until = Instant::now() + LATE_WAKE;
     loop {
         let seen = settling.scope().gate().look();
-        let others_go_on = exhaust(settling);
+        let others_go_on = exhaust(settling, deadline);
         if let Left::Nothing = settling.look() {
             return Waited::Clean;
         }
@@ -49,7 +49,7 @@ pub(super) fn drain(settling: &Settling, deadline: Instant) -> Waited {
 
 /// Polls the scope's tasks that can be reached from here until none of them gets on any more. Says
 /// whether there are others, which may end or wake those here.
-pub(super) fn exhaust(settling: &Settling) -> bool {
+pub(super) fn exhaust(settling: &Settling, deadline: Instant) -> bool {
     let mut idle_sweeps = 0;
     let mut others_go_on = false;
     for _ in 0..MOST_SWEEPS {
@@ -58,7 +58,11 @@ pub(super) fn exhaust(settling: &Settling) -> bool {
         if let Left::Nothing = settling.look() {
             break;
         }
-        if sweep.something_happened {
+        // Without any grace, what is due is still let go on, once.
+        if Instant::now() >= deadline && idle_sweeps > 0 {
+            break;
+        }
+        if sweep.something_happened && Instant::now() < deadline {
             idle_sweeps = 0;
             continue;
         }

@@ -7,7 +7,8 @@ use crate::report::{LeakReport, Settled};
 /// Looks for leaks without a guard's end: for assertions of one's own.
 ///
 /// Judges the tasks of the innermost guard (or `#[leak_test]`) that is open here, and waits for them
-/// as that guard would if it were dropped here. With no guard open there is nothing it answers for,
+/// as a guard would that is dropped here: inside a current-thread runtime there is no grace.
+/// [`Options::forbid_shutdown`] counts from the first call on. With no guard open there is nothing it answers for,
 /// and nothing is found. Whatever [`Options::on_leak`] says, it only returns the report.
 ///
 /// # Errors

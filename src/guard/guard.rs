@@ -118,9 +118,7 @@ impl Open {
             .open()
             .expect("a scope is open until its guard closes it");
         if !handover::is_within(outer) {
-            if waits == Waits::Anyhow {
-                scope.set_assisted();
-            }
+            scope.set_assisted();
             if waits != Waits::LocalRuntime
                 && let Ok(handle) = Handle::try_current()
             {
@@ -162,16 +160,13 @@ impl Open {
     }
 
     /// Says what there is to say once the wait is over, and ends the guard.
-    pub(crate) fn conclude(self, settled: Settled) -> Verdict {
+    pub(crate) fn conclude(mut self, settled: Settled) -> Verdict {
         let scope = self.scope();
         let judgement = judge::judge(scope, &self.options, settled == Settled::Clean);
-        let report = LeakReport::new(
-            scope.label(),
-            judgement,
-            settled,
-            self.options.grace_or_default(),
-        );
-        let Self { mut options, .. } = self.close();
+        let grace = self.options.grace_or_default();
+        let report = LeakReport::new(scope.label(), judgement, settled, grace);
+        let mut options = std::mem::take(&mut self.options);
+        drop(self);
         if let Some(cleanup) = options.cleanup.take()
             && catch_unwind(AssertUnwindSafe(|| cleanup(&report))).is_err()
         {
@@ -182,14 +177,16 @@ impl Open {
             action: options.action_or_default(),
         }
     }
+}
 
-    pub(crate) fn close(self) -> Self {
+/// Closes the scope, with or without a verdict: also when whoever holds the guard is cut off.
+impl Drop for Open {
+    fn drop(&mut self) {
         self.leave_place();
         if config::get().backtraces == config::Backtraces::Guarded {
             entry::release_backtraces();
         }
         self.scope().close();
-        self
     }
 }
 
@@ -279,7 +276,7 @@ pub(crate) fn settle_blocking(scope: &'static Scope, options: &Options) -> Settl
         // A `LocalSet`, or a current-thread runtime that nobody drives now, may be waiting for this
         // very thread.
         Row::Block => settling.block(deadline, || {
-            exhaust(&settling);
+            exhaust(&settling, deadline);
         }),
         Row::BlockInPlace => block_in_place(|| settling.block(deadline, || ()))
             .unwrap_or_else(|| drain(&settling, deadline)),
@@ -365,7 +362,6 @@ impl Guard {
         let Some(open) = self.open.take() else { return };
         let panicking = std::thread::panicking();
         if panicking && !open.options.runs_on_failure() {
-            open.close();
             return;
         }
         open.leave_place();

@@ -16,21 +16,37 @@ fn lock() -> MutexGuard<'static, Vec<Harness>> {
     HARNESSES.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The test with this scope takes verdicts from now on.
-pub(crate) fn accept(scope: ScopeRef) {
-    lock().push(Harness {
-        scope,
-        handed_over: Vec::new(),
-    });
+/// A test that takes verdicts, until it has taken them or is cut off.
+pub(crate) struct Accepting(ScopeRef);
+
+impl Accepting {
+    /// The test with this scope takes verdicts from now on.
+    pub(crate) fn begin(scope: ScopeRef) -> Self {
+        lock().push(Harness {
+            scope,
+            handed_over: Vec::new(),
+        });
+        Self(scope)
+    }
+
+    /// It does so no longer; what it was handed.
+    pub(crate) fn finish(self) -> Vec<Open> {
+        self.take()
+    }
+
+    fn take(&self) -> Vec<Open> {
+        let mut harnesses = lock();
+        let Some(at) = harnesses.iter().position(|harness| harness.scope == self.0) else {
+            return Vec::new();
+        };
+        harnesses.swap_remove(at).handed_over
+    }
 }
 
-/// It does so no longer; what it was handed.
-pub(crate) fn finish(scope: ScopeRef) -> Vec<Open> {
-    let mut harnesses = lock();
-    let Some(at) = harnesses.iter().position(|harness| harness.scope == scope) else {
-        return Vec::new();
-    };
-    harnesses.swap_remove(at).handed_over
+impl Drop for Accepting {
+    fn drop(&mut self) {
+        drop(self.take());
+    }
 }
 
 /// Whether a guard opened within this scope is inside such a test.

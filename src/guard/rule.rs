@@ -3,6 +3,7 @@
 use crate::registry::TaskInfo;
 use glob::Pattern;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// A rule by which a living task is no leak.
@@ -61,7 +62,8 @@ impl Rule {
     }
 
     /// Tasks whose spawn call stands in a function that matches the glob (`my_pool::Pool::start`).
-    /// Needs spawn backtraces: they are on while a guard is open, unless `TASKLEAK_BACKTRACE=off`.
+    /// Needs spawn backtraces, and matches nothing without: they are on while a guard is open, unless
+    /// `TASKLEAK_BACKTRACE=off`.
     ///
     /// # Panics
     /// If the glob is malformed.
@@ -94,7 +96,15 @@ impl Rule {
             Kind::SpawnedBy(glob) => task
                 .spawn_function()
                 .is_some_and(|function| glob.matches(function)),
-            Kind::If(is_ignored) => is_ignored(task),
+            Kind::If(is_ignored) => {
+                let ignored = catch_unwind(AssertUnwindSafe(|| is_ignored(task)));
+                ignored.unwrap_or_else(|_| {
+                    crate::report::note(
+                        "a function given to `ignore_if` panicked; its task counts",
+                    );
+                    false
+                })
+            }
         }
     }
 }

@@ -68,7 +68,14 @@ macro_rules! verify_main {
 #[doc(hidden)]
 pub fn arm() {
     let only_lists = std::env::args_os().any(|argument| argument == "--list");
-    if only_lists || !config::is_on() || ARMED.swap(true, SeqCst) {
+    if only_lists {
+        return;
+    }
+    if let Err(error) = config::checked() {
+        eprintln!("taskleak: error: {error}");
+        std::process::exit(FAILED);
+    }
+    if !config::is_on() || ARMED.swap(true, SeqCst) {
         return;
     }
     registry::current::answer_for_strays();

@@ -13,6 +13,7 @@ use crate::report::{LeakReport, Settled};
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::pin;
+use std::process::Termination;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
@@ -30,6 +31,8 @@ pub struct Harness {
 
 /// How long a watchdog leaves a timer that should have done its work.
 const WATCHDOG_MARGIN: Duration = Duration::from_secs(1);
+/// How long a runtime may take to shut down: only one with a stuck blocking closure takes so long.
+const SHUTDOWN: Duration = Duration::from_millis(100);
 
 #[allow(
     missing_docs,
@@ -113,9 +116,27 @@ impl Harness {
         self
     }
 
-    /// Runs the body on a runtime of its own.
+    /// Runs a test's body on a runtime of its own. If it leaked, an error that it returned is shown
+    /// too, as libtest would.
+    #[track_caller]
+    pub fn test<F>(self, body: F) -> F::Output
+    where
+        F: Future,
+        F::Output: Termination,
+    {
+        self.run_and_tell(body, |output| {
+            output.report();
+        })
+    }
+
+    /// Runs any body on a runtime of its own.
     #[track_caller]
     pub fn run<F: Future>(self, body: F) -> F::Output {
+        self.run_and_tell(body, drop)
+    }
+
+    #[track_caller]
+    fn run_and_tell<F: Future>(self, body: F, tell: impl FnOnce(F::Output)) -> F::Output {
         let mut builder = self.runtime.builder();
         let checks = self.is_on();
         if self.runtime.flavor == Flavor::Local {
@@ -126,8 +147,8 @@ impl Harness {
                 return runtime.block_on(body);
             }
             let outcome = runtime.block_on(self.judged(body, Waits::LocalRuntime));
-            runtime.shutdown_background();
-            return outcome.unwrap_or_else(|panic| resume_unwind(panic));
+            runtime.shutdown_timeout(SHUTDOWN);
+            return outcome.unwrap_or_else(|failure| failure.fail(tell));
         }
         let runtime = built(builder.build());
         if !checks {
@@ -135,8 +156,8 @@ impl Harness {
         }
         let outcome = runtime.block_on(self.judged(body, Waits::OwnRuntime));
         // Not the destructor, which waits for blocking closures, leaked ones included.
-        runtime.shutdown_background();
-        outcome.unwrap_or_else(|panic| resume_unwind(panic))
+        runtime.shutdown_timeout(SHUTDOWN);
+        outcome.unwrap_or_else(|failure| failure.fail(tell))
     }
 
     /// Runs the body inside somebody else's asynchronous test.
@@ -145,7 +166,7 @@ impl Harness {
             return body.await;
         }
         let outcome = self.judged(body, Waits::WithRuntime).await;
-        outcome.unwrap_or_else(|panic| resume_unwind(panic))
+        outcome.unwrap_or_else(|failure| failure.fail(drop))
     }
 
     /// Runs a synchronous body, which brings its own runtimes, if any.
@@ -168,7 +189,7 @@ impl Harness {
         open.leave_place();
         let failed = outcome.is_err();
         if failed && !open.options.runs_on_failure() {
-            open.close();
+            drop(open);
         } else {
             let settled = settle_blocking(open.scope(), &open.options);
             let verdict = open.conclude(settled);
@@ -191,7 +212,11 @@ impl Harness {
 
     /// Runs the body, lets its tasks settle on the runtime that polls this, and judges. What comes
     /// back is the body's output, or what the test is to fail with.
-    async fn judged<F: Future>(self, body: F, waits: Waits) -> std::thread::Result<F::Output> {
+    async fn judged<F: Future>(
+        self,
+        body: F,
+        waits: Waits,
+    ) -> Result<F::Output, Failure<F::Output>> {
         let Self {
             test,
             options,
@@ -201,7 +226,7 @@ impl Harness {
         let mut open = Open::new(test.clone(), waits);
         open.options = options;
         let scope = open.reference();
-        handover::accept(scope);
+        let accepting = handover::Accepting::begin(scope);
         let timer = |after| match waits {
             Waits::OwnRuntime | Waits::LocalRuntime => Timer::on_runtime(after),
             Waits::WithRuntime | Waits::Anyhow => Timer::anywhere(after),
@@ -210,7 +235,7 @@ impl Harness {
         let outcome = limited(body, timeout.map(timer)).await;
         drop(watchdog);
         open.leave_place();
-        let mut guards = handover::finish(scope);
+        let mut guards = accepting.finish();
         guards.push(open);
         match outcome {
             Body::Returned(output) => {
@@ -218,22 +243,44 @@ impl Harness {
                 if failures.is_empty() {
                     Ok(output)
                 } else {
-                    Err(Box::new(failures.join("\n")))
+                    Err(Failure::Leaks(failures.join("\n"), output))
                 }
             }
             Body::Panicked(panic) => {
                 if guards.iter().any(|guard| guard.options.runs_on_failure()) {
                     settle_all(guards, timer).await;
                 } else {
-                    guards.into_iter().for_each(|guard| drop(guard.close()));
+                    drop(guards);
                 }
-                Err(panic)
+                Err(Failure::Panic(panic))
             }
             Body::TimedOut => {
                 let report = report_timeout(&test, scope, timeout.unwrap_or_default());
-                guards.into_iter().for_each(|guard| drop(guard.close()));
+                drop(guards);
                 report.print();
-                Err(Box::new(report.to_string()))
+                Err(Failure::Panic(Box::new(report.to_string())))
+            }
+        }
+    }
+}
+
+/// What a test fails with.
+enum Failure<T> {
+    /// The body's own panic, or that it took too long.
+    Panic(Box<dyn std::any::Any + Send>),
+    /// Its tasks leaked; what the body returned.
+    Leaks(String, T),
+}
+
+impl<T> Failure<T> {
+    /// Fails the test. What the body returned may be an error of its own, that led to the leak: it
+    /// is told first.
+    fn fail(self, tell: impl FnOnce(T)) -> ! {
+        match self {
+            Self::Panic(panic) => resume_unwind(panic),
+            Self::Leaks(message, output) => {
+                tell(output);
+                resume_unwind(Box::new(message))
             }
         }
     }

@@ -348,6 +348,14 @@ impl Entered {
     }
 }
 
+impl Entered {
+    /// The task's record ended meanwhile: only what was current before is put back.
+    pub(crate) fn abandon(self) {
+        current::swap_task(self.outer);
+        std::mem::forget(self);
+    }
+}
+
 impl Drop for Entered {
     #[inline]
     fn drop(&mut self) {

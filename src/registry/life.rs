@@ -79,8 +79,9 @@ impl Life {
 
     fn is_over(&self) -> IsOver {
         let mut is_free = self.lock();
-        let is_over =
-            self.generation.load(SeqCst) % 2 == 0 && !*is_free && self.gate.count().members == 0;
+        let is_over = self.generation.load(SeqCst).is_multiple_of(2)
+            && !*is_free
+            && self.gate.count().members == 0;
         *is_free |= is_over;
         IsOver(is_over)
     }

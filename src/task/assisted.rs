@@ -277,7 +277,15 @@ impl<F: Future> Assist for Cell<F> {
         self.wake.consumed.store(true, Release);
         let waker = Waker::from(self.wake.clone());
         let entered = entry::enter_assisted(task.slot);
+        let visit = Visiting::begin(std::ptr::from_ref(self).addr());
         let poll = catch_unwind(AssertUnwindSafe(|| poll_freely(future.as_mut(), &waker)));
+        drop(visit);
+        if matches!(*self.whereabouts(), Whereabouts::Gone) {
+            // The task itself made its runtime drop it, and its record is no more: what is left of
+            // it ends with this cell.
+            entered.abandon();
+            return Visit::Ended;
+        }
         let result = match poll {
             Ok(Poll::Pending) => {
                 entered.returned(false);
@@ -301,6 +309,33 @@ impl<F: Future> Assist for Cell<F> {
             waker.wake();
         }
         Visit::Ended
+    }
+}
+
+thread_local! {
+    /// The cells whose futures a guard polls on this thread, by address.
+    static VISITED: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
+}
+
+/// While it lives, a guard polls a cell's future on this thread.
+struct Visiting;
+
+impl Visiting {
+    fn begin(cell: usize) -> Self {
+        let _ = VISITED.try_with(|visited| visited.borrow_mut().push(cell));
+        Self
+    }
+
+    fn is(cell: usize) -> bool {
+        VISITED
+            .try_with(|visited| visited.borrow().contains(&cell))
+            .unwrap_or(false)
+    }
+}
+
+impl Drop for Visiting {
+    fn drop(&mut self) {
+        let _ = VISITED.try_with(|visited| visited.borrow_mut().pop());
     }
 }
 
@@ -359,6 +394,11 @@ impl<F: Future> Drop for Assisted<F> {
     fn drop(&mut self) {
         self.registered.remove();
         *self.cell.whereabouts() = Whereabouts::Gone;
+        if Visiting::is(Arc::as_ptr(&self.cell).addr()) {
+            // The guard polls the task on this very thread, and the task has shut its runtime down:
+            // the stage is the guard's, which finds the task gone when the poll returns.
+            return;
+        }
         let progress = {
             let mut stage = self.cell.lock();
             std::mem::replace(&mut stage.progress, Progress::Gone)
@@ -377,13 +417,13 @@ fn anywhere() -> MutexGuard<'static, Option<HashMap<TaskId, Arc<dyn Assist + Sen
     ANYWHERE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Where a cell is to be found by a guard.
 /// Whether a local task of this thread may need help: then the thread is no worker's.
 pub(crate) fn any_on_this_thread() -> bool {
     HERE.try_with(|here| !here.borrow().is_empty())
         .unwrap_or(false)
 }
 
+/// Where a cell is to be found by a guard.
 enum Registered {
     Anywhere(TaskId),
     OnThisThread(TaskId),

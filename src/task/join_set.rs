@@ -288,9 +288,10 @@ where
     F: Future<Output = T> + Send + 'static,
     T: Send + 'static,
 {
+    #[track_caller]
     fn extend<I: IntoIterator<Item = F>>(&mut self, futures: I) {
-        futures.into_iter().for_each(|future| {
+        for future in futures {
             self.spawn(future);
-        });
+        }
     }
 }

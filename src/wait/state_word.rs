@@ -27,7 +27,10 @@ struct Flags {
 
 /// Where a task's header is. Knows nothing of the task's life: see [`Header::is_cancelled`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Header(usize);
+pub(crate) struct Header(*const AtomicUsize);
+
+// SAFETY: only a pointer; what it points at is an atomic, and reading that is unsafe on its own.
+unsafe impl Send for Header {}
 
 impl Header {
     /// The header of a task; none if this tokio's handles or headers are not as the probe needs.
@@ -60,19 +63,19 @@ impl Header {
         // SAFETY: a task's future lies in the same allocation as its header, so the header is there
         // as long as the future (the caller's promise). Calibration showed that the header begins
         // with the word that tokio itself changes, atomically, on wake, clone and abort.
-        unsafe { (*std::ptr::with_exposed_provenance::<AtomicUsize>(self.0)).load(Acquire) }
+        unsafe { (*self.0).load(Acquire) }
     }
 }
 
 /// The pointer that an abort handle is, if it is the size of one.
-fn pointer_in(task: &AbortHandle) -> Option<usize> {
+fn pointer_in(task: &AbortHandle) -> Option<*const AtomicUsize> {
     if size_of::<AbortHandle>() != size_of::<usize>() {
         return None;
     }
     // SAFETY: the handle is one pointer long (just checked), has drop glue and so is not
-    // uninitialised; any initialised pointer-sized value may be read as a usize.
-    let address = unsafe { std::mem::transmute_copy::<AbortHandle, usize>(task) };
-    (address != 0 && address % align_of::<usize>() == 0).then_some(address)
+    // uninitialised; any initialised word of that length may be read as a pointer.
+    let header = unsafe { std::mem::transmute_copy::<AbortHandle, *const AtomicUsize>(task) };
+    (!header.is_null() && header.is_aligned()).then_some(header)
 }
 
 fn flags() -> Option<Flags> {
@@ -111,10 +114,9 @@ async fn probe() -> Option<Flags> {
     // The waker's data pointer is the header's, by tokio's own vtable; if the handle's is the same,
     // both point at a task header.
     let waker = wakers.recv().await?;
-    if waker.data().addr() != header.0 {
+    if waker.data().addr() != header.0.addr() {
         return None;
     }
-    waker.data().expose_provenance();
     // SAFETY: the probe's future is dropped when the runtime comes to it after the abort below, and
     // nothing is awaited between that abort and the last read.
     let word = || unsafe { header.word() };

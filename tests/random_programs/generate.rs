@@ -263,7 +263,7 @@ impl<'a> Draft<'a> {
     }
 
     /// Makes one `select!` of two waits, here and there.
-    fn select_some(&mut self, ops: &mut Vec<Op>) {
+    fn select_some(&mut self, ops: &mut [Op]) {
         let waits: Vec<usize> = (0..ops.len())
             .filter(|at| matches!(ops[*at], Op::Wait(_)))
             .collect();

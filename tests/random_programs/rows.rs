@@ -68,7 +68,7 @@ impl Expected {
 
     pub fn is(&self, verdict: &Verdict) -> bool {
         if self.is_mute {
-            return verdict.failed == !(self.leaks.is_empty() && self.unseen == 0);
+            return verdict.failed != (self.leaks.is_empty() && self.unseen == 0);
         }
         let Some(said) = &verdict.leaks else {
             return false;
@@ -84,12 +84,15 @@ impl Expected {
             && verdict.failed == (leaked && self.fails)
     }
 
-    /// Whether the verdict blames a task that would have ended in time, given more of it. What such
-    /// a task was to spawn may be missing.
+    /// Whether the verdict blames a task that would have ended in time, given more of it; or only some
+    /// of those that leak, the others of which were perhaps not spawned yet.
     pub fn came_early(&self, verdict: &Verdict) -> bool {
         let is_strange = |name: &String| !self.leaks.contains(name);
         match &verdict.leaks {
-            Some(said) => said.iter().any(is_strange) || verdict.unseen > self.unseen,
+            Some(said) => {
+                let only_some = !said.is_empty() && said.len() < self.leaks.len();
+                said.iter().any(is_strange) || verdict.unseen > self.unseen || only_some
+            }
             None => self.is_mute && verdict.failed,
         }
     }

@@ -20,12 +20,13 @@ fn harness(function: &Function, krate: &TokenStream, calls: &TokenStream) -> Tok
 
 /// A sync function that runs the async body on a runtime of the harness.
 ///
-/// `preamble` are statements for the build alone. `added` goes below the function's attributes,
+/// `run` is the harness's method for it; `preamble` are statements for the build alone. `added` goes below the function's attributes,
 /// where attributes that are expanded later find it.
 pub(crate) fn on_own_runtime(
     mut function: Function,
     krate: &TokenStream,
     calls: &TokenStream,
+    run: &TokenStream,
     preamble: &TokenStream,
     added: &TokenStream,
 ) -> TokenStream {
@@ -34,7 +35,7 @@ pub(crate) fn on_own_runtime(
     function.signature.asyncness = None;
     function.with_body(
         added,
-        quote_spanned!(Span::mixed_site()=> #preamble #harness.run(#body)),
+        quote_spanned!(Span::mixed_site()=> #preamble #harness.#run(#body)),
     )
 }
 

@@ -58,13 +58,13 @@ fn expand(attribute: &Attribute, arguments: TokenStream, item: TokenStream) -> T
     let krate = arguments
         .krate
         .map_or_else(|| quote!(::taskleak_tokio), ToTokens::into_token_stream);
-    let added = if attribute.judges {
-        expansion::test_attribute()
+    let (run, added) = if attribute.judges {
+        (quote!(test), expansion::test_attribute())
     } else {
         calls.extend(quote!(.check(false)));
-        TokenStream::new()
+        (quote!(run), TokenStream::new())
     };
-    expansion::on_own_runtime(function, &krate, &calls, &TokenStream::new(), &added)
+    expansion::on_own_runtime(function, &krate, &calls, &run, &TokenStream::new(), &added)
 }
 
 fn refuse(attribute: &Attribute, function: &Function) -> Result<()> {

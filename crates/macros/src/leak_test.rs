@@ -214,6 +214,7 @@ fn whole_test(
         function,
         &krate(arguments),
         &calls,
+        &quote!(test),
         &preamble.unwrap_or_default(),
         &added,
     ))
