@@ -14,7 +14,7 @@ use super::program::{Kind, Op, Program, Role, Row, Spawned, Task, Wait};
 pub struct Prophecy {
     /// For each task, whether it is alive for ever once it is spawned.
     pub stuck: Vec<bool>,
-    /// Whether it is spawned and ends.
+    /// Whether it may be spawned, and then ends.
     pub ends: Vec<bool>,
     /// Whether it would be stuck at the same op even if all the others that are stuck were gone.
     pub stuck_alone: Vec<bool>,
@@ -74,7 +74,9 @@ pub fn foretell(program: &Program) -> Result<Prophecy, Uncertain> {
     let farthest = worlds.last().ok_or(Uncertain)?;
     let prophecy = Prophecy {
         stuck: stuck(farthest),
-        ends: farthest.tasks.iter().map(|task| task.ended).collect(),
+        ends: (0..program.tasks.len())
+            .map(|task| worlds.iter().any(|world| world.tasks[task].ended))
+            .collect(),
         stuck_alone: (0..program.tasks.len())
             .map(|task| farthest.is_stuck_alone(task))
             .collect(),
@@ -142,6 +144,8 @@ struct World<'a> {
     abortable: u32,
     /// Bits of those that are taken to be aborted before their first poll.
     not_begun: u32,
+    /// In which order the others are, at the upper bound.
+    last_first: bool,
 }
 
 impl<'a> World<'a> {
@@ -168,8 +172,9 @@ impl<'a> World<'a> {
         if choices.len() > 4 {
             return Err(Uncertain);
         }
-        let choose = |choice: u32| {
+        let choose = |choice: u32, last_first: bool| {
             let mut world = Self::new(program, bound, drives);
+            world.last_first = last_first;
             world.abortable = abortable;
             world.not_begun = choices
                 .iter()
@@ -180,7 +185,10 @@ impl<'a> World<'a> {
             world.settle();
             world
         };
-        Ok((0..1 << choices.len()).map(choose).collect())
+        let choices = 0..1 << choices.len();
+        Ok(choices
+            .flat_map(|choice| [choose(choice, false), choose(choice, true)])
+            .collect())
     }
 
     fn new(program: &'a Program, bound: Bound, drives: bool) -> Self {
@@ -199,6 +207,7 @@ impl<'a> World<'a> {
             tasks,
             abortable: 0,
             not_begun: 0,
+            last_first: false,
         }
     }
 
@@ -221,10 +230,22 @@ impl<'a> World<'a> {
                 changed |= self.advance(task);
             }
             changed |= self.let_go();
-            if !changed {
+            if !changed && !self.end_an_aborted_one() {
                 return;
             }
         }
+    }
+
+    /// At the upper bound, tasks are aborted only when they have come as far as they can.
+    fn end_an_aborted_one(&mut self) -> bool {
+        let is_due = |task: &usize| self.tasks[*task].lives() && self.tasks[*task].aborted;
+        let mut due = (1..self.tasks.len()).filter(is_due);
+        let next = if self.last_first {
+            due.next_back()
+        } else {
+            due.next()
+        };
+        next.inspect(|task| self.end(*task)).is_some()
     }
 
     /// Lets one task do what it can.
@@ -241,7 +262,7 @@ impl<'a> World<'a> {
             let goes_on = may_go_on && op.is_none_or(|op| self.perform(task, op));
             if goes_on && op.is_some() {
                 self.tasks[task].at += 1;
-            } else if goes_on || self.tasks[task].aborted {
+            } else if goes_on || (self.tasks[task].aborted && !may_go_on) {
                 self.end(task);
                 return true;
             } else {
