@@ -1,7 +1,7 @@
 //! Leaks of one kind.
 
 use crate::registry::{Ancestor, TaskInfo, TaskKind, TaskState};
-use crate::stack::Frame;
+use crate::stack::{Frame, Stack};
 use std::collections::HashMap;
 use std::panic::Location;
 use std::time::Duration;
@@ -32,13 +32,33 @@ pub struct Leak {
     tasks: Vec<TaskInfo>,
 }
 
+/// Numbers backtraces by what a person sees of them: a loop that the compiler unrolled spawns from
+/// several addresses of one line.
+#[derive(Default)]
+struct Backtraces {
+    by_stack: HashMap<Stack, usize>,
+    by_frames: HashMap<Vec<Frame>, usize>,
+}
+
+impl Backtraces {
+    fn number(&mut self, stack: Stack) -> usize {
+        *self.by_stack.entry(stack).or_insert_with(|| {
+            let frames = stack.user_frames().into_iter().copied().collect();
+            let next = self.by_frames.len();
+            *self.by_frames.entry(frames).or_insert(next)
+        })
+    }
+}
+
 impl Leak {
     /// Puts tasks together that leaked in the same way; the biggest groups first.
     pub(super) fn group(tasks: Vec<TaskInfo>) -> Vec<Self> {
         let mut places = HashMap::new();
         let mut leaks: Vec<Self> = Vec::new();
+        let mut backtraces = Backtraces::default();
         for task in tasks {
-            let key = (task.origin(), task.stack(), task.state());
+            let backtrace = task.stack().map(|stack| backtraces.number(stack));
+            let key = (task.origin(), backtrace, task.state());
             let place = *places.entry(key).or_insert_with(|| {
                 leaks.push(Self { tasks: Vec::new() });
                 leaks.len() - 1

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::origin::FrameOrigin;
 
 /// A frame of a resolved stack; an inlined call is a frame of its own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Frame {
     pub(super) symbol: &'static str,
     pub(super) function: &'static str,
