@@ -1,4 +1,4 @@
-use super::guard::settle_blocking;
+use super::row::settle_blocking;
 use super::{Options, judge};
 use crate::config;
 use crate::registry::current;

@@ -1,19 +1,16 @@
 //! The guard.
 
-use super::drain::{drain, exhaust};
+use super::open::{Open, Waits};
+use super::row::settle_blocking;
 use super::settle::{Settling, Waited};
 use super::timer::Timer;
-use super::{Action, Options, Rule, handover, judge};
+use super::{Action, Options, Rule, handover};
 use crate::config;
-use crate::registry::{Scope, ScopeRef, TaskInfo, current, entry};
+use crate::registry::{TaskInfo, current};
 use crate::report::{LeakReport, Settled};
-use crate::task::assisted;
-use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-use std::sync::atomic::Ordering::Relaxed;
-use std::time::{Duration, Instant};
-use tokio::runtime::{Handle, RuntimeFlavor};
+use std::time::Duration;
 
 /// Answers for the tasks that are spawned while it is open, and fails the test if they outlive it.
 ///
@@ -51,17 +48,6 @@ pub struct Guard {
     open: Option<Open>,
 }
 
-/// What an open guard holds.
-#[derive(Debug)]
-pub(crate) struct Open {
-    scope: ScopeRef,
-    place: current::Place,
-    /// Whether the scope is no longer current at its place.
-    left_place: AtomicBool,
-    outer: ScopeRef,
-    pub(crate) options: Options,
-}
-
 /// Opens a [`Guard`]: from now on it answers for the tasks that are spawned.
 ///
 /// Works anywhere: inside a runtime or before there is one, in a task, on any thread.
@@ -94,215 +80,6 @@ pub fn verify_none() -> Guard {
 /// The test's name, which is its thread's in libtest; else where the guard was opened.
 fn label(caller: &Location<'_>) -> Arc<str> {
     current::test_of_thread().unwrap_or_else(|| Arc::from(format!("the guard opened at {caller}")))
-}
-
-/// How the end of a scope will be able to wait, as far as is known when it is opened.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Waits {
-    /// The runtime goes on meanwhile.
-    WithRuntime,
-    /// The same, on a runtime that is this scope's own, with a timer.
-    OwnRuntime,
-    /// The same, on a local runtime, whose count includes its local tasks: it is not watched.
-    LocalRuntime,
-    /// Perhaps in a destructor, so that it may have to drive the tasks itself.
-    Anyhow,
-}
-
-impl Open {
-    pub(crate) fn new(label: Arc<str>, waits: Waits) -> Self {
-        let outer = current::scope();
-        let place = current::place();
-        let reference = Scope::open(label, outer, place);
-        let scope = reference
-            .open()
-            .expect("a scope is open until its guard closes it");
-        if !handover::is_within(outer) {
-            scope.set_assisted();
-            if waits != Waits::LocalRuntime
-                && let Ok(handle) = Handle::try_current()
-            {
-                watch_if_own(scope, reference, &handle);
-            }
-        }
-        current::set_scope(place, reference);
-        if config::get().backtraces == config::Backtraces::Guarded {
-            entry::request_backtraces();
-        }
-        Self {
-            scope: reference,
-            place,
-            left_place: AtomicBool::new(false),
-            outer,
-            options: Options::new(),
-        }
-    }
-
-    pub(super) fn outer(&self) -> ScopeRef {
-        self.outer
-    }
-
-    pub(crate) fn reference(&self) -> ScopeRef {
-        self.scope
-    }
-
-    pub(crate) fn scope(&self) -> &'static Scope {
-        self.scope
-            .open()
-            .expect("a scope is open until its guard closes it")
-    }
-
-    /// New tasks of the place where the guard was opened are not its concern any more.
-    pub(crate) fn leave_place(&self) {
-        if !self.left_place.swap(true, Relaxed) {
-            current::unset_scope(self.place, self.scope, self.outer);
-        }
-    }
-
-    /// Says what there is to say once the wait is over, and ends the guard.
-    pub(crate) fn conclude(mut self, settled: Settled) -> Verdict {
-        let scope = self.scope();
-        let judgement = judge::judge(scope, &self.options, settled == Settled::Clean);
-        let grace = self.options.grace_or_default();
-        let report = LeakReport::new(scope.label(), judgement, settled, grace);
-        let mut options = std::mem::take(&mut self.options);
-        drop(self);
-        if let Some(cleanup) = options.cleanup.take()
-            && catch_unwind(AssertUnwindSafe(|| cleanup(&report))).is_err()
-        {
-            crate::report::note("a guard's cleanup function panicked");
-        }
-        Verdict {
-            report,
-            action: options.action_or_default(),
-        }
-    }
-}
-
-/// Closes the scope, with or without a verdict: also when whoever holds the guard is cut off.
-impl Drop for Open {
-    fn drop(&mut self) {
-        self.leave_place();
-        if config::get().backtraces == config::Backtraces::Guarded {
-            entry::release_backtraces();
-        }
-        self.scope().close();
-    }
-}
-
-/// A runtime that nobody has used before is the guard's: it counts what nobody tracked.
-fn watch_if_own(scope: &'static Scope, reference: ScopeRef, handle: &Handle) {
-    let runtime = crate::registry::TrackedRuntime::of(handle);
-    // A multi-thread runtime that has tasks already may well be one that a whole test binary
-    // shares, and then what nobody tracked there is nobody's.
-    let may_be_shared = !runtime.is_current_thread()
-        && (runtime.was_claimed() || handle.metrics().num_alive_tasks() > 0);
-    if !may_be_shared {
-        scope.watch(handle);
-    }
-    runtime.claim(reference);
-}
-
-/// A guard's report and what to do about it.
-pub(crate) struct Verdict {
-    pub(crate) report: LeakReport,
-    action: Action,
-}
-
-impl Verdict {
-    /// The message to fail with, once the report has been printed; none if there is no failing.
-    pub(crate) fn failure(self) -> Option<String> {
-        self.announce().then(|| self.report.to_string())
-    }
-
-    /// Prints the report if there is something to report; true if the test is to fail.
-    pub(crate) fn announce(&self) -> bool {
-        if self.report.is_empty() {
-            self.report.print_notes();
-            return false;
-        }
-        self.report.print();
-        match self.action {
-            Action::Fail => true,
-            Action::Warn => false,
-            Action::Abort => std::process::abort(),
-        }
-    }
-
-    /// Fails the test if it is to fail. The report has been printed: no panic hook runs.
-    #[track_caller]
-    pub(crate) fn enforce(self) {
-        if let Some(message) = self.failure() {
-            resume_unwind(Box::new(message));
-        }
-    }
-}
-
-/// Where a guard ends that is not awaited, and so how it can wait.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Row {
-    /// Outside any runtime, or on the thread that called a multi-thread runtime's `block_on`.
-    Block,
-    /// In a task of a multi-thread runtime's worker: the worker's other tasks move on first.
-    BlockInPlace,
-    /// Inside a current-thread runtime, or in a local task.
-    Drain,
-}
-
-impl Row {
-    fn here() -> Self {
-        let Ok(handle) = Handle::try_current() else {
-            return Self::Block;
-        };
-        let in_local_task = current::task()
-            .and_then(crate::registry::Slot::read)
-            .is_some_and(|task| task.kind() == crate::registry::TaskKind::Local);
-        if handle.runtime_flavor() == RuntimeFlavor::CurrentThread || in_local_task {
-            Self::Drain
-        } else if tokio::task::try_id().is_some() && !assisted::any_on_this_thread() {
-            Self::BlockInPlace
-        } else {
-            Self::Block
-        }
-    }
-}
-
-/// Waits on this thread, however that can be done here.
-pub(crate) fn settle_blocking(scope: &'static Scope, options: &Options) -> Settled {
-    let settling = Settling::new(scope, options);
-    let deadline = Instant::now() + options.grace_or_default();
-    let waited = match Row::here() {
-        Row::Drain => drain(&settling, deadline),
-        // A `LocalSet`, or a current-thread runtime that nobody drives now, may be waiting for this
-        // very thread.
-        Row::Block => settling.block(deadline, || {
-            exhaust(&settling, deadline);
-        }),
-        Row::BlockInPlace => block_in_place(|| settling.block(deadline, || ()))
-            .unwrap_or_else(|| drain(&settling, deadline)),
-    };
-    match waited {
-        Waited::Clean => Settled::Clean,
-        Waited::Expired => Settled::Expired,
-        Waited::Blocked => Settled::WithoutGrace,
-    }
-}
-
-/// As tokio's; nothing where tokio forbids it. That is in a local task beside workers: if nobody
-/// tracked it, no public API tells it from a worker's task.
-fn block_in_place<T>(wait: impl FnOnce() -> T) -> Option<T> {
-    let mut begun = false;
-    let waited = catch_unwind(AssertUnwindSafe(|| {
-        tokio::task::block_in_place(|| {
-            begun = true;
-            wait()
-        })
-    }));
-    match waited {
-        Ok(waited) => Some(waited),
-        Err(panic) if begun => resume_unwind(panic),
-        Err(_) => None,
-    }
 }
 
 impl Guard {

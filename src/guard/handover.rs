@@ -1,7 +1,7 @@
 //! Guards that end inside a test which taskleak runs itself hand their verdict to that test: it can
 //! go on driving the runtime, which a destructor cannot.
 
-use super::guard::Open;
+use super::open::Open;
 use crate::registry::ScopeRef;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

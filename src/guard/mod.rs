@@ -8,18 +8,22 @@ mod find;
 mod guard;
 pub(crate) mod handover;
 mod judge;
+mod open;
 mod options;
+mod row;
 mod rule;
 mod settle;
 mod timer;
+mod verdict;
 
 pub use action::Action;
 pub use find::find;
 pub use guard::{Guard, verify_none};
-pub(crate) use guard::{Open, Waits, settle_blocking};
 pub(crate) use judge::Judgement;
 pub(crate) use judge::{is_tolerated_everywhere, judge};
+pub(crate) use open::{Open, Waits};
 pub use options::Options;
+pub(crate) use row::settle_blocking;
 pub use rule::Rule;
 #[doc(hidden)]
 pub use rule::register as register_rule;

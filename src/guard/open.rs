@@ -1,0 +1,130 @@
+//! An open guard, in whoever's hands it is.
+
+use super::verdict::Verdict;
+use super::{Options, handover, judge};
+use crate::config;
+use crate::registry::{Scope, ScopeRef, current, entry};
+use crate::report::{LeakReport, Settled};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
+use tokio::runtime::Handle;
+
+/// What an open guard holds.
+#[derive(Debug)]
+pub(crate) struct Open {
+    scope: ScopeRef,
+    place: current::Place,
+    /// Whether the scope is no longer current at its place.
+    left_place: AtomicBool,
+    outer: ScopeRef,
+    pub(crate) options: Options,
+}
+
+/// How the end of a scope will be able to wait, as far as is known when it is opened.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Waits {
+    /// The runtime goes on meanwhile.
+    WithRuntime,
+    /// The same, on a runtime that is this scope's own, with a timer.
+    OwnRuntime,
+    /// The same, on a local runtime, whose count includes its local tasks: it is not watched.
+    LocalRuntime,
+    /// Perhaps in a destructor, so that it may have to drive the tasks itself.
+    Anyhow,
+}
+
+impl Open {
+    pub(crate) fn new(label: Arc<str>, waits: Waits) -> Self {
+        let outer = current::scope();
+        let place = current::place();
+        let reference = Scope::open(label, outer, place);
+        let scope = reference
+            .open()
+            .expect("a scope is open until its guard closes it");
+        if !handover::is_within(outer) {
+            scope.set_assisted();
+            if waits != Waits::LocalRuntime
+                && let Ok(handle) = Handle::try_current()
+            {
+                watch_if_own(scope, reference, &handle);
+            }
+        }
+        current::set_scope(place, reference);
+        if config::get().backtraces == config::Backtraces::Guarded {
+            entry::request_backtraces();
+        }
+        Self {
+            scope: reference,
+            place,
+            left_place: AtomicBool::new(false),
+            outer,
+            options: Options::new(),
+        }
+    }
+
+    pub(super) fn outer(&self) -> ScopeRef {
+        self.outer
+    }
+
+    pub(crate) fn reference(&self) -> ScopeRef {
+        self.scope
+    }
+
+    pub(crate) fn scope(&self) -> &'static Scope {
+        self.scope
+            .open()
+            .expect("a scope is open until its guard closes it")
+    }
+
+    /// New tasks of the place where the guard was opened are not its concern any more.
+    pub(crate) fn leave_place(&self) {
+        if !self.left_place.swap(true, Relaxed) {
+            current::unset_scope(self.place, self.scope, self.outer);
+        }
+    }
+
+    /// Says what there is to say once the wait is over, and ends the guard.
+    pub(crate) fn conclude(mut self, settled: Settled) -> Verdict {
+        let scope = self.scope();
+        let judgement = judge::judge(scope, &self.options, settled == Settled::Clean);
+        let grace = self.options.grace_or_default();
+        let report = LeakReport::new(scope.label(), judgement, settled, grace);
+        let mut options = std::mem::take(&mut self.options);
+        drop(self);
+        if let Some(cleanup) = options.cleanup.take()
+            && catch_unwind(AssertUnwindSafe(|| cleanup(&report))).is_err()
+        {
+            crate::report::note("a guard's cleanup function panicked");
+        }
+        Verdict {
+            report,
+            action: options.action_or_default(),
+        }
+    }
+}
+
+/// Closes the scope, with or without a verdict: also when whoever holds the guard is cut off.
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.leave_place();
+        if config::get().backtraces == config::Backtraces::Guarded {
+            entry::release_backtraces();
+        }
+        self.scope().close();
+    }
+}
+
+/// A runtime that nobody has used before is the guard's: it counts what nobody tracked.
+fn watch_if_own(scope: &'static Scope, reference: ScopeRef, handle: &Handle) {
+    let runtime = crate::registry::TrackedRuntime::of(handle);
+    // A multi-thread runtime that has tasks already may well be one that a whole test binary
+    // shares, and then what nobody tracked there is nobody's.
+    let may_be_shared = !runtime.is_current_thread()
+        && (runtime.was_claimed() || handle.metrics().num_alive_tasks() > 0);
+    if !may_be_shared {
+        scope.watch(handle);
+    }
+    runtime.claim(reference);
+}

@@ -1,0 +1,78 @@
+//! The ways to wait on a thread, of which the place where a guard ends decides.
+
+use super::Options;
+use super::drain::{drain, exhaust};
+use super::settle::{Settling, Waited};
+use crate::registry::{Scope, current};
+use crate::report::Settled;
+use crate::task::assisted;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::time::Instant;
+use tokio::runtime::{Handle, RuntimeFlavor};
+
+/// Where a guard ends that is not awaited, and so how it can wait.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Row {
+    /// Outside any runtime, or on the thread that called a multi-thread runtime's `block_on`.
+    Block,
+    /// In a task of a multi-thread runtime's worker: the worker's other tasks move on first.
+    BlockInPlace,
+    /// Inside a current-thread runtime, or in a local task.
+    Drain,
+}
+
+impl Row {
+    fn here() -> Self {
+        let Ok(handle) = Handle::try_current() else {
+            return Self::Block;
+        };
+        let in_local_task = current::task()
+            .and_then(crate::registry::Slot::read)
+            .is_some_and(|task| task.kind() == crate::registry::TaskKind::Local);
+        if handle.runtime_flavor() == RuntimeFlavor::CurrentThread || in_local_task {
+            Self::Drain
+        } else if tokio::task::try_id().is_some() && !assisted::any_on_this_thread() {
+            Self::BlockInPlace
+        } else {
+            Self::Block
+        }
+    }
+}
+
+/// Waits on this thread, however that can be done here.
+pub(crate) fn settle_blocking(scope: &'static Scope, options: &Options) -> Settled {
+    let settling = Settling::new(scope, options);
+    let deadline = Instant::now() + options.grace_or_default();
+    let waited = match Row::here() {
+        Row::Drain => drain(&settling, deadline),
+        // A `LocalSet`, or a current-thread runtime that nobody drives now, may be waiting for this
+        // very thread.
+        Row::Block => settling.block(deadline, || {
+            exhaust(&settling, deadline);
+        }),
+        Row::BlockInPlace => block_in_place(|| settling.block(deadline, || ()))
+            .unwrap_or_else(|| drain(&settling, deadline)),
+    };
+    match waited {
+        Waited::Clean => Settled::Clean,
+        Waited::Expired => Settled::Expired,
+        Waited::Blocked => Settled::WithoutGrace,
+    }
+}
+
+/// As tokio's; nothing where tokio forbids it. That is in a local task beside workers: if nobody
+/// tracked it, no public API tells it from a worker's task.
+fn block_in_place<T>(wait: impl FnOnce() -> T) -> Option<T> {
+    let mut begun = false;
+    let waited = catch_unwind(AssertUnwindSafe(|| {
+        tokio::task::block_in_place(|| {
+            begun = true;
+            wait()
+        })
+    }));
+    match waited {
+        Ok(waited) => Some(waited),
+        Err(panic) if begun => resume_unwind(panic),
+        Err(_) => None,
+    }
+}
