@@ -283,6 +283,8 @@ impl Test<'_> {
                 self.quiet().await;
             }
         });
+        // The runtime waits for them, and a task that was to notify one may be killed.
+        self.run.release_closures();
         drop(runtime);
         drop(guard);
     }

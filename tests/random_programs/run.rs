@@ -71,12 +71,17 @@ impl Run {
 
     /// Lets everything go that is stuck, once the verdict is given.
     pub fn release(&self) {
-        self.released.send_replace(true);
+        self.release_closures();
         let kept = std::mem::take(&mut *self.kept.lock().unwrap());
         drop(kept);
         for task in self.aborts.lock().unwrap().drain(..) {
             task.abort();
         }
+    }
+
+    /// Lets the closures on the blocking pool end.
+    pub fn release_closures(&self) {
+        self.released.send_replace(true);
     }
 
     pub fn has_ended(&self, task: usize) -> bool {
