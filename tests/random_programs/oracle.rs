@@ -96,7 +96,7 @@ pub fn foretell(program: &Program) -> Result<Prophecy, Uncertain> {
     let mut aborts = worlds
         .iter()
         .filter(all_begun)
-        .map(|world| world.tasks.iter().map(|task| task.aborted));
+        .map(|world| world.tasks.iter().map(|task| (task.aborted, task.spawned)));
     let first = aborts.next().ok_or(Uncertain)?;
     let certain = worlds.iter().all(|world| stuck(world) == prophecy.stuck)
         && aborts.all(|aborted| aborted.eq(first.clone()));
