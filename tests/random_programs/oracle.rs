@@ -14,6 +14,8 @@ use super::program::{Kind, Op, Program, Role, Row, Spawned, Task, Wait};
 pub struct Prophecy {
     /// For each task, whether it is alive for ever once it is spawned.
     pub stuck: Vec<bool>,
+    /// The op that it comes to at least.
+    pub at: Vec<usize>,
     /// Whether it may be spawned, and then ends.
     pub ends: Vec<bool>,
     /// Whether it would be stuck at the same op even if all the others that are stuck were gone.
@@ -74,6 +76,15 @@ pub fn foretell(program: &Program) -> Result<Prophecy, Uncertain> {
     let farthest = worlds.last().ok_or(Uncertain)?;
     let prophecy = Prophecy {
         stuck: stuck(farthest),
+        at: (0..program.tasks.len())
+            .map(|task| {
+                worlds
+                    .iter()
+                    .map(|world| world.tasks[task].at)
+                    .min()
+                    .unwrap_or(0)
+            })
+            .collect(),
         ends: (0..program.tasks.len())
             .map(|task| worlds.iter().any(|world| world.tasks[task].ended))
             .collect(),
@@ -85,7 +96,7 @@ pub fn foretell(program: &Program) -> Result<Prophecy, Uncertain> {
     let mut aborts = worlds
         .iter()
         .filter(all_begun)
-        .map(|world| world.tasks.iter().map(|task| task.aborted));
+        .map(|world| world.tasks.iter().map(|task| (task.aborted, task.spawned)));
     let first = aborts.next().ok_or(Uncertain)?;
     let certain = worlds.iter().all(|world| stuck(world) == prophecy.stuck)
         && aborts.all(|aborted| aborted.eq(first.clone()));

@@ -283,14 +283,22 @@ impl Test<'_> {
                 self.quiet().await;
             }
         });
+        // The runtime waits for them, and a task that was to notify one may be killed.
+        self.run.release_closures();
         drop(runtime);
         drop(guard);
     }
 
-    /// Waits until all tasks have ended that will.
+    /// Waits until all tasks have ended that will, and the others are where they are stuck.
     async fn quiet(&self) {
         let begin = Instant::now();
-        let busy = |task: usize| self.prophecy.ends[task] && !self.run.has_ended(task);
+        let Prophecy {
+            ends, stuck, at, ..
+        } = self.prophecy;
+        let busy = |task: usize| {
+            ends[task] && !self.run.has_ended(task)
+                || stuck[task] && !self.run.has_come_to(task, at[task])
+        };
         while (1..self.prophecy.stuck.len()).any(busy) && begin.elapsed() < AMPLE {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }

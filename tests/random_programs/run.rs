@@ -5,8 +5,8 @@ use super::program::{Op, Program, STATIC_NAMES, Spawned, Wait};
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::SeqCst;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use taskleak::Track;
@@ -22,6 +22,8 @@ pub struct Run {
     pub number: u64,
     /// Which tasks are over: this test's own view.
     ended: Vec<AtomicBool>,
+    /// The op that each task is at.
+    at: Vec<AtomicUsize>,
     aborts: Mutex<Vec<AbortHandle>>,
     kept: Mutex<Vec<LiveHalf>>,
     released: watch::Sender<bool>,
@@ -46,6 +48,7 @@ impl Run {
                 .iter()
                 .map(|_| AtomicBool::new(false))
                 .collect(),
+            at: program.tasks.iter().map(|_| AtomicUsize::new(0)).collect(),
             aborts: Mutex::default(),
             kept: Mutex::new(kept),
             released: watch::Sender::new(false),
@@ -71,7 +74,7 @@ impl Run {
 
     /// Lets everything go that is stuck, once the verdict is given.
     pub fn release(&self) {
-        self.released.send_replace(true);
+        self.release_closures();
         let kept = std::mem::take(&mut *self.kept.lock().unwrap());
         drop(kept);
         for task in self.aborts.lock().unwrap().drain(..) {
@@ -79,8 +82,17 @@ impl Run {
         }
     }
 
+    /// Lets the closures on the blocking pool end.
+    pub fn release_closures(&self) {
+        self.released.send_replace(true);
+    }
+
     pub fn has_ended(&self, task: usize) -> bool {
         self.ended[task].load(SeqCst)
+    }
+
+    pub fn has_come_to(&self, task: usize, at: usize) -> bool {
+        self.at[task].load(SeqCst) >= at
     }
 
     /// How long a nap is: nothing much, in whatever time there is.
@@ -129,7 +141,8 @@ impl TaskRun {
     pub fn go(mut self) -> Boxed {
         Box::pin(async move {
             let ops = self.run.program.tasks[self.task].ops.clone();
-            for op in ops {
+            for (at, op) in ops.into_iter().enumerate() {
+                self.run.at[self.task].store(at, SeqCst);
                 self.perform(op).await;
             }
         })
