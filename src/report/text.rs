@@ -92,12 +92,11 @@ impl Text<'_> {
             }
             Settled::Expired => {
                 let grace = Brief(report.grace);
-                let headline = format_args!("{count} outlived {test} and {grace} of grace");
+                let headline = format!("{count} outlived {test} and {grace} of grace");
                 writeln!(f, "{name} {}", paint.strong(headline))
             }
             Settled::AtExit | Settled::AtExitExpired => {
-                let headline =
-                    format_args!("{count} outlived {test}, and no guard answered for that");
+                let headline = format!("{count} outlived {test}, and no guard answered for that");
                 writeln!(f, "{name} {}", paint.strong(headline))
             }
             Settled::Clean | Settled::WithoutGrace => {
