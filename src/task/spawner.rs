@@ -92,17 +92,15 @@ where
     // drive the task itself.
     let may_need_help =
         entry.scope().is_some_and(Scope::is_assisted) && entry.is_on_current_thread_runtime();
-    if may_need_help {
-        let (future, cell) = Assisted::new(entry.slot(), spawner.handle(), future);
-        let noted = shutdown::Noted::of(&entry);
-        let handle = spawner.hand_over(TaskFuture::new(Some(entry), future));
-        to_be_counted.count();
-        noted.note(|| handle.to_abort());
-        cell.set_header(&handle.to_abort());
-        return handle;
-    }
     let noted = shutdown::Noted::of(&entry);
-    let handle = spawner.hand_over(TaskFuture::new(Some(entry), future));
+    let handle = if may_need_help {
+        let (future, cell) = Assisted::new(entry.slot(), spawner.handle(), future);
+        let handle = spawner.hand_over(TaskFuture::new(Some(entry), future));
+        cell.set_header(&handle.to_abort());
+        handle
+    } else {
+        spawner.hand_over(TaskFuture::new(Some(entry), future))
+    };
     to_be_counted.count();
     noted.note(|| handle.to_abort());
     handle
@@ -134,16 +132,15 @@ where
         return spawner.hand_over(future);
     }
     let entry = Entry::begin(spec, |likely| likely.or_else(TrackedRuntime::current));
-    if entry.scope().is_some_and(Scope::is_assisted) {
-        let (future, cell) = Assisted::new_local(entry.slot(), future);
-        let noted = shutdown::Noted::of(&entry);
-        let handle = spawner.hand_over(TaskFuture::new(Some(entry), future));
-        noted.note(|| handle.to_abort());
-        cell.set_header(&handle.to_abort());
-        return handle;
-    }
     let noted = shutdown::Noted::of(&entry);
-    let handle = spawner.hand_over(TaskFuture::new(Some(entry), future));
+    let handle = if entry.scope().is_some_and(Scope::is_assisted) {
+        let (future, cell) = Assisted::new_local(entry.slot(), future);
+        let handle = spawner.hand_over(TaskFuture::new(Some(entry), future));
+        cell.set_header(&handle.to_abort());
+        handle
+    } else {
+        spawner.hand_over(TaskFuture::new(Some(entry), future))
+    };
     noted.note(|| handle.to_abort());
     handle
 }
