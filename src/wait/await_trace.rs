@@ -1,0 +1,126 @@
+//! What a task waits for, as a tree.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+/// Where a task is suspended: the chain of async functions from the task down to the leaf future it
+/// waits on, as a tree, since a `select!` or `join!` waits on several.
+///
+/// Its `Display` is the tree as reports print it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct AwaitTrace {
+    source: TraceSource,
+    roots: Vec<AwaitNode>,
+}
+
+/// How an [`AwaitTrace`] was had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum TraceSource {
+    /// The task was polled once, and its leaf futures told where they registered the waker.
+    Poll,
+    /// The suspended future was read by its debug info.
+    Census,
+}
+
+/// One async function (or future) of an [`AwaitTrace`], suspended at an `.await`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct AwaitNode {
+    pub(crate) function: String,
+    pub(crate) file: Option<PathBuf>,
+    pub(crate) line: Option<u32>,
+    pub(crate) column: Option<u32>,
+    pub(crate) children: Vec<AwaitNode>,
+}
+
+impl AwaitNode {
+    /// The function's name as a person calls it.
+    pub fn function(&self) -> &str {
+        &self.function
+    }
+
+    /// The source file of the `.await`, as the debug info has it.
+    pub fn file(&self) -> Option<&Path> {
+        self.file.as_deref()
+    }
+
+    /// The line of the `.await`.
+    pub fn line(&self) -> Option<u32> {
+        self.line
+    }
+
+    /// The column of the `.await`.
+    pub fn column(&self) -> Option<u32> {
+        self.column
+    }
+
+    /// What it awaits: none for a leaf, several for a `select!` or `join!`.
+    pub fn children(&self) -> &[AwaitNode] {
+        &self.children
+    }
+
+    /// Whether it is the same place: what it awaits may differ.
+    fn is_same_place(&self, other: &Self) -> bool {
+        self.function == other.function
+            && self.file == other.file
+            && self.line == other.line
+            && self.column == other.column
+    }
+}
+
+impl AwaitTrace {
+    /// Puts chains, each from the task down to one leaf, together where they begin alike.
+    pub(crate) fn of_chains(
+        source: TraceSource,
+        chains: impl IntoIterator<Item = Vec<AwaitNode>>,
+    ) -> Self {
+        let mut roots = Vec::new();
+        for chain in chains {
+            let mut level: &mut Vec<AwaitNode> = &mut roots;
+            for node in chain {
+                let place = level.iter().position(|there| there.is_same_place(&node));
+                let place = place.unwrap_or_else(|| {
+                    level.push(node);
+                    level.len() - 1
+                });
+                level = &mut level[place].children;
+            }
+        }
+        Self { source, roots }
+    }
+
+    /// How the trace was had.
+    pub fn source(&self) -> TraceSource {
+        self.source
+    }
+
+    /// The outermost futures: one, for nearly every task.
+    pub fn roots(&self) -> &[AwaitNode] {
+        &self.roots
+    }
+
+    /// Whether nothing is known.
+    pub fn is_empty(&self) -> bool {
+        self.roots.is_empty()
+    }
+}
+
+impl fmt::Display for AwaitTrace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fn write(f: &mut fmt::Formatter<'_>, nodes: &[AwaitNode], depth: usize) -> fmt::Result {
+            for node in nodes {
+                write!(f, "{:1$}{2}", "", depth * 2, node.function)?;
+                if let (Some(file), Some(line)) = (&node.file, node.line) {
+                    write!(f, " at {}:{line}", file.display())?;
+                    if let Some(column) = node.column {
+                        write!(f, ":{column}")?;
+                    }
+                }
+                writeln!(f)?;
+                write(f, &node.children, depth + 1)?;
+            }
+            Ok(())
+        }
+        write(f, &self.roots, 0)
+    }
+}
