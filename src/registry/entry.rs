@@ -1,11 +1,13 @@
 //! A task's stay in the registry, from its spawn to its end whatever way it ends.
 
+use super::events::{self, What};
 use super::extras::{self, Extras};
+use super::ledger::{self, Outcome};
 use super::origin::{Origin, OriginId};
 use super::runtimes::{TrackedRuntime, id_number};
 use super::scope::{Scope, by_index};
 use super::slot::{Birth, Slot, flag};
-use super::{TaskKind, current, judges, pool};
+use super::{TaskKind, current, judges, pool, timebox, timings};
 use crate::stack;
 use std::marker::PhantomData;
 use std::panic::Location;
@@ -195,19 +197,26 @@ impl Entry {
             name: spec.name,
             kind: spec.kind,
         };
+        let origin = origin.intern();
         let slot = pool::take();
-        if let Some(extras) = spec.extras {
-            extras::set(slot, *extras);
+        let attached = spec.extras.map(|extras| extras::set(slot, *extras));
+        if attached.is_some() {
             flags |= flag::EXTRAS;
         }
+        ledger::count_started(origin, attached.as_deref());
         slot.occupy(&Birth {
-            origin: origin.intern(),
+            origin,
             stack: spawner.stack,
             scope: scope.map_or(0, Scope::index),
             runtime: runtime.map_or(0, TrackedRuntime::index),
             flags,
             parent: spawner.parent,
         });
+        if events::wanted()
+            && let Some(reading) = slot.read()
+        {
+            events::tell(What::Started, reading, attached);
+        }
         Self { slot }
     }
 
@@ -257,6 +266,9 @@ impl Entry {
 pub(crate) fn enter(slot: &'static Slot) -> Entered {
     if slot.begin_poll() {
         slot.set_tokio_id(tokio::task::try_id().map_or(0, |id| id_number(&id)));
+        if timings::any() {
+            slot.time_first_poll();
+        }
     }
     enter_drop(slot)
 }
@@ -310,16 +322,28 @@ impl Drop for Entry {
         {
             runtime.count(-1);
         }
-        if flags & flag::EXTRAS != 0 {
-            extras::remove(slot);
+        let attached = (flags & flag::EXTRAS != 0)
+            .then(|| extras::get(slot))
+            .flatten();
+        if let Some(attached) = &attached {
+            timebox::end(slot, attached);
         }
+        let last = if events::wanted() { slot.read() } else { None };
         if flags & flag::HOSTS_GUARD != 0 {
             current::forget_host(slot.id());
         }
         let scope = self.scope();
         // First out of the live set, then out of the scope: a guard that sees its scope empty finds
         // nothing when it looks. Until then the membership keeps the scope from being used again.
+        let (origin, outcome) = (slot.origin(), Outcome::of(flags));
         slot.vacate();
+        ledger::count_ended(origin, attached.as_deref(), outcome);
+        if attached.is_some() {
+            extras::remove(slot);
+        }
+        if let Some(last) = last {
+            events::tell(What::Ended(outcome), last, attached);
+        }
         if let Some(scope) = scope {
             if TaskKind::from_bits(flags & flag::KIND) == TaskKind::Blocking && scope.is_assisted()
             {

@@ -22,6 +22,8 @@ pub(crate) struct Slot {
     /// Index of the runtime, 0 for unknown.
     runtime: AtomicU32,
     flags: AtomicU32,
+    /// Milliseconds from the spawn to the first poll, plus one; 0 if it was not timed.
+    waited: AtomicU32,
     polls: AtomicU64,
     parent: AtomicU64,
     spawned: AtomicU64,
@@ -47,6 +49,8 @@ pub(crate) mod flag {
     pub(crate) const PANICKED: u32 = 1 << 7;
     /// The runtime counts it as one of its alive tasks.
     pub(crate) const COUNTED: u32 = 1 << 8;
+    /// Its runtime was shut down before its future returned.
+    pub(crate) const SHUT_DOWN: u32 = 1 << 15;
 }
 
 /// In place of a scope's index: a guard saw the task end, although the runtime has yet to notice.
@@ -72,6 +76,7 @@ pub(crate) struct Reading {
     pub(crate) scope: u32,
     pub(crate) runtime: u32,
     pub(crate) flags: u32,
+    pub(crate) waited: u32,
     pub(crate) polls: u64,
     pub(crate) parent: Option<TaskId>,
     pub(crate) spawned: u64,
@@ -89,6 +94,7 @@ impl Slot {
             scope: AtomicU32::new(0),
             runtime: AtomicU32::new(0),
             flags: AtomicU32::new(0),
+            waited: AtomicU32::new(0),
             polls: AtomicU64::new(0),
             parent: AtomicU64::new(0),
             spawned: AtomicU64::new(0),
@@ -116,6 +122,7 @@ impl Slot {
         self.scope.store(birth.scope, Relaxed);
         self.runtime.store(birth.runtime, Relaxed);
         self.flags.store(birth.flags, Relaxed);
+        self.waited.store(0, Relaxed);
         self.polls.store(0, Relaxed);
         self.parent.store(birth.parent, Relaxed);
         self.spawned.store(super::clock::now(), Relaxed);
@@ -146,6 +153,7 @@ impl Slot {
             scope: self.scope.load(Relaxed),
             runtime: self.runtime.load(Relaxed),
             flags: self.flags.load(Relaxed),
+            waited: self.waited.load(Relaxed),
             polls: self.polls.load(Relaxed),
             parent: TaskId::from_bits(self.parent.load(Relaxed)),
             spawned: self.spawned.load(Relaxed),
@@ -189,6 +197,18 @@ impl Slot {
 
     pub(super) fn origin(&self) -> OriginId {
         OriginId::from_bits(self.origin.load(Relaxed))
+    }
+
+    /// The task that spawned it; only its owner, or code that it runs, may ask.
+    pub(super) fn parent(&self) -> Option<TaskId> {
+        TaskId::from_bits(self.parent.load(Relaxed))
+    }
+
+    /// Notes that the first poll begins now.
+    pub(super) fn time_first_poll(&self) {
+        let waited = super::clock::now().saturating_sub(self.spawned.load(Relaxed)) / 1_000_000;
+        let waited = u32::try_from(waited).unwrap_or(u32::MAX).saturating_add(1);
+        self.waited.store(waited, Relaxed);
     }
 
     pub(super) fn set_tokio_id(&self, id: u64) {

@@ -19,8 +19,10 @@ mod local_set;
 mod shutdown;
 mod spawn;
 mod spawner;
+mod timed;
 mod track;
 
+pub use crate::registry::{OperationId, TimeboxAction};
 pub use builder::Builder;
 pub use join_set::JoinSet;
 pub use local_set::LocalSet;
