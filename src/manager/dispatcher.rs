@@ -34,6 +34,8 @@ const PAUSE: Duration = Duration::from_millis(1);
 /// An idle thread is woken by the next event. Where processors may delay that, it looks again after
 /// this long.
 const IDLE: Duration = Duration::from_millis(250);
+/// Without observers there is nothing to be told: the first one to be added wakes it.
+const NOBODY: Duration = Duration::from_secs(3600);
 const MOST_AT_ONCE: usize = 1024;
 
 fn lock() -> MutexGuard<'static, Observers> {
@@ -55,6 +57,8 @@ pub(super) fn add(observer: impl Observer, capacity: usize) -> std::io::Result<A
     }
     timings::want();
     observers.mailboxes.push(mailbox.clone());
+    drop(observers);
+    events::wake();
     Ok(mailbox)
 }
 
@@ -151,7 +155,7 @@ fn run() {
         if had_letters {
             std::thread::park_timeout(PAUSE);
         } else {
-            events::sleep(IDLE);
+            events::sleep(if mailboxes.is_empty() { NOBODY } else { IDLE });
         }
     }
 }

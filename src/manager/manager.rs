@@ -3,8 +3,11 @@
 use super::config::Config;
 use super::dispatcher;
 use super::mailbox::Mailbox;
+use super::monitor::Monitor;
 use super::observer::{Observer, ObserverHandle};
+use super::shutdown::{self, Unfinished};
 use super::snapshot::Snapshot;
+use super::suspect::Suspect;
 use super::take;
 use crate::registry::{entry, names};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
@@ -24,6 +27,7 @@ use std::time::Duration;
 /// ```
 pub struct Manager {
     config: Mutex<Config>,
+    monitor: Monitor,
 }
 
 /// The manager of this process.
@@ -39,6 +43,7 @@ pub fn manager() -> &'static Manager {
     static MANAGER: OnceLock<Manager> = OnceLock::new();
     MANAGER.get_or_init(|| Manager {
         config: Mutex::new(Config::new()),
+        monitor: Monitor::new(),
     })
 }
 
@@ -57,17 +62,7 @@ impl Manager {
     /// assert_eq!(taskleak::manager().config(), Config::new().growth(10));
     /// ```
     pub fn configure(&self, config: &Config) {
-        let mut current = self.lock();
-        if current.backtraces != config.backtraces {
-            if config.backtraces {
-                entry::request_backtraces();
-            } else {
-                entry::release_backtraces();
-            }
-        }
-        names::set_limit(config.names);
-        crate::config::set_manager(config.enabled);
-        *current = config.clone();
+        self.reconfigure(|_| config.clone());
     }
 
     /// How it is set up.
@@ -81,9 +76,25 @@ impl Manager {
         self.lock().clone()
     }
 
-    fn reconfigure(&self, change: impl FnOnce(Config) -> Config) {
-        let config = change(self.config());
-        self.configure(&config);
+    pub(super) fn reconfigure(&self, change: impl FnOnce(Config) -> Config) {
+        let mut current = self.lock();
+        let config = change(current.clone());
+        Self::apply(&mut current, &config);
+        drop(current);
+        self.monitor.reconfigured();
+    }
+
+    fn apply(current: &mut Config, config: &Config) {
+        if current.backtraces != config.backtraces {
+            if config.backtraces {
+                entry::request_backtraces();
+            } else {
+                entry::release_backtraces();
+            }
+        }
+        names::set_limit(config.names);
+        crate::config::set_manager(config.enabled);
+        *current = config.clone();
     }
 
     /// Tracks the tasks that are spawned from now on.
@@ -150,7 +161,46 @@ impl Manager {
     /// println!("{} live, {} panicked", snapshot.total(), snapshot.counts().panicked);
     /// ```
     pub fn snapshot(&self) -> Snapshot {
-        take::snapshot(Vec::new())
+        Self::take(self.monitor.suspects())
+    }
+
+    pub(super) fn take(suspects: Vec<Suspect>) -> Snapshot {
+        take::snapshot(suspects)
+    }
+
+    /// The one that takes snapshots every so often. It does not run until it is started.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// taskleak::manager().monitor().start();
+    /// # taskleak::manager().monitor().stop(); }
+    /// ```
+    pub fn monitor(&'static self) -> &'static Monitor {
+        &self.monitor
+    }
+
+    /// Waits until all tasks have ended, at most for `grace`; background tasks and the running task
+    /// with those above it are not waited for. Nothing is aborted, and tasks may go on to spawn: stop
+    /// what makes new work first. On the real clock.
+    ///
+    /// # Errors
+    /// If tasks are left after the grace: the error names them.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// taskleak::spawn(async { tokio::time::sleep(Duration::from_millis(5)).await });
+    /// if let Err(unfinished) = taskleak::manager().shutdown(Duration::from_secs(10)).await {
+    ///     panic!("{unfinished}");
+    /// }
+    /// # }
+    /// ```
+    pub async fn shutdown(&self, grace: Duration) -> Result<(), Unfinished> {
+        shutdown::all_ended(grace).await
     }
 
     /// Adds an observer, which is told what happens to tasks from now on, on a thread of its own.
@@ -200,6 +250,3 @@ impl std::fmt::Debug for Manager {
             .finish_non_exhaustive()
     }
 }
-
-#[allow(dead_code, reason = "used by the monitor")]
-const SHORTEST: Duration = Duration::from_millis(1);

@@ -19,12 +19,15 @@ mod counts;
 mod diff;
 mod diff_text;
 mod dispatcher;
+mod growth;
 #[cfg(feature = "serde")]
 mod json;
 mod mailbox;
 #[allow(clippy::module_inception, reason = "the main type of this folder")]
 mod manager;
+mod monitor;
 mod observer;
+mod shutdown;
 mod snapshot;
 mod status;
 mod suspect;
@@ -36,7 +39,9 @@ pub use config::Config;
 pub use counts::{Counts, NameCounts};
 pub use diff::{NameDiff, SnapshotDiff};
 pub use manager::{Manager, manager};
+pub use monitor::Monitor;
 pub use observer::{Observer, ObserverHandle};
+pub use shutdown::Unfinished;
 pub use snapshot::Snapshot;
 pub use status::Status;
 pub use suspect::Suspect;

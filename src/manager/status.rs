@@ -35,7 +35,8 @@ pub enum Status {
     Panicked,
     /// It was dropped before it returned: by an abort, or by whoever held its future.
     Aborted,
-    /// Its runtime was shut down before it returned.
+    /// Its runtime was shut down before it returned. Not told from [`Aborted`](Self::Aborted) while a
+    /// guard is open, for tasks of a `LocalSet` and for blocking closures that had not begun.
     ShutDown,
 }
 

@@ -6,25 +6,41 @@ use super::timebox;
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::task::Waker;
+use std::pin::Pin;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
 pub(crate) enum Call {
     /// A task's time box is over.
     Timebox(Reading),
-    Wake(Waker),
+    /// Of a [`Sleep`], while it is awaited.
+    Wake(Weak<Sleeper>),
 }
+
+type Sleeper = Mutex<Option<Waker>>;
 
 impl Call {
     fn is_stale(&self) -> bool {
-        matches!(self, Self::Timebox(task) if !task.still_alive())
+        match self {
+            Self::Timebox(task) => !task.still_alive(),
+            Self::Wake(sleeper) => sleeper.strong_count() == 0,
+        }
     }
 
     fn run(self) {
         match self {
             Self::Timebox(task) => timebox::is_due(&task),
-            Self::Wake(waker) => waker.wake(),
+            Self::Wake(sleeper) => {
+                let Some(sleeper) = sleeper.upgrade() else {
+                    return;
+                };
+                let waker = sleeper
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .take();
+                waker.into_iter().for_each(Waker::wake);
+            }
         }
     }
 }
@@ -104,6 +120,46 @@ pub(crate) fn set(at: Instant, call: Call) {
     }
     drop(clock);
     drop(stale);
+}
+
+/// Resolves at an instant, on any runtime: no timer of the runtime's is needed.
+pub(crate) struct Sleep {
+    until: Instant,
+    sleeper: Option<Arc<Sleeper>>,
+}
+
+impl Sleep {
+    pub(crate) fn until(until: Instant) -> Self {
+        Self {
+            until,
+            sleeper: None,
+        }
+    }
+}
+
+impl Future for Sleep {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        if let Some(sleeper) = &self.sleeper {
+            let waker = cx.waker().clone();
+            // A former waker is dropped after the lock is released.
+            let _former = sleeper
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .replace(waker);
+        } else {
+            let sleeper = Arc::new(Mutex::new(Some(cx.waker().clone())));
+            set(self.until, Call::Wake(Arc::downgrade(&sleeper)));
+            self.sleeper = Some(sleeper);
+        }
+        // Looked at after the waker was left: it is woken by an alarm that goes off from now on.
+        if Instant::now() >= self.until {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    }
 }
 
 fn run() {

@@ -7,7 +7,7 @@ use super::origin::{Origin, OriginId};
 use super::runtimes::{TrackedRuntime, id_number};
 use super::scope::{Scope, by_index};
 use super::slot::{Birth, Slot, flag};
-use super::{TaskKind, current, judges, pool, timebox, timings};
+use super::{TaskKind, current, ends, judges, pool, timebox, timings};
 use crate::stack;
 use std::marker::PhantomData;
 use std::panic::Location;
@@ -341,6 +341,7 @@ impl Drop for Entry {
         if attached.is_some() {
             extras::remove(slot);
         }
+        ends::tell();
         if let Some(last) = last {
             events::tell(What::Ended(outcome), last, attached);
         }

@@ -8,6 +8,7 @@
 pub(crate) mod alarm;
 pub(crate) mod clock;
 pub(crate) mod current;
+pub(crate) mod ends;
 pub(crate) mod entry;
 pub(crate) mod events;
 pub(crate) mod extras;

@@ -44,7 +44,8 @@ impl TaskId {
         (self.0 >> 32) as u32
     }
 
-    fn read(self) -> Option<Reading> {
+    /// The task's record, while it lives.
+    pub(crate) fn read(self) -> Option<Reading> {
         pool::get(self.0 as u32)?
             .read()
             .filter(|reading| reading.id == self)
@@ -92,6 +93,11 @@ pub enum TaskKind {
 impl TaskKind {
     pub(super) fn to_bits(self) -> u32 {
         self as u32
+    }
+
+    /// Of a record's flags.
+    pub(crate) fn from_flags(flags: u32) -> Self {
+        Self::from_bits(flags)
     }
 
     pub(super) fn from_bits(bits: u32) -> Self {

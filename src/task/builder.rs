@@ -253,7 +253,10 @@ impl Builder {
         R: Send + 'static,
     {
         let spec = self.spec::<F>(TaskKind::Blocking);
-        tokio::task::spawn_blocking(blocking::tracked(spec, TrackedRuntime::current(), function))
+        let (function, timed) = blocking::tracked(spec, TrackedRuntime::current(), function);
+        let handle = tokio::task::spawn_blocking(function);
+        timed.watch(|| handle.abort_handle());
+        handle
     }
 
     /// Runs a closure on the blocking pool of the runtime of `handle`.
@@ -274,7 +277,10 @@ impl Builder {
     {
         let spec = self.spec::<F>(TaskKind::Blocking);
         let runtime = Some(TrackedRuntime::of(handle));
-        handle.spawn_blocking(blocking::tracked(spec, runtime, function))
+        let (function, timed) = blocking::tracked(spec, runtime, function);
+        let handle = handle.spawn_blocking(function);
+        timed.watch(|| handle.abort_handle());
+        handle
     }
 
     /// Spawns into a set, on the runtime the code runs in.

@@ -8,6 +8,10 @@ use tokio::task::AbortHandle;
 pub(super) struct Timed(Option<(&'static Slot, TaskId)>);
 
 impl Timed {
+    pub(super) fn none() -> Self {
+        Self(None)
+    }
+
     #[inline]
     pub(super) fn of(entry: &Entry) -> Self {
         let may_be = entry.slot().flags() & flag::EXTRAS != 0;
