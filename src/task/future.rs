@@ -25,7 +25,7 @@ pin_project_lite::pin_project! {
             let this = this.project();
             // Before the drop, which may wake the task itself: it may own its own sender.
             if let Some(entry) = this.entry {
-                shutdown::record_if_killed(entry);
+                shutdown::note_end(entry);
             }
             let entered = this.entry.as_ref().map(Entry::enter_drop);
             // SAFETY: `future` is pinned and dropped in place; nothing reads it after this, because

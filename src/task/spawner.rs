@@ -3,6 +3,7 @@
 use super::assisted::Assisted;
 use super::future::TaskFuture;
 use super::shutdown;
+use super::timed::Timed;
 use crate::registry::{Entry, Scope, Spec, TrackedRuntime};
 use std::future::Future;
 use tokio::runtime::Handle;
@@ -112,6 +113,7 @@ where
     let may_need_help =
         entry.scope().is_some_and(Scope::is_assisted) && entry.is_on_current_thread_runtime();
     let noted = shutdown::Noted::of(&entry);
+    let timed = Timed::of(&entry);
     let handle = if may_need_help {
         let (future, cell) = Assisted::new(entry.slot(), spawner.handle(), future);
         let handle = spawner.hand_over(TaskFuture::new(Some(entry), future));
@@ -122,6 +124,7 @@ where
     };
     to_be_counted.count();
     noted.note(|| handle.to_abort());
+    timed.watch(|| handle.to_abort());
     handle
 }
 
@@ -152,6 +155,7 @@ where
     }
     let entry = Entry::begin(spec, TrackedRuntime::here);
     let noted = shutdown::Noted::of(&entry);
+    let timed = Timed::of(&entry);
     let handle = if entry.scope().is_some_and(Scope::is_assisted) {
         let (future, cell) = Assisted::new_local(entry.slot(), future);
         let handle = spawner.hand_over(TaskFuture::new(Some(entry), future));
@@ -161,6 +165,7 @@ where
         spawner.hand_over(TaskFuture::new(Some(entry), future))
     };
     noted.note(|| handle.to_abort());
+    timed.watch(|| handle.to_abort());
     handle
 }
 
