@@ -4,7 +4,7 @@ use super::extras::{self, Extras};
 use super::origin::{Origin, OriginId};
 use super::runtimes::{TrackedRuntime, id_number};
 use super::scope::{Scope, by_index};
-use super::slot::{Birth, Slot, flag};
+use super::slot::{Begun, Birth, Slot, flag};
 use super::{TaskKind, current, judges, pool};
 use crate::stack;
 use std::marker::PhantomData;
@@ -231,6 +231,10 @@ impl Entry {
             .is_some_and(TrackedRuntime::is_current_thread)
     }
 
+    pub(crate) fn kind(&self) -> TaskKind {
+        TaskKind::from_bits(self.slot.flags())
+    }
+
     #[inline]
     pub(crate) fn slot(&self) -> &'static Slot {
         self.slot
@@ -238,7 +242,7 @@ impl Entry {
 
     /// Makes the task the current one for one poll; see [`enter`].
     #[inline]
-    pub(crate) fn enter(&self) -> Entered {
+    pub(crate) fn enter(&self) -> (Entered, Begun) {
         enter(self.slot)
     }
 
@@ -254,11 +258,12 @@ impl Entry {
 ///
 /// Only for who has the task's future in its hands, and so knows that the task's entry lives.
 #[inline]
-pub(crate) fn enter(slot: &'static Slot) -> Entered {
-    if slot.begin_poll() {
+pub(crate) fn enter(slot: &'static Slot) -> (Entered, Begun) {
+    let begun = slot.begin_poll();
+    if begun == Begun::First {
         slot.set_tokio_id(tokio::task::try_id().map_or(0, |id| id_number(&id)));
     }
-    enter_drop(slot)
+    (enter_drop(slot), begun)
 }
 
 /// The same for a poll by a guard, which does not count as one of the task's.
@@ -319,10 +324,11 @@ impl Drop for Entry {
         let scope = self.scope();
         // First out of the live set, then out of the scope: a guard that sees its scope empty finds
         // nothing when it looks. Until then the membership keeps the scope from being used again.
+        let id = slot.id();
         slot.vacate();
+        slot.end_requests(id);
         if let Some(scope) = scope {
-            if TaskKind::from_bits(flags & flag::KIND) == TaskKind::Blocking && scope.is_assisted()
-            {
+            if TaskKind::from_bits(flags) == TaskKind::Blocking && scope.is_assisted() {
                 // It may have aborted tasks on its way, which only the guard can let end.
                 scope.gate().notify();
             }

@@ -1,7 +1,7 @@
 //! One live task's record.
 
 use super::origin::OriginId;
-use super::sync::{AtomicU32, AtomicU64, fence};
+use super::sync::{AtomicPtr, AtomicU32, AtomicU64, fence};
 use super::{TaskId, TaskKind};
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
@@ -22,12 +22,33 @@ pub(crate) struct Slot {
     /// Index of the runtime, 0 for unknown.
     runtime: AtomicU32,
     flags: AtomicU32,
+    /// What others want of the task, or do to it: the bits of [`request`].
+    pub(super) requests: AtomicU32,
     polls: AtomicU64,
     parent: AtomicU64,
     spawned: AtomicU64,
     last_poll: AtomicU64,
     /// tokio's number for the task, 0 until its first poll.
     tokio_id: AtomicU64,
+    /// tokio's header of the task, null until its first poll; see [`pin`](super::pin).
+    pub(super) header: AtomicPtr<()>,
+}
+
+/// The bits of [`Slot::requests`], which anybody may set.
+pub(crate) mod request {
+    /// Somebody wants to know what the task waits for: its next poll is to be a traced one.
+    pub(crate) const TRACE: u32 = 1 << 0;
+    /// The task's memory is being looked at: its end has to wait.
+    pub(crate) const PINNED: u32 = 1 << 1;
+}
+
+/// What a poll is, seen from its beginning.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Begun {
+    First,
+    Again,
+    /// Not one of the task's own: somebody wants to know what it waits for.
+    Traced,
 }
 
 /// The bits of [`Slot::flags`]. The low two bits are the [`TaskKind`].
@@ -89,11 +110,13 @@ impl Slot {
             scope: AtomicU32::new(0),
             runtime: AtomicU32::new(0),
             flags: AtomicU32::new(0),
+            requests: AtomicU32::new(0),
             polls: AtomicU64::new(0),
             parent: AtomicU64::new(0),
             spawned: AtomicU64::new(0),
             last_poll: AtomicU64::new(0),
             tokio_id: AtomicU64::new(0),
+            header: AtomicPtr::new(std::ptr::null_mut()),
         }
     }
 
@@ -121,6 +144,7 @@ impl Slot {
         self.spawned.store(super::clock::now(), Relaxed);
         self.last_poll.store(0, Relaxed);
         self.tokio_id.store(0, Relaxed);
+        self.header.store(std::ptr::null_mut(), Relaxed);
         // Pairs with the first load in `read`: who sees the new sequence sees the new fields.
         self.sequence
             .store(self.sequence.load(Relaxed).wrapping_add(1), Release);
@@ -200,17 +224,41 @@ impl Slot {
         self.set_flags(flag::POLLING, 0);
     }
 
-    /// Notes that a poll begins and says whether it is the first. There is one poller at a time, so
-    /// no read-modify-write is needed.
-    pub(super) fn begin_poll(&self) -> bool {
+    /// Notes that a poll begins and says which. There is one poller at a time, so no
+    /// read-modify-write is needed.
+    #[inline]
+    pub(super) fn begin_poll(&self) -> Begun {
         let polls = self.polls.load(Relaxed);
-        self.polls.store(polls + 1, Relaxed);
-        if super::judges::any() {
-            self.last_poll.store(super::clock::now(), Relaxed);
+        let watch = super::judges::watch();
+        if watch.is_kept() {
+            if watch.is_traced() && polls > 0 && self.is_wanted() {
+                self.begin_assisted_poll();
+                return Begun::Traced;
+            }
+            if watch.is_judged() {
+                self.last_poll.store(super::clock::now(), Relaxed);
+            }
         }
+        self.polls.store(polls + 1, Relaxed);
         self.flags
             .store(self.flags.load(Relaxed) | flag::POLLING, Relaxed);
-        polls == 0
+        if polls == 0 {
+            Begun::First
+        } else {
+            Begun::Again
+        }
+    }
+
+    /// Whether somebody wants to know what the task waits for.
+    #[inline]
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.requests.load(Relaxed) & request::TRACE != 0
+    }
+
+    /// Sets or takes back requests. Who sets one has told where the answer is to go before.
+    pub(crate) fn request(&self, set: u32, clear: u32) {
+        self.requests.fetch_or(set, Relaxed);
+        self.requests.fetch_and(!clear, Relaxed);
     }
 }
 
