@@ -289,9 +289,6 @@ impl<F: Future> Assist for Cell<F> {
         let visit = Visiting::begin(std::ptr::from_ref(self).addr());
         let poll = catch_unwind(AssertUnwindSafe(|| poll_freely(future.as_mut(), waker)));
         drop(visit);
-        if let (Some(traced), Ok(poll)) = (traced, &poll) {
-            traced.returned(poll.is_ready());
-        }
         if matches!(*self.whereabouts(), Whereabouts::Gone) {
             // The task itself made its runtime drop it, and its record is no more: what is left of
             // it ends with this cell.
@@ -301,6 +298,9 @@ impl<F: Future> Assist for Cell<F> {
         let result = match poll {
             Ok(Poll::Pending) => {
                 entered.returned(false);
+                if let Some(traced) = traced {
+                    traced.pending();
+                }
                 return Visit::Polled;
             }
             Ok(Poll::Ready(output)) => {

@@ -80,10 +80,12 @@ impl<F: Future> Future for TaskFuture<F> {
         };
         // One call for both, so that the future's code is there once.
         let poll = future.poll(&mut Context::from_waker(waker));
-        if let Some(traced) = traced {
-            traced.returned(poll.is_ready());
-        }
         entered.returned(poll.is_ready());
+        if let Some(traced) = traced
+            && poll.is_pending()
+        {
+            traced.pending();
+        }
         poll
     }
 }

@@ -8,12 +8,11 @@ use crate::registry::slot::Slot;
 use crate::stack::Addresses;
 use std::task::Waker;
 
-/// A poll of a task that somebody asked. If it is dropped before it [`returned`](Self::returned), the
-/// task panicked.
+/// A poll of a task that somebody asked.
 pub(crate) struct TracedPoll {
     slot: &'static Slot,
     task: TaskId,
-    waker: Option<TracingWaker>,
+    waker: TracingWaker,
 }
 
 impl TracedPoll {
@@ -28,41 +27,24 @@ impl TracedPoll {
         Box::new(Self {
             slot,
             task: slot.id(),
-            waker: Some(TracingWaker::new(real, Captures::new(&below))),
+            waker: TracingWaker::new(real, Captures::new(&below)),
         })
     }
 
     pub(crate) fn waker(&self) -> &Waker {
-        self.waker
-            .as_ref()
-            .expect("only `returned` takes the waker, and it takes all")
-            .waker()
+        self.waker.waker()
     }
 
-    /// The poll came back; `completed` says that the task is done.
+    /// The poll came back and the task waits. To be called when the task's record says so too: who
+    /// asked looks at once. Of a task that ended its end tells.
     #[cold]
     #[inline(never)]
-    pub(crate) fn returned(mut self: Box<Self>, completed: bool) {
-        let Some(waker) = self.waker.take() else {
-            return;
-        };
-        let captures = waker.into_captures();
-        let answer = if completed {
-            Answer::Ended
-        } else {
-            Answer::Waits {
-                found: captures.found().into(),
-                is_cut_off: captures.is_full(),
-            }
+    pub(crate) fn pending(self: Box<Self>) {
+        let captures = self.waker.into_captures();
+        let answer = Answer::Waits {
+            found: captures.found().into(),
+            is_cut_off: captures.is_full(),
         };
         inquiry::tell(self.slot, self.task, &answer);
-    }
-}
-
-impl Drop for TracedPoll {
-    fn drop(&mut self) {
-        if self.waker.is_some() {
-            inquiry::tell(self.slot, self.task, &Answer::Ended);
-        }
     }
 }
