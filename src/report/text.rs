@@ -1,11 +1,13 @@
 //! The report as a person reads it.
 
+use super::awaits;
 use super::leak::Leak;
 use super::leak_report::{LeakReport, Settled};
 use super::paint::Paint;
 use super::project;
 use crate::config::{self, Style};
 use crate::registry::{TaskInfo, TaskKind, TaskState};
+use crate::wait::TraceSource;
 use std::fmt::{self, Display};
 use std::time::Duration;
 
@@ -196,6 +198,7 @@ impl LeakText<'_> {
         )?;
         self.source(f)?;
         self.field(f, "state", self.state())?;
+        self.awaits(f)?;
         let data: Vec<_> = leak
             .data()
             .map(|(key, value)| format!("{key} = {value}"))
@@ -317,6 +320,39 @@ impl LeakText<'_> {
             }
         }
         text
+    }
+
+    fn awaits(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(trace) = self.leak.await_trace() else {
+            return Ok(());
+        };
+        if trace.is_empty() {
+            return Ok(());
+        }
+        let key = match trace.source() {
+            TraceSource::Poll => "waits in",
+            TraceSource::Census => "waits in (as the census read it)",
+        };
+        self.key(f, key)?;
+        writeln!(f)?;
+        let (lines, more) = awaits::lines(trace);
+        let width = lines.iter().map(|line| line.function.chars().count()).max();
+        let width = width.unwrap_or(0).min(48);
+        for line in &lines {
+            match &line.place {
+                Some(place) => writeln!(
+                    f,
+                    "       {:width$}  {}",
+                    line.function,
+                    self.paint.dim(place)
+                )?,
+                None => writeln!(f, "       {}", line.function)?,
+            }
+        }
+        if more > 0 {
+            writeln!(f, "       ... and {more} more lines")?;
+        }
+        Ok(())
     }
 
     fn backtrace(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
