@@ -15,11 +15,7 @@ use std::time::{Duration, Instant};
 #[derive(Clone, Debug)]
 pub(crate) enum Answer {
     /// It waits: where its leaf futures took the waker.
-    Waits {
-        found: Arc<[Found]>,
-        /// There were more.
-        is_cut_off: bool,
-    },
+    Waits { found: Arc<[Found]> },
     /// It has ended, by the poll that was to answer or otherwise.
     Ended,
 }
