@@ -9,17 +9,14 @@ use super::slot::{Reading, Slot, request};
 use crate::stack::Stack;
 use std::collections::HashMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 /// What a task answers.
 #[derive(Clone, Debug)]
 pub(crate) enum Answer {
     /// It waits: where its leaf futures took the waker.
-    Waits {
-        found: Arc<[Found]>,
-        /// There were more.
-        is_cut_off: bool,
-    },
+    Waits { found: Arc<[Found]> },
     /// It has ended, by the poll that was to answer or otherwise.
     Ended,
 }
@@ -53,6 +50,7 @@ struct State {
     answers: HashMap<TaskId, Answer>,
     /// How many have not answered.
     missing: usize,
+    waker: Option<Waker>,
 }
 
 /// Asks the tasks: the next poll of each answers.
@@ -61,6 +59,7 @@ pub(crate) fn ask(tasks: &[Reading]) -> Arc<Board> {
         state: Mutex::new(State {
             answers: HashMap::with_capacity(tasks.len()),
             missing: tasks.len(),
+            waker: None,
         }),
         changed: Condvar::new(),
     });
@@ -124,12 +123,20 @@ impl Board {
     }
 
     fn put(&self, task: TaskId, answer: Answer) {
-        let mut state = self.lock();
-        if state.answers.insert(task, answer).is_none() {
-            state.missing -= 1;
-            if state.missing == 0 {
-                self.changed.notify_all();
+        let waker = {
+            let mut state = self.lock();
+            if state.answers.insert(task, answer).is_some() {
+                return;
             }
+            state.missing -= 1;
+            if state.missing > 0 {
+                return;
+            }
+            state.waker.take()
+        };
+        self.changed.notify_all();
+        if let Some(waker) = waker {
+            waker.wake();
         }
     }
 
@@ -153,6 +160,20 @@ impl Board {
             let waited = self.changed.wait_timeout(state, left);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
+    }
+
+    /// Ready once all have answered.
+    pub(crate) fn poll_complete(&self, cx: &mut Context<'_>) -> Poll<()> {
+        // Foreign code, so not under the lock.
+        let waker = cx.waker().clone();
+        let mut state = self.lock();
+        if state.missing == 0 {
+            return Poll::Ready(());
+        }
+        let old = state.waker.replace(waker);
+        drop(state);
+        drop(old);
+        Poll::Pending
     }
 
     /// What was answered so far.

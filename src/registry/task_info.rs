@@ -7,7 +7,7 @@ use super::slot::{Reading, flag};
 use super::{TrackedRuntime, clock, pool};
 use crate::stack::{Frame, Stack};
 use crate::wait::AwaitTrace;
-use crate::wait::trace::Answers;
+use crate::wait::trace::{Answers, RawTrace};
 use std::fmt;
 use std::panic::Location;
 use std::sync::Arc;
@@ -222,7 +222,7 @@ pub struct TaskInfo {
     age: Duration,
     polls: u64,
     last_poll: Option<Duration>,
-    awaits: Option<Arc<AwaitTrace>>,
+    awaits: Option<Arc<RawTrace>>,
     silent: bool,
 }
 
@@ -392,7 +392,7 @@ impl TaskInfo {
     /// What it waits for, if it was asked: reports have it of every leaked task that answered, and
     /// [`dump`](crate::dump) of all.
     pub fn await_trace(&self) -> Option<&AwaitTrace> {
-        self.awaits.as_deref()
+        self.awaits.as_deref().map(RawTrace::trace)
     }
 
     /// Whether it was asked what it waits for and did not answer in time: it holds its thread, or its

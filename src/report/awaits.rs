@@ -1,6 +1,8 @@
 //! What tasks wait for, as reports show it.
 
 use super::project;
+use super::text::Brief;
+use crate::registry::{TaskInfo, TaskState};
 use crate::wait::{AwaitNode, AwaitTrace};
 
 /// Lines of a trace that are shown.
@@ -10,6 +12,23 @@ const MOST_LINES: usize = 40;
 pub(super) struct Line {
     pub(super) function: String,
     pub(super) place: Option<String>,
+}
+
+/// Of a task of which no future took the waker that it was polled with.
+pub(super) const NOTHING: &str = "nothing that asked to be woken, such as `std::future::pending`";
+/// Of a task that woke itself.
+pub(super) const BUSY: &str = "(it wakes itself, so it is not parked: it goes round and round)";
+
+/// Of a task that did not answer.
+pub(super) fn silent(task: &TaskInfo) -> String {
+    match (task.state(), task.last_poll()) {
+        (TaskState::Running, Some(begun)) => format!(
+            "none: its last poll began {} ago and holds its thread since",
+            Brief(begun)
+        ),
+        (TaskState::Running, None) => "none: its last poll has not returned".to_owned(),
+        _ => "unknown: it was woken, and its runtime did not poll it in time".to_owned(),
+    }
 }
 
 /// The lines of a trace, from the task down; and how many more there are.

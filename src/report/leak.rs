@@ -89,7 +89,7 @@ impl Leak {
         leaks
     }
 
-    fn oldest(&self) -> &TaskInfo {
+    pub(super) fn oldest(&self) -> &TaskInfo {
         &self.tasks[0]
     }
 

@@ -323,11 +323,15 @@ impl LeakText<'_> {
     }
 
     fn awaits(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let oldest = self.leak.oldest();
+        if oldest.is_silent() {
+            return self.field(f, "waits in", awaits::silent(oldest));
+        }
         let Some(trace) = self.leak.await_trace() else {
             return Ok(());
         };
         if trace.is_empty() {
-            return Ok(());
+            return self.field(f, "waits in", awaits::NOTHING);
         }
         let key = match trace.source() {
             TraceSource::Poll => "waits in",
@@ -351,6 +355,9 @@ impl LeakText<'_> {
         }
         if more > 0 {
             writeln!(f, "       ... and {more} more lines")?;
+        }
+        if trace.wakes_itself() {
+            writeln!(f, "       {}", awaits::BUSY)?;
         }
         Ok(())
     }
@@ -433,7 +440,7 @@ impl<T: Display> Display for Range<T> {
 
 /// A duration to three digits: `1.02s`, `750ms`, `3min`.
 #[derive(Clone, Copy)]
-struct Brief(Duration);
+pub(super) struct Brief(pub(super) Duration);
 
 impl Display for Brief {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

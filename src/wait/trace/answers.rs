@@ -1,24 +1,23 @@
 //! What tasks answered.
 
-use super::chain;
+use super::raw_trace::RawTrace;
 use crate::registry::TaskId;
 use crate::registry::inquiry::{Answer, Found};
-use crate::wait::{AwaitTrace, TraceSource};
 use std::collections::HashMap;
 use std::sync::Arc;
 
 /// What the tasks of one inquiry answered.
 #[derive(Debug, Default)]
 pub(crate) struct Answers {
-    traces: HashMap<TaskId, Option<Arc<AwaitTrace>>>,
+    traces: HashMap<TaskId, Option<Arc<RawTrace>>>,
     some_ended: bool,
 }
 
 impl Answers {
     /// From the answers of those asked; none from those that are silent.
     pub(super) fn new(answers: impl Iterator<Item = (TaskId, Option<Answer>)>) -> Self {
-        // Ten thousand tasks wait in a handful of ways.
-        let mut known: HashMap<(Arc<[Found]>, bool), Arc<AwaitTrace>> = HashMap::new();
+        // Ten thousand tasks wait in a handful of ways: equal ones share a trace, and its resolution.
+        let mut known: HashMap<Arc<[Found]>, Arc<RawTrace>> = HashMap::new();
         let mut some_ended = false;
         let mut traces = HashMap::new();
         for (task, answer) in answers {
@@ -27,14 +26,10 @@ impl Answers {
                     some_ended = true;
                     continue;
                 }
-                Some(Answer::Waits { found, is_cut_off }) => {
-                    let resolve = |found: &[Found]| {
-                        let chains = found.iter().map(chain::of);
-                        Arc::new(AwaitTrace::of_chains(TraceSource::Poll, chains))
-                    };
+                Some(Answer::Waits { found }) => {
                     let trace = known
-                        .entry((found, is_cut_off))
-                        .or_insert_with_key(|(found, _)| resolve(found));
+                        .entry(found)
+                        .or_insert_with_key(|found| Arc::new(RawTrace::new(found.clone())));
                     Some(trace.clone())
                 }
                 None => None,
@@ -44,8 +39,8 @@ impl Answers {
         Self { traces, some_ended }
     }
 
-    /// What the task waits for: `None` if it was not asked, `Some(None)` if it did not answer.
-    pub(crate) fn of(&self, task: TaskId) -> Option<Option<&Arc<AwaitTrace>>> {
+    /// What the task answered: `None` if it was not asked, `Some(None)` if it is silent.
+    pub(crate) fn of(&self, task: TaskId) -> Option<Option<&Arc<RawTrace>>> {
         self.traces.get(&task).map(Option::as_ref)
     }
 

@@ -17,8 +17,6 @@ pub(super) struct Captures {
     outer: usize,
     /// The innermost of these.
     outer_frame: Option<usize>,
-    /// Some had no room.
-    is_full: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -39,7 +37,6 @@ impl Captures {
             stacks: Vec::with_capacity(STACKS),
             outer: below.len(),
             outer_frame: below.first().copied(),
-            is_full: false,
         }
     }
 
@@ -63,7 +60,6 @@ impl Captures {
         let fits = self.stacks.len() < self.stacks.capacity()
             && stack.len() <= self.frames.capacity() - start;
         if !fits {
-            self.is_full = true;
             return;
         }
         self.frames.extend_from_slice(stack);
@@ -100,10 +96,6 @@ impl Captures {
             })
         };
         self.stacks.iter().filter_map(intern).collect()
-    }
-
-    pub(super) fn is_full(&self) -> bool {
-        self.is_full
     }
 }
 

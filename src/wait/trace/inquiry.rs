@@ -7,6 +7,7 @@ use crate::registry::judges::Tracing;
 use crate::registry::slot::Reading;
 use crate::wait::tokio_waker;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 /// Some tasks that are asked what they wait for. It stops asking when it is dropped.
@@ -57,6 +58,11 @@ impl Inquiry {
     /// Waits on this thread until all have answered, at most so long.
     pub(crate) fn block(&self, at_most: Duration) {
         self.board.block(at_most);
+    }
+
+    /// Ready once all have answered.
+    pub(crate) fn poll_answered(&self, cx: &mut Context<'_>) -> Poll<()> {
+        self.board.poll_complete(cx)
     }
 
     /// What was answered so far.

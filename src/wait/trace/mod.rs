@@ -14,10 +14,12 @@ mod capture;
 mod chain;
 mod inquiry;
 mod name;
+mod raw_trace;
 mod traced_poll;
 mod tracing_waker;
 
 pub(crate) use answers::Answers;
 pub(crate) use inquiry::Inquiry;
+pub(crate) use raw_trace::RawTrace;
 pub(crate) use traced_poll::TracedPoll;
 pub(crate) use tracing_waker::real;

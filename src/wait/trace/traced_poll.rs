@@ -43,7 +43,6 @@ impl TracedPoll {
         let captures = self.waker.into_captures();
         let answer = Answer::Waits {
             found: captures.found().into(),
-            is_cut_off: captures.is_full(),
         };
         inquiry::tell(self.slot, self.task, &answer);
     }
