@@ -19,7 +19,6 @@ use std::task::{Context, Poll, RawWakerVTable, Waker};
 
 /// The task's header, if this is the waker that tokio polls a task with.
 #[inline]
-#[inline]
 pub(crate) fn header_of(waker: &Waker) -> Option<*const ()> {
     let vtable = vtable()?;
     std::ptr::eq(waker.vtable(), vtable).then(|| waker.data())
