@@ -14,10 +14,10 @@ pub mod stack;
 pub mod task;
 mod wait;
 
-pub use guard::{Action, Guard, Options, Rule, find, verify_none};
+pub use guard::{Action, Guard, Options, Rule, dump, dump_blocking, find, verify_none};
 pub use manager::manager;
 pub use registry::{Ancestor, TaskId, TaskInfo, TaskKind, TaskState, live_tasks};
-pub use report::{Leak, LeakReport};
+pub use report::{Dump, Leak, LeakReport};
 pub use stack::{Frame, FrameOrigin};
 pub use task::{Track, spawn};
 pub use taskleak_macros::leak_test;

@@ -1,12 +1,14 @@
 //! What a person (or a program) reads when tasks leaked.
 
 mod awaits;
+mod dump;
 mod leak;
 mod leak_report;
 mod paint;
 mod project;
 mod text;
 
+pub use dump::Dump;
 pub use leak::Leak;
 pub use leak_report::LeakReport;
 pub(crate) use leak_report::Settled;

@@ -36,6 +36,7 @@ impl Display for Text<'_> {
                 leak,
                 paint: self.paint,
                 style,
+                what: "leak",
             }
             .write(f, numbered)?;
         }
@@ -172,18 +173,26 @@ pub(super) fn unseen_undecided(count: usize) -> String {
 }
 
 /// One kind of leak.
-struct LeakText<'a> {
-    leak: &'a Leak,
-    paint: Paint,
-    style: Style,
+pub(super) struct LeakText<'a> {
+    pub(super) leak: &'a Leak,
+    pub(super) paint: Paint,
+    pub(super) style: Style,
+    /// What one is called: a leak.
+    pub(super) what: &'static str,
 }
 
 impl LeakText<'_> {
-    fn write(&self, f: &mut fmt::Formatter<'_>, number: Option<(usize, usize)>) -> fmt::Result {
-        let Self { leak, paint, .. } = self;
+    pub(super) fn write(
+        &self,
+        f: &mut fmt::Formatter<'_>,
+        number: Option<(usize, usize)>,
+    ) -> fmt::Result {
+        let Self {
+            leak, paint, what, ..
+        } = self;
         let title = match number {
-            Some((number, of)) => format!("leak {number} of {of}:"),
-            None => "leak:".to_owned(),
+            Some((number, of)) => format!("{what} {number} of {of}:"),
+            None => format!("{what}:"),
         };
         let times = if leak.count() > 1 {
             format!("{} tasks ", leak.count())
@@ -397,7 +406,7 @@ impl LeakText<'_> {
     }
 }
 
-fn tasks_of(count: usize) -> String {
+pub(super) fn tasks_of(count: usize) -> String {
     format!("{count} task{}", if count == 1 { "" } else { "s" })
 }
 
