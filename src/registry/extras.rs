@@ -57,7 +57,10 @@ static TABLE: [Mutex<Shard>; SHARDS] = [const { Mutex::new(None) }; SHARDS];
 
 #[cold]
 #[inline(never)]
-#[allow(clippy::boxed_local, reason = "as the spawner has it: unboxing is for who needs it")]
+#[allow(
+    clippy::boxed_local,
+    reason = "as the spawner has it: unboxing is for who needs it"
+)]
 pub(super) fn set(slot: &Slot, extras: Box<Extras>) -> Arc<Attached> {
     let attached = Arc::new(Attached::new(*extras));
     shard(slot)

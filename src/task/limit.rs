@@ -171,7 +171,10 @@ impl LimitedBuilder {
     /// # }
     /// ```
     #[track_caller]
-    #[allow(clippy::async_yields_async, reason = "first there is room, then there is a task")]
+    #[allow(
+        clippy::async_yields_async,
+        reason = "first there is room, then there is a task"
+    )]
     pub fn spawn<F>(self, future: F) -> impl Future<Output = JoinHandle<F::Output>> + Send
     where
         F: Future + Send + 'static,
