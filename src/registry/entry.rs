@@ -6,7 +6,7 @@ use super::ledger::{self, Outcome};
 use super::origin::{Origin, OriginId};
 use super::runtimes::{TrackedRuntime, id_number};
 use super::scope::{Scope, by_index};
-use super::slot::{Birth, Slot, flag};
+use super::slot::{Begun, Birth, Slot, flag};
 use super::{TaskKind, current, ends, judges, pool, timebox, timings};
 use crate::stack;
 use std::marker::PhantomData;
@@ -258,6 +258,10 @@ impl Entry {
             .is_some_and(TrackedRuntime::is_current_thread)
     }
 
+    pub(crate) fn kind(&self) -> TaskKind {
+        TaskKind::from_bits(self.slot.flags())
+    }
+
     #[inline]
     pub(crate) fn slot(&self) -> &'static Slot {
         self.slot
@@ -265,7 +269,7 @@ impl Entry {
 
     /// Makes the task the current one for one poll; see [`enter`].
     #[inline]
-    pub(crate) fn enter(&self) -> Entered {
+    pub(crate) fn enter(&self) -> (Entered, Begun) {
         enter(self.slot)
     }
 
@@ -281,14 +285,15 @@ impl Entry {
 ///
 /// Only for who has the task's future in its hands, and so knows that the task's entry lives.
 #[inline]
-pub(crate) fn enter(slot: &'static Slot) -> Entered {
-    if slot.begin_poll() {
+pub(crate) fn enter(slot: &'static Slot) -> (Entered, Begun) {
+    let begun = slot.begin_poll();
+    if begun == Begun::First {
         slot.set_tokio_id(tokio::task::try_id().map_or(0, |id| id_number(&id)));
         if timings::any() {
             slot.time_first_poll();
         }
     }
-    enter_drop(slot)
+    (enter_drop(slot), begun)
 }
 
 /// The same for a poll by a guard, which does not count as one of the task's.
@@ -342,8 +347,9 @@ impl Drop for Entry {
         if flags & TRACES != 0 || slot.scope() != 0 || events::wanted() {
             self.leave();
         } else {
-            let origin = slot.origin();
+            let (id, origin) = (slot.id(), slot.origin());
             slot.vacate();
+            slot.end_requests(id);
             ledger::count_ended(origin, None, Outcome::of(flags));
             ends::tell();
         }
@@ -374,8 +380,9 @@ impl Entry {
         let scope = self.scope();
         // First out of the live set, then out of the scope: a guard that sees its scope empty finds
         // nothing when it looks. Until then the membership keeps the scope from being used again.
-        let (origin, outcome) = (slot.origin(), Outcome::of(flags));
+        let (id, origin, outcome) = (slot.id(), slot.origin(), Outcome::of(flags));
         slot.vacate();
+        slot.end_requests(id);
         ledger::count_ended(origin, attached.as_deref(), outcome);
         if attached.is_some() {
             extras::remove(slot);
@@ -385,8 +392,7 @@ impl Entry {
             events::tell(What::Ended(outcome), last, attached);
         }
         if let Some(scope) = scope {
-            if TaskKind::from_bits(flags & flag::KIND) == TaskKind::Blocking && scope.is_assisted()
-            {
+            if TaskKind::from_bits(flags) == TaskKind::Blocking && scope.is_assisted() {
                 // It may have aborted tasks on its way, which only the guard can let end.
                 scope.gate().notify();
             }

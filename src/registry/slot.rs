@@ -1,7 +1,7 @@
 //! One live task's record.
 
 use super::origin::OriginId;
-use super::sync::{AtomicU32, AtomicU64, fence};
+use super::sync::{AtomicPtr, AtomicU32, AtomicU64, fence};
 use super::{TaskId, TaskKind};
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
@@ -23,6 +23,8 @@ pub(crate) struct Slot {
     runtime: AtomicU32,
     /// Milliseconds from the spawn to the first poll, plus one; 0 if it was not timed.
     waited: AtomicU32,
+    /// What others want of the task, or do to it: the bits of [`request`].
+    pub(super) requests: AtomicU32,
     /// The flags, and above them ([`POLL`]) how many polls have begun: one word, since a poll changes
     /// both. One thread writes it at a time: the owner, or who polls the task.
     state: AtomicU64,
@@ -31,6 +33,25 @@ pub(crate) struct Slot {
     last_poll: AtomicU64,
     /// tokio's number for the task, 0 until its first poll.
     tokio_id: AtomicU64,
+    /// tokio's header of the task, null until its first poll; see [`pin`](super::pin).
+    pub(super) header: AtomicPtr<()>,
+}
+
+/// The bits of [`Slot::requests`], which anybody may set.
+pub(crate) mod request {
+    /// Somebody wants to know what the task waits for: its next poll is to be a traced one.
+    pub(crate) const TRACE: u32 = 1 << 0;
+    /// The task's memory is being looked at: its end has to wait.
+    pub(crate) const PINNED: u32 = 1 << 1;
+}
+
+/// What a poll is, seen from its beginning.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Begun {
+    First,
+    Again,
+    /// Not one of the task's own: somebody wants to know what it waits for.
+    Traced,
 }
 
 /// One poll, in [`Slot::state`].
@@ -99,11 +120,13 @@ impl Slot {
             scope: AtomicU32::new(0),
             runtime: AtomicU32::new(0),
             waited: AtomicU32::new(0),
+            requests: AtomicU32::new(0),
             state: AtomicU64::new(0),
             parent: AtomicU64::new(0),
             spawned: AtomicU64::new(0),
             last_poll: AtomicU64::new(0),
             tokio_id: AtomicU64::new(0),
+            header: AtomicPtr::new(std::ptr::null_mut()),
         }
     }
 
@@ -131,6 +154,7 @@ impl Slot {
         self.spawned.store(super::clock::now(), Relaxed);
         self.last_poll.store(0, Relaxed);
         self.tokio_id.store(0, Relaxed);
+        self.header.store(std::ptr::null_mut(), Relaxed);
         // Pairs with the first load in `read`: who sees the new sequence sees the new fields.
         self.sequence
             .store(self.sequence.load(Relaxed).wrapping_add(1), Release);
@@ -231,17 +255,40 @@ impl Slot {
         self.set_flags(flag::POLLING, 0);
     }
 
-    /// Notes that a poll begins and says whether it is the first. There is one poller at a time, so
-    /// no read-modify-write is needed.
+    /// Notes that a poll begins and says which. There is one poller at a time, so no
+    /// read-modify-write is needed.
     #[inline]
-    pub(super) fn begin_poll(&self) -> bool {
+    pub(super) fn begin_poll(&self) -> Begun {
         let state = self.state.load(Relaxed);
+        let watch = super::judges::watch();
+        if watch.is_kept() {
+            if watch.is_traced() && state >= POLL && self.is_wanted() {
+                self.begin_assisted_poll();
+                return Begun::Traced;
+            }
+            if watch.is_judged() {
+                self.last_poll.store(super::clock::now(), Relaxed);
+            }
+        }
         self.state
             .store((state + POLL) | u64::from(flag::POLLING), Relaxed);
-        if super::judges::any() {
-            self.last_poll.store(super::clock::now(), Relaxed);
+        if state < POLL {
+            Begun::First
+        } else {
+            Begun::Again
         }
-        state < POLL
+    }
+
+    /// Whether somebody wants to know what the task waits for.
+    #[inline]
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.requests.load(Relaxed) & request::TRACE != 0
+    }
+
+    /// Sets or takes back requests. Who sets one has told where the answer is to go before.
+    pub(crate) fn request(&self, set: u32, clear: u32) {
+        self.requests.fetch_or(set, Relaxed);
+        self.requests.fetch_and(!clear, Relaxed);
     }
 }
 
