@@ -2,6 +2,7 @@
 
 #![deny(unsafe_code)]
 
+mod census;
 mod config;
 mod guard;
 mod harness;
@@ -15,7 +16,7 @@ mod wait;
 
 pub use guard::{Action, Guard, Options, Rule, find, verify_none};
 pub use registry::{Ancestor, TaskId, TaskInfo, TaskKind, TaskState, live_tasks};
-pub use report::{Leak, LeakReport};
+pub use report::{Leak, LeakReport, UnseenState, UnseenTask};
 pub use stack::{Frame, FrameOrigin};
 pub use task::{Track, spawn};
 pub use taskleak_macros::leak_test;

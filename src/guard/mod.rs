@@ -14,6 +14,7 @@ mod row;
 mod rule;
 mod settle;
 mod timer;
+mod unseen;
 mod verdict;
 
 pub use action::Action;
@@ -29,3 +30,4 @@ pub use rule::Rule;
 pub use rule::register as register_rule;
 pub(crate) use settle::{Settling, Waited};
 pub(crate) use timer::Timer;
+pub(crate) use unseen::Unseen;

@@ -24,6 +24,7 @@ mod task_info;
 
 pub(crate) use entry::{Entry, Spawner, Spec};
 pub(crate) use extras::Extras;
+pub(crate) use name::of_type as name_of_type;
 pub(crate) use runtimes::TrackedRuntime;
 pub(crate) use scope::{Scope, ScopeRef};
 pub(crate) use slot::Slot;
