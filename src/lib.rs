@@ -2,6 +2,7 @@
 
 #![deny(unsafe_code)]
 
+mod census;
 mod config;
 mod guard;
 mod harness;
@@ -17,7 +18,7 @@ mod wait;
 pub use guard::{Action, Guard, Options, Rule, dump, dump_blocking, find, verify_none};
 pub use manager::manager;
 pub use registry::{Ancestor, TaskId, TaskInfo, TaskKind, TaskState, live_tasks};
-pub use report::{Dump, Leak, LeakReport};
+pub use report::{Dump, Leak, LeakReport, UnseenState, UnseenTask};
 pub use stack::{Frame, FrameOrigin};
 pub use task::{Track, spawn};
 pub use taskleak_macros::leak_test;

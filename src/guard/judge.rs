@@ -1,5 +1,6 @@
 //! Looking at a scope and saying which of its tasks should be gone.
 
+use super::unseen::Unseen;
 use super::{Options, Rule};
 use crate::registry::slot::Reading;
 use crate::registry::{self, Scope, Slot, TaskInfo, current};
@@ -12,8 +13,8 @@ pub(crate) struct Judgement {
     pub(crate) leaks: Vec<TaskInfo>,
     /// Tasks that may live on: declared so, or ignored by a rule.
     pub(crate) tolerated: Vec<TaskInfo>,
-    /// How many tasks the scope's runtimes count as alive that nobody tracked.
-    pub(crate) unseen: usize,
+    /// The tasks that the scope's runtimes count as alive and nobody tracked.
+    pub(crate) unseen: Unseen,
 }
 
 /// The live tasks that the scope answers for, but the one that asks: a task that ends its own guard
@@ -41,7 +42,7 @@ pub(crate) fn judge(
         Vec::new()
     };
     if !settled {
-        judgement.unseen = super::counted::unseen_surely(scope);
+        judgement.unseen = super::unseen::name(scope, super::counted::unseen_surely(scope));
         tasks.extend(
             members(scope)
                 .filter_map(|task| TaskInfo::of(&task))

@@ -3,6 +3,7 @@
 use super::leak::Leak;
 use super::paint::Paint;
 use super::text;
+use super::unseen::{Unseen, UnseenTask};
 use crate::guard::Judgement;
 use std::fmt;
 use std::sync::Arc;
@@ -49,7 +50,7 @@ pub struct LeakReport {
     pub(super) test: Arc<str>,
     pub(super) leaks: Vec<Leak>,
     pub(super) tolerated: Vec<Leak>,
-    pub(super) unseen: usize,
+    pub(super) unseen: Box<Unseen>,
     pub(super) settled: Settled,
     pub(super) grace: Duration,
 }
@@ -65,7 +66,7 @@ impl LeakReport {
             test,
             leaks: Leak::group(judgement.leaks),
             tolerated: Leak::group(judgement.tolerated),
-            unseen: judgement.unseen,
+            unseen: Box::new(Unseen::of(judgement.unseen)),
             settled,
             grace,
         }
@@ -89,7 +90,30 @@ impl LeakReport {
     /// How many tasks were alive beside them that taskleak did not see spawned: a dependency's, or
     /// those of a plain `tokio::spawn`.
     pub fn unseen_count(&self) -> usize {
-        self.unseen
+        self.unseen.count
+    }
+
+    /// What could be read of those [`unseen_count`](Self::unseen_count) tasks out of their runtimes' own lists, by the
+    /// binary's debug info. Empty where that can't be done; the report then says why, and what to do about it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "multi_thread", worker_threads = 1)] async fn main() {
+    /// use std::time::Duration;
+    /// use taskleak::{Options, find, verify_none};
+    ///
+    /// let guard = verify_none();
+    /// let task = tokio::spawn(std::future::pending::<()>());
+    /// let report = find(Options::new().grace(Duration::from_millis(10))).unwrap_err();
+    /// assert_eq!(report.unseen_count(), 1);
+    /// for task in report.unseen() {
+    ///     assert_eq!(task.name(), "core::future::pending::Pending");
+    /// }
+    /// # task.abort(); guard.finish().await; }
+    /// ```
+    pub fn unseen(&self) -> &[UnseenTask] {
+        self.unseen.tasks.as_deref().unwrap_or_default()
     }
 
     /// The tasks that were alive and may be: background tasks, and those that a rule ignores.
@@ -107,7 +131,7 @@ impl LeakReport {
 
     /// Whether the tasks that nobody saw spawned had their chance to end.
     pub(super) fn unseen_leaked(&self) -> bool {
-        self.unseen > 0 && self.settled != Settled::WithoutGrace
+        self.unseen.count > 0 && self.settled != Settled::WithoutGrace
     }
 
     /// Prints the report to standard error, where a test's output is captured.
@@ -123,8 +147,15 @@ impl LeakReport {
 
     /// Prints what is worth a note although nothing leaked for certain.
     pub(crate) fn print_notes(&self) {
-        if self.unseen > 0 {
-            super::note(text::unseen_undecided(self.unseen));
+        if self.unseen.count > 0 {
+            super::note(format_args!(
+                "{}{}",
+                text::unseen_undecided(self.unseen.count),
+                super::unseen::UnseenText {
+                    report: self,
+                    paint: Paint::for_stderr()
+                }
+            ));
         }
     }
 }

@@ -7,11 +7,13 @@ mod leak_report;
 mod paint;
 mod project;
 mod text;
+mod unseen;
 
 pub use dump::Dump;
 pub use leak::Leak;
 pub use leak_report::LeakReport;
 pub(crate) use leak_report::Settled;
+pub use unseen::{UnseenState, UnseenTask};
 
 /// Says something in one line that is no verdict: a limit met, a mistake of ours.
 pub(crate) fn note(message: impl std::fmt::Display) {

@@ -5,6 +5,7 @@ use super::leak::Leak;
 use super::leak_report::{LeakReport, Settled};
 use super::paint::Paint;
 use super::project;
+use super::unseen::UnseenText;
 use crate::config::{self, Style};
 use crate::registry::{TaskInfo, TaskKind, TaskState};
 use crate::wait::TraceSource;
@@ -62,7 +63,7 @@ impl Text<'_> {
             test => format!("`{test}`"),
         };
         let unseen = if report.unseen_leaked() {
-            report.unseen
+            report.unseen_count()
         } else {
             0
         };
@@ -116,21 +117,44 @@ impl Text<'_> {
         let Self { report, paint } = self;
         if report.unseen_leaked() {
             let more = if report.leaks.is_empty() { "" } else { " more" };
-            let (count, are) = (report.unseen, if report.unseen == 1 { "is" } else { "are" });
+            let (count, are) = (
+                report.unseen_count(),
+                if report.unseen_count() == 1 {
+                    "is"
+                } else {
+                    "are"
+                },
+            );
             let plural = if count == 1 { "" } else { "s" };
             writeln!(f)?;
             writeln!(
                 f,
                 "{count}{more} task{plural} {are} alive that taskleak did not see spawned."
             )?;
+            write!(
+                f,
+                "{}",
+                UnseenText {
+                    report,
+                    paint: *paint
+                }
+            )?;
             writeln!(f, "  {} {UNSEEN_HELP}", paint.help("help:"),)?;
-        } else if report.unseen > 0 {
+        } else if report.unseen_count() > 0 {
             writeln!(f)?;
             writeln!(
                 f,
                 "{} {}",
                 paint.strong("note:"),
-                unseen_undecided(report.unseen)
+                unseen_undecided(report.unseen_count())
+            )?;
+            write!(
+                f,
+                "{}",
+                UnseenText {
+                    report,
+                    paint: *paint
+                }
             )?;
         }
         if report.settled == Settled::WithoutGrace {
