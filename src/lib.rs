@@ -2,6 +2,7 @@
 
 #![deny(unsafe_code)]
 
+pub mod alloc;
 mod config;
 mod guard;
 mod harness;

@@ -3,6 +3,7 @@
 use super::assisted::Assisted;
 use super::future::TaskFuture;
 use super::shutdown;
+use crate::alloc::Turn;
 use crate::registry::{Entry, Scope, Spec, TrackedRuntime};
 use std::future::Future;
 use tokio::runtime::Handle;
@@ -93,6 +94,7 @@ where
     let may_need_help =
         entry.scope().is_some_and(Scope::is_assisted) && entry.is_on_current_thread_runtime();
     let noted = shutdown::Noted::of(&entry);
+    let turn = Turn::of_tracked();
     let handle = if may_need_help {
         let (future, cell) = Assisted::new(entry.slot(), spawner.handle(), future);
         let handle = spawner.hand_over(TaskFuture::new(Some(entry), future));
@@ -101,6 +103,7 @@ where
     } else {
         spawner.hand_over(TaskFuture::new(Some(entry), future))
     };
+    drop(turn);
     to_be_counted.count();
     noted.note(|| handle.to_abort());
     handle
@@ -133,6 +136,7 @@ where
     }
     let entry = Entry::begin(spec, |likely| likely.or_else(TrackedRuntime::current));
     let noted = shutdown::Noted::of(&entry);
+    let turn = Turn::of_tracked();
     let handle = if entry.scope().is_some_and(Scope::is_assisted) {
         let (future, cell) = Assisted::new_local(entry.slot(), future);
         let handle = spawner.hand_over(TaskFuture::new(Some(entry), future));
@@ -141,6 +145,7 @@ where
     } else {
         spawner.hand_over(TaskFuture::new(Some(entry), future))
     };
+    drop(turn);
     noted.note(|| handle.to_abort());
     handle
 }
