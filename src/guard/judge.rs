@@ -1,8 +1,9 @@
 //! Looking at a scope and saying which of its tasks should be gone.
 
-use super::{Options, Rule};
+use super::{Options, Rule, threads};
 use crate::registry::slot::Reading;
 use crate::registry::{self, Scope, Slot, TaskInfo, current};
+use crate::thread::LiveThread;
 
 /// What is still alive in a scope.
 #[derive(Debug, Default)]
@@ -13,6 +14,10 @@ pub(crate) struct Judgement {
     pub(crate) tolerated: Vec<TaskInfo>,
     /// How many tasks the scope's runtimes count as alive that nobody tracked.
     pub(crate) unseen: usize,
+    /// Threads that should be gone.
+    pub(crate) threads: Vec<LiveThread>,
+    /// Why threads were not judged, although they should be.
+    pub(crate) threads_undecided: Option<String>,
 }
 
 /// The live tasks that the scope answers for, but the one that asks: a task that ends its own guard
@@ -24,7 +29,13 @@ pub(super) fn members(scope: &'static Scope) -> impl Iterator<Item = Reading> {
 
 /// Looks at every task of the scope; of one that has settled, only at what was killed meanwhile.
 pub(crate) fn judge(scope: &'static Scope, options: &Options, settled: bool) -> Judgement {
-    let mut judgement = Judgement::default();
+    let mut judgement = Judgement {
+        threads_undecided: options
+            .threads
+            .as_ref()
+            .and_then(threads::Threads::undecided),
+        ..Judgement::default()
+    };
     if settled && !options.forbid_shutdown {
         return judgement;
     }
@@ -36,6 +47,9 @@ pub(crate) fn judge(scope: &'static Scope, options: &Options, settled: bool) -> 
     };
     if !settled {
         judgement.unseen = super::counted::unseen_surely(scope);
+        if options.threads.is_some() {
+            judgement.threads = threads::left(scope, &rules);
+        }
         tasks.extend(members(scope).filter_map(|task| TaskInfo::of(&task)));
     }
     let (tolerated, leaks) = tasks

@@ -1,6 +1,7 @@
 //! The report.
 
 use super::leak::Leak;
+use super::leaked_thread::LeakedThread;
 use super::paint::Paint;
 use super::text;
 use crate::guard::Judgement;
@@ -50,6 +51,8 @@ pub struct LeakReport {
     pub(super) leaks: Vec<Leak>,
     pub(super) tolerated: Vec<Leak>,
     pub(super) unseen: usize,
+    pub(super) threads: Vec<LeakedThread>,
+    pub(super) threads_undecided: Option<String>,
     pub(super) settled: Settled,
     pub(super) grace: Duration,
 }
@@ -66,6 +69,8 @@ impl LeakReport {
             leaks: Leak::group(judgement.leaks),
             tolerated: Leak::group(judgement.tolerated),
             unseen: judgement.unseen,
+            threads: judgement.threads.into_iter().map(LeakedThread).collect(),
+            threads_undecided: judgement.threads_undecided,
             settled,
             grace,
         }
@@ -92,6 +97,12 @@ impl LeakReport {
         self.unseen
     }
 
+    /// The threads that leaked; none unless the check was to count them, by
+    /// [`Options::threads`](crate::Options::threads).
+    pub fn threads(&self) -> &[LeakedThread] {
+        &self.threads
+    }
+
     /// The tasks that were alive and may be: background tasks, and those that a rule ignores.
     pub fn tolerated(&self) -> &[Leak] {
         &self.tolerated
@@ -102,7 +113,10 @@ impl LeakReport {
     /// Tasks that taskleak did not see spawned are no leak here if the guard could give them no time
     /// to end: nobody could tell.
     pub fn is_empty(&self) -> bool {
-        self.leaks.is_empty() && !self.unseen_leaked() && self.settled != Settled::TimedOut
+        self.leaks.is_empty()
+            && self.threads.is_empty()
+            && !self.unseen_leaked()
+            && self.settled != Settled::TimedOut
     }
 
     /// Whether the tasks that nobody saw spawned had their chance to end.
@@ -123,6 +137,9 @@ impl LeakReport {
 
     /// Prints what is worth a note although nothing leaked for certain.
     pub(crate) fn print_notes(&self) {
+        if let Some(why) = &self.threads_undecided {
+            super::note(why);
+        }
         if self.unseen > 0 {
             super::note(text::unseen_undecided(self.unseen));
         }

@@ -27,11 +27,12 @@ const OWN_PACKAGES: [&str; 3] = ["taskleak", "taskleak-tokio", "taskleak-macros"
 
 /// Where the C runtime starts a process or a thread. Where it was built with debug info its files have paths that look
 /// like a project's, such as `./nptl/pthread_create.c`.
-const C_RUNTIME: [&str; 8] = [
+const C_RUNTIME: [&str; 9] = [
     "_start",
     "__libc_start_main",
     "__libc_start_main_impl",
     "__libc_start_call_main",
+    "pthread_create",
     "start_thread",
     "clone",
     "clone3",
