@@ -277,7 +277,11 @@ mod leaks {
         use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
         static STOP: AtomicBool = AtomicBool::new(false);
         let guard = verify_none();
-        let thread = thread::spawn(|| while !STOP.load(Relaxed) {});
+        let thread = thread::spawn(|| {
+            while !STOP.load(Relaxed) {
+                std::hint::spin_loop();
+            }
+        });
         let report = found().expect("it is found");
         assert_eq!(report.threads()[0].doing(), "runs");
         STOP.store(true, Relaxed);

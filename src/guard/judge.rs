@@ -33,7 +33,7 @@ pub(crate) fn judge(scope: &'static Scope, options: &Options, settled: bool) -> 
         threads_undecided: options
             .threads
             .as_ref()
-            .and_then(threads::Threads::undecided),
+            .and_then(|threads| threads.undecided()),
         ..Judgement::default()
     };
     if settled && !options.forbid_shutdown {

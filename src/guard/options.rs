@@ -29,7 +29,7 @@ pub struct Options {
     run_on_failure: Option<bool>,
     background_is_a_leak: bool,
     pub(super) forbid_shutdown: bool,
-    pub(super) threads: Option<Threads>,
+    pub(super) threads: Option<Box<Threads>>,
     pub(super) cleanup: Option<Cleanup>,
 }
 
@@ -196,7 +196,7 @@ impl Options {
     /// let options = taskleak::Options::new().threads(true);
     /// ```
     pub fn threads(mut self, count: bool) -> Self {
-        self.threads = count.then(Threads::from_now_on);
+        self.threads = count.then(|| Box::new(Threads::from_now_on()));
         self
     }
 

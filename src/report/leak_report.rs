@@ -51,10 +51,17 @@ pub struct LeakReport {
     pub(super) leaks: Vec<Leak>,
     pub(super) tolerated: Vec<Leak>,
     pub(super) unseen: usize,
-    pub(super) threads: Vec<LeakedThread>,
-    pub(super) threads_undecided: Option<String>,
+    pub(super) threads: Box<Threads>,
     pub(super) settled: Settled,
     pub(super) grace: Duration,
+}
+
+/// What is to be said of threads.
+#[derive(Clone, Debug)]
+pub(super) struct Threads {
+    pub(super) leaked: Vec<LeakedThread>,
+    /// Why they were not judged, although they should be.
+    pub(super) undecided: Option<String>,
 }
 
 impl LeakReport {
@@ -69,8 +76,10 @@ impl LeakReport {
             leaks: Leak::group(judgement.leaks),
             tolerated: Leak::group(judgement.tolerated),
             unseen: judgement.unseen,
-            threads: judgement.threads.into_iter().map(LeakedThread).collect(),
-            threads_undecided: judgement.threads_undecided,
+            threads: Box::new(Threads {
+                leaked: judgement.threads.into_iter().map(LeakedThread).collect(),
+                undecided: judgement.threads_undecided,
+            }),
             settled,
             grace,
         }
@@ -100,7 +109,7 @@ impl LeakReport {
     /// The threads that leaked; none unless the check was to count them, by
     /// [`Options::threads`](crate::Options::threads).
     pub fn threads(&self) -> &[LeakedThread] {
-        &self.threads
+        &self.threads.leaked
     }
 
     /// The tasks that were alive and may be: background tasks, and those that a rule ignores.
@@ -114,7 +123,7 @@ impl LeakReport {
     /// to end: nobody could tell.
     pub fn is_empty(&self) -> bool {
         self.leaks.is_empty()
-            && self.threads.is_empty()
+            && self.threads.leaked.is_empty()
             && !self.unseen_leaked()
             && self.settled != Settled::TimedOut
     }
@@ -137,7 +146,7 @@ impl LeakReport {
 
     /// Prints what is worth a note although nothing leaked for certain.
     pub(crate) fn print_notes(&self) {
-        if let Some(why) = &self.threads_undecided {
+        if let Some(why) = &self.threads.undecided {
             super::note(why);
         }
         if self.unseen > 0 {

@@ -47,7 +47,7 @@ impl Display for Text<'_> {
                 left.len()
             )?;
         }
-        let threads = ThreadText::group(&self.report.threads, self.paint, style);
+        let threads = ThreadText::group(&self.report.threads.leaked, self.paint, style);
         for group in threads.iter().take(MOST_LEAKS) {
             write!(f, "\n{group}")?;
         }
@@ -71,7 +71,7 @@ impl Text<'_> {
         } else {
             0
         };
-        let count = outlived(report.task_count() + unseen, report.threads.len());
+        let count = outlived(report.task_count() + unseen, report.threads.leaked.len());
         let name = paint.error("taskleak:");
         match report.settled {
             Settled::TimedOut => {
@@ -138,7 +138,7 @@ impl Text<'_> {
                 unseen_undecided(report.unseen)
             )?;
         }
-        if let Some(why) = &report.threads_undecided {
+        if let Some(why) = &report.threads.undecided {
             writeln!(f)?;
             writeln!(f, "{} {why}", paint.strong("note:"))?;
         }

@@ -28,8 +28,8 @@ impl Birth {
         Some(Self { scope, stack })
     }
 
-    /// This is the thread.
-    pub(super) fn is_of_this_thread(self) {
+    /// Called on the thread itself.
+    pub(super) fn settle_here(self) {
         let _ = OWN.try_with(|own| own.set(self.scope));
     }
 }

@@ -74,7 +74,7 @@ unsafe extern "C-unwind" fn first(begin: *mut c_void) -> *mut c_void {
         } = *begin;
         // SAFETY: it takes nothing, and only says the calling thread's number.
         let id = unsafe { libc::gettid() };
-        stay.is_of_this_thread(id.unsigned_abs());
+        stay.settle_here(id.unsigned_abs());
         (routine, argument)
     };
     // Nothing in this frame has a destructor any more: `pthread_exit` may unwind over it.

@@ -56,11 +56,11 @@ impl Stay {
         Self(record)
     }
 
-    /// This is the thread: its stay ends with its thread-locals, of which this is the first made and so the last
+    /// Called on the thread itself: its stay ends with its thread-locals, of which this is the first made and so the last
     /// dropped.
-    pub(super) fn is_of_this_thread(self, id: u32) {
+    pub(super) fn settle_here(self, id: u32) {
         self.0.id.store(id, Relaxed);
-        self.0.birth.is_of_this_thread();
+        self.0.birth.settle_here();
         let _ = OWN.try_with(|own| own.replace(Some(self)));
     }
 }

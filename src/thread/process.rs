@@ -49,9 +49,15 @@ pub(crate) enum Doing {
     Unknown,
 }
 
+/// As the C library has them.
+#[cfg(unix)]
+type Number = libc::c_long;
+#[cfg(not(unix))]
+type Number = i64;
+
 /// A system call by its number on this machine.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct SystemCall(i64);
+pub(crate) struct SystemCall(Number);
 
 impl Doing {
     pub(super) fn of(id: u32) -> Self {
@@ -82,22 +88,22 @@ impl fmt::Display for SystemCall {
 
 /// The calls that threads wait in.
 #[cfg(target_os = "linux")]
-const CALLS: &[(i64, &str)] = &[
-    (libc::SYS_futex as i64, "futex"),
-    (libc::SYS_clock_nanosleep as i64, "clock_nanosleep"),
-    (libc::SYS_nanosleep as i64, "nanosleep"),
-    (libc::SYS_epoll_pwait as i64, "epoll_wait"),
-    (libc::SYS_ppoll as i64, "poll"),
-    (libc::SYS_read as i64, "read"),
-    (libc::SYS_write as i64, "write"),
-    (libc::SYS_recvfrom as i64, "recv"),
-    (libc::SYS_recvmsg as i64, "recvmsg"),
-    (libc::SYS_sendto as i64, "send"),
-    (libc::SYS_accept as i64, "accept"),
-    (libc::SYS_accept4 as i64, "accept"),
-    (libc::SYS_connect as i64, "connect"),
-    (libc::SYS_wait4 as i64, "wait4"),
-    (libc::SYS_waitid as i64, "waitid"),
+const CALLS: &[(Number, &str)] = &[
+    (libc::SYS_futex, "futex"),
+    (libc::SYS_clock_nanosleep, "clock_nanosleep"),
+    (libc::SYS_nanosleep, "nanosleep"),
+    (libc::SYS_epoll_pwait, "epoll_wait"),
+    (libc::SYS_ppoll, "poll"),
+    (libc::SYS_read, "read"),
+    (libc::SYS_write, "write"),
+    (libc::SYS_recvfrom, "recv"),
+    (libc::SYS_recvmsg, "recvmsg"),
+    (libc::SYS_sendto, "send"),
+    (libc::SYS_accept, "accept"),
+    (libc::SYS_accept4, "accept"),
+    (libc::SYS_connect, "connect"),
+    (libc::SYS_wait4, "wait4"),
+    (libc::SYS_waitid, "waitid"),
     #[cfg(target_arch = "x86_64")]
     (libc::SYS_epoll_wait, "epoll_wait"),
     #[cfg(target_arch = "x86_64")]
@@ -107,7 +113,7 @@ const CALLS: &[(i64, &str)] = &[
 ];
 
 #[cfg(not(target_os = "linux"))]
-const CALLS: &[(i64, &str)] = &[];
+const CALLS: &[(Number, &str)] = &[];
 
 fn threads() -> impl Iterator<Item = u32> {
     let folder = fs::read_dir("/proc/self/task").into_iter().flatten();
