@@ -30,6 +30,7 @@ pub(crate) fn backtraces_are_wanted() -> bool {
 }
 
 /// The stack of a spawn at `location`, if anybody wants it; 0 for none.
+#[inline]
 fn capture(location: &'static Location<'static>) -> u32 {
     if !backtraces_are_wanted() {
         return 0;
@@ -78,9 +79,16 @@ pub(crate) struct Spawner {
 impl Spawner {
     /// The running code, which marks a task at `location`.
     pub(crate) fn here(location: &'static Location<'static>) -> Self {
-        let parent = current::task();
         Self {
             scope: current::scope().innermost_open().admit(false).map(Seat),
+            ..Self::of(current::task(), location)
+        }
+    }
+
+    #[inline]
+    fn of(parent: Option<&'static Slot>, location: &'static Location<'static>) -> Self {
+        Self {
+            scope: None,
             parent: parent.map_or(0, |parent| parent.id().to_bits()),
             origin: parent.map_or(OriginId::ROOT, Slot::origin),
             stack: capture(location),
@@ -118,40 +126,43 @@ pub(crate) struct Entry {
 
 impl Entry {
     /// Registers a task that is about to be spawned by the running code, on the runtime that
-    /// `runtime` tells when it is given the one that the spawning task runs on, if that will do.
+    /// `runtime` tells: exactly if it is given true, else the likely one will do.
+    #[inline]
     pub(crate) fn begin(
         spec: Spec,
-        runtime: impl FnOnce(Option<&'static TrackedRuntime>) -> Option<&'static TrackedRuntime>,
+        runtime: impl FnOnce(bool) -> Option<&'static TrackedRuntime>,
     ) -> Self {
         let parent = current::task();
         let judged = judges::any();
-        // A task may have entered another runtime than its own; only a judge must know.
-        let likely = parent
-            .filter(|_| !judged)
-            .and_then(|parent| parent.runtime_entry());
-        Self::begin_on(spec, parent, runtime(likely), judged)
+        let runtime = runtime(judged);
+        if judged {
+            Self::begin_judged(spec, parent, runtime)
+        } else {
+            Self::begin_unjudged(spec, parent, runtime)
+        }
     }
 
-    fn begin_on(
+    fn begin_judged(
         spec: Spec,
         parent: Option<&'static Slot>,
         runtime: Option<&'static TrackedRuntime>,
-        judged: bool,
     ) -> Self {
-        // With nobody judging and no parent there is no scope to be in.
-        let scope = if judged || parent.is_some() {
-            current::admit(parent, runtime, spec.background)
-        } else {
-            None
-        };
-        let spawner = Spawner {
-            scope: None,
-            parent: parent.map_or(0, |parent| parent.id().to_bits()),
-            origin: parent.map_or(OriginId::ROOT, Slot::origin),
-            stack: capture(spec.location),
-        };
-        let counted = judged && spec.kind == TaskKind::Task;
+        let scope = current::admit(parent, runtime, spec.background);
+        let counted = spec.kind == TaskKind::Task;
+        let spawner = Spawner::of(parent, spec.location);
         Self::record(spec, &spawner, scope, runtime, counted)
+    }
+
+    /// With nobody judging, only a scope that has closed can be inherited.
+    fn begin_unjudged(
+        spec: Spec,
+        parent: Option<&'static Slot>,
+        runtime: Option<&'static TrackedRuntime>,
+    ) -> Self {
+        let scope =
+            parent.and_then(|parent| current::admit(Some(parent), runtime, spec.background));
+        let spawner = Spawner::of(parent, spec.location);
+        Self::record(spec, &spawner, scope, runtime, false)
     }
 
     /// Registers a task of which the first poll begins now, on `runtime`.
@@ -174,6 +185,7 @@ impl Entry {
         entry
     }
 
+    #[inline(always)]
     fn record(
         spec: Spec,
         spawner: &Spawner,
@@ -202,7 +214,7 @@ impl Entry {
         };
         let slot = pool::take();
         if let Some(extras) = spec.extras {
-            extras::set(slot, *extras);
+            extras::set(slot, extras);
             flags |= flag::EXTRAS;
         }
         slot.occupy(&Birth {
@@ -221,6 +233,12 @@ impl Entry {
     pub(crate) fn to_be_counted(&self) -> ToBeCounted {
         let counted = self.slot.flags() & flag::COUNTED != 0;
         ToBeCounted(counted.then(|| self.slot.runtime_entry()).flatten())
+    }
+
+    /// Whether anybody answers for the task or counts it.
+    #[inline]
+    pub(crate) fn is_watched(&self) -> bool {
+        self.slot.scope() != 0 || self.slot.flags() & flag::COUNTED != 0
     }
 
     /// The scope that answers for the task.
@@ -307,7 +325,24 @@ impl ToBeCounted {
 }
 
 impl Drop for Entry {
+    #[inline]
     fn drop(&mut self) {
+        /// A task with any of these leaves traces elsewhere too.
+        const TRACES: u32 = flag::COUNTED | flag::EXTRAS | flag::HOSTS_GUARD;
+
+        let slot = self.slot;
+        if slot.flags() & TRACES != 0 || slot.scope() != 0 {
+            self.leave();
+        } else {
+            slot.vacate();
+        }
+        pool::give_back(slot);
+    }
+}
+
+impl Entry {
+    /// Ends a task that others than its slot know of.
+    fn leave(&self) {
         let slot = self.slot;
         let flags = slot.flags();
         if flags & flag::COUNTED != 0
@@ -333,7 +368,6 @@ impl Drop for Entry {
             }
             scope.leave(flags & flag::BACKGROUND != 0);
         }
-        pool::give_back(slot);
     }
 }
 
@@ -350,11 +384,11 @@ impl Entered {
     pub(crate) fn returned(self, completed: bool) {
         self.slot
             .set_flags(if completed { flag::COMPLETED } else { 0 }, flag::POLLING);
+        self.abandon();
     }
-}
 
-impl Entered {
-    /// The task's record ended meanwhile: only what was current before is put back.
+    /// The task's record may have ended meanwhile: only what was current before is put back.
+    #[inline]
     pub(crate) fn abandon(self) {
         current::swap_task(self.outer);
         std::mem::forget(self);
@@ -362,6 +396,8 @@ impl Entered {
 }
 
 impl Drop for Entered {
+    /// Reached without [`Entered::returned`] when the task's poll panics, and after its future was
+    /// dropped, where nothing was being polled.
     #[inline]
     fn drop(&mut self) {
         current::swap_task(self.outer);

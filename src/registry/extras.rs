@@ -17,10 +17,11 @@ type Shard = Option<HashMap<u32, Arc<Extras>>>;
 
 static TABLE: [Mutex<Shard>; SHARDS] = [const { Mutex::new(None) }; SHARDS];
 
-pub(super) fn set(slot: &Slot, extras: Extras) {
+#[cold]
+pub(super) fn set(slot: &Slot, extras: Box<Extras>) {
     shard(slot)
         .get_or_insert_default()
-        .insert(slot.index(), Arc::new(extras));
+        .insert(slot.index(), Arc::from(extras));
 }
 
 pub(crate) fn get(slot: &Slot) -> Option<Arc<Extras>> {

@@ -10,6 +10,9 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 /// It is a seqlock without the lock: `sequence` is odd while the slot holds a live task and moves on
 /// at every birth and death. Readers copy the fields and keep the copy only if `sequence` stood
 /// still ([`Slot::read`]). All fields are atomics, so a torn copy is thrown away, never undefined.
+///
+/// A cache line by itself: tasks on different threads are polled at the same time.
+#[repr(align(64))]
 pub(crate) struct Slot {
     index: u32,
     /// Odd: a live task. The pair (sequence, index) is the task's id.
@@ -21,14 +24,19 @@ pub(crate) struct Slot {
     scope: AtomicU32,
     /// Index of the runtime, 0 for unknown.
     runtime: AtomicU32,
-    flags: AtomicU32,
-    polls: AtomicU64,
+    /// The flags, and above them ([`POLL`]) how many polls have begun: one word, since a poll changes
+    /// both. One thread writes it at a time: the owner, or who polls the task.
+    state: AtomicU64,
     parent: AtomicU64,
     spawned: AtomicU64,
     last_poll: AtomicU64,
     /// tokio's number for the task, 0 until its first poll.
     tokio_id: AtomicU64,
 }
+
+/// One poll, in [`Slot::state`].
+const POLL: u64 = 1 << 16;
+const FLAGS: u64 = POLL - 1;
 
 /// The bits of [`Slot::flags`]. The low two bits are the [`TaskKind`].
 pub(crate) mod flag {
@@ -88,8 +96,7 @@ impl Slot {
             stack: AtomicU32::new(0),
             scope: AtomicU32::new(0),
             runtime: AtomicU32::new(0),
-            flags: AtomicU32::new(0),
-            polls: AtomicU64::new(0),
+            state: AtomicU64::new(0),
             parent: AtomicU64::new(0),
             spawned: AtomicU64::new(0),
             last_poll: AtomicU64::new(0),
@@ -115,8 +122,7 @@ impl Slot {
         self.stack.store(birth.stack, Relaxed);
         self.scope.store(birth.scope, Relaxed);
         self.runtime.store(birth.runtime, Relaxed);
-        self.flags.store(birth.flags, Relaxed);
-        self.polls.store(0, Relaxed);
+        self.state.store(u64::from(birth.flags), Relaxed);
         self.parent.store(birth.parent, Relaxed);
         self.spawned.store(super::clock::now(), Relaxed);
         self.last_poll.store(0, Relaxed);
@@ -138,6 +144,7 @@ impl Slot {
         if sequence.is_multiple_of(2) {
             return None;
         }
+        let state = self.state.load(Relaxed);
         let reading = Reading {
             slot: self,
             id: TaskId::new(sequence, self.index),
@@ -145,8 +152,8 @@ impl Slot {
             stack: self.stack.load(Relaxed),
             scope: self.scope.load(Relaxed),
             runtime: self.runtime.load(Relaxed),
-            flags: self.flags.load(Relaxed),
-            polls: self.polls.load(Relaxed),
+            flags: (state & FLAGS) as u32,
+            polls: state / POLL,
             parent: TaskId::from_bits(self.parent.load(Relaxed)),
             spawned: self.spawned.load(Relaxed),
             last_poll: self.last_poll.load(Relaxed),
@@ -157,16 +164,20 @@ impl Slot {
         (self.sequence.load(Relaxed) == sequence).then_some(reading)
     }
 
+    #[inline]
     pub(crate) fn flags(&self) -> u32 {
-        self.flags.load(Relaxed)
+        (self.state.load(Relaxed) & FLAGS) as u32
     }
 
     /// Changes the flags. Only the task's owner, or who polls it, may: there is one writer at a time.
+    #[inline]
     pub(crate) fn set_flags(&self, set: u32, clear: u32) {
-        self.flags
-            .store((self.flags.load(Relaxed) & !clear) | set, Relaxed);
+        let state = self.state.load(Relaxed);
+        self.state
+            .store((state & !u64::from(clear)) | u64::from(set), Relaxed);
     }
 
+    #[inline]
     pub(super) fn scope(&self) -> u32 {
         self.scope.load(Relaxed)
     }
@@ -183,6 +194,7 @@ impl Slot {
     }
 
     /// The runtime the task was spawned on; only its owner, or code that it runs, may ask.
+    #[inline]
     pub(super) fn runtime_entry(&self) -> Option<&'static super::TrackedRuntime> {
         super::TrackedRuntime::by_index(self.runtime.load(Relaxed))
     }
@@ -202,15 +214,15 @@ impl Slot {
 
     /// Notes that a poll begins and says whether it is the first. There is one poller at a time, so
     /// no read-modify-write is needed.
+    #[inline]
     pub(super) fn begin_poll(&self) -> bool {
-        let polls = self.polls.load(Relaxed);
-        self.polls.store(polls + 1, Relaxed);
+        let state = self.state.load(Relaxed);
+        self.state
+            .store((state + POLL) | u64::from(flag::POLLING), Relaxed);
         if super::judges::any() {
             self.last_poll.store(super::clock::now(), Relaxed);
         }
-        self.flags
-            .store(self.flags.load(Relaxed) | flag::POLLING, Relaxed);
-        polls == 0
+        state < POLL
     }
 }
 

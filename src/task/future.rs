@@ -38,6 +38,7 @@ pin_project_lite::pin_project! {
 
 impl<F> TaskFuture<F> {
     /// Without an entry, the future is polled as if it stood alone.
+    #[inline]
     pub(super) fn new(entry: Option<Entry>, future: F) -> Self {
         Self {
             future: ManuallyDrop::new(future),
@@ -53,6 +54,7 @@ impl<F> TaskFuture<F> {
 impl<F: Future> Future for TaskFuture<F> {
     type Output = F::Output;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
         // SAFETY: the projection keeps the future pinned: `ManuallyDrop` only wraps it, and the

@@ -32,6 +32,7 @@ pub use tokio::task::{
 pub use track::{Track, Tracked};
 
 /// Whether spawns are tracked at all.
+#[inline]
 fn is_on() -> bool {
     crate::config::is_on()
 }
