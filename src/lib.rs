@@ -6,6 +6,7 @@ pub mod alloc;
 mod config;
 mod guard;
 mod harness;
+pub mod manager;
 mod registry;
 mod report;
 pub mod runtime;
@@ -17,6 +18,7 @@ pub mod thread;
 mod wait;
 
 pub use guard::{Action, Guard, Options, Rule, find, verify_none};
+pub use manager::manager;
 pub use registry::{Ancestor, TaskId, TaskInfo, TaskKind, TaskState, live_tasks};
 pub use report::{Leak, LeakReport, LeakedThread};
 pub use stack::{Frame, FrameOrigin};

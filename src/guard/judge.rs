@@ -4,6 +4,7 @@ use super::{Options, Rule, threads};
 use crate::registry::slot::Reading;
 use crate::registry::{self, Scope, Slot, TaskInfo, current};
 use crate::thread::LiveThread;
+use crate::wait::trace::Answers;
 
 /// What is still alive in a scope.
 #[derive(Debug, Default)]
@@ -28,7 +29,12 @@ pub(super) fn members(scope: &'static Scope) -> impl Iterator<Item = Reading> {
 }
 
 /// Looks at every task of the scope; of one that has settled, only at what was killed meanwhile.
-pub(crate) fn judge(scope: &'static Scope, options: &Options, settled: bool) -> Judgement {
+pub(crate) fn judge(
+    scope: &'static Scope,
+    options: &Options,
+    settled: bool,
+    answers: &Answers,
+) -> Judgement {
     let mut judgement = Judgement {
         threads_undecided: options
             .threads
@@ -50,7 +56,11 @@ pub(crate) fn judge(scope: &'static Scope, options: &Options, settled: bool) -> 
         if options.threads.is_some() {
             judgement.threads = threads::left(scope, &rules);
         }
-        tasks.extend(members(scope).filter_map(|task| TaskInfo::of(&task)));
+        tasks.extend(
+            members(scope)
+                .filter_map(|task| TaskInfo::of(&task))
+                .map(|task| task.with_answer(answers)),
+        );
     }
     let (tolerated, leaks) = tasks
         .into_iter()

@@ -1,11 +1,13 @@
 //! A task's stay in the registry, from its spawn to its end whatever way it ends.
 
+use super::events::{self, What};
 use super::extras::{self, Extras};
+use super::ledger::{self, Outcome};
 use super::origin::{Origin, OriginId};
 use super::runtimes::{TrackedRuntime, id_number};
 use super::scope::{Scope, by_index};
-use super::slot::{Birth, Slot, flag};
-use super::{TaskKind, current, judges, pool};
+use super::slot::{Begun, Birth, Slot, flag};
+use super::{TaskKind, current, ends, judges, pool, timebox, timings};
 use crate::stack;
 use std::marker::PhantomData;
 use std::panic::Location;
@@ -212,19 +214,26 @@ impl Entry {
             name: spec.name,
             kind: spec.kind,
         };
+        let origin = origin.intern();
         let slot = pool::take();
-        if let Some(extras) = spec.extras {
-            extras::set(slot, extras);
+        let attached = spec.extras.map(|extras| extras::set(slot, extras));
+        if attached.is_some() {
             flags |= flag::EXTRAS;
         }
+        ledger::count_started(origin, attached.as_deref());
         slot.occupy(&Birth {
-            origin: origin.intern(),
+            origin,
             stack: spawner.stack,
             scope: scope.map_or(0, Scope::index),
             runtime: runtime.map_or(0, TrackedRuntime::index),
             flags,
             parent: spawner.parent,
         });
+        if events::wanted()
+            && let Some(reading) = slot.read()
+        {
+            events::tell(What::Started, reading, attached);
+        }
         Self { slot }
     }
 
@@ -235,10 +244,10 @@ impl Entry {
         ToBeCounted(counted.then(|| self.slot.runtime_entry()).flatten())
     }
 
-    /// Whether anybody answers for the task or counts it.
+    /// Whether anybody answers for the task, counts it, or has more of it than its record.
     #[inline]
     pub(crate) fn is_watched(&self) -> bool {
-        self.slot.scope() != 0 || self.slot.flags() & flag::COUNTED != 0
+        self.slot.scope() != 0 || self.slot.flags() & (flag::COUNTED | flag::EXTRAS) != 0
     }
 
     /// The scope that answers for the task.
@@ -254,6 +263,10 @@ impl Entry {
             .is_some_and(TrackedRuntime::is_current_thread)
     }
 
+    pub(crate) fn kind(&self) -> TaskKind {
+        TaskKind::from_bits(self.slot.flags())
+    }
+
     #[inline]
     pub(crate) fn slot(&self) -> &'static Slot {
         self.slot
@@ -261,7 +274,7 @@ impl Entry {
 
     /// Makes the task the current one for one poll; see [`enter`].
     #[inline]
-    pub(crate) fn enter(&self) -> Entered {
+    pub(crate) fn enter(&self) -> (Entered, Begun) {
         enter(self.slot)
     }
 
@@ -277,11 +290,15 @@ impl Entry {
 ///
 /// Only for who has the task's future in its hands, and so knows that the task's entry lives.
 #[inline]
-pub(crate) fn enter(slot: &'static Slot) -> Entered {
-    if slot.begin_poll() {
+pub(crate) fn enter(slot: &'static Slot) -> (Entered, Begun) {
+    let begun = slot.begin_poll();
+    if begun == Begun::First {
         slot.set_tokio_id(tokio::task::try_id().map_or(0, |id| id_number(&id)));
+        if timings::any() {
+            slot.time_first_poll();
+        }
     }
-    enter_drop(slot)
+    (enter_drop(slot), begun)
 }
 
 /// The same for a poll by a guard, which does not count as one of the task's.
@@ -331,10 +348,15 @@ impl Drop for Entry {
         const TRACES: u32 = flag::COUNTED | flag::EXTRAS | flag::HOSTS_GUARD;
 
         let slot = self.slot;
-        if slot.flags() & TRACES != 0 || slot.scope() != 0 {
+        let flags = slot.flags();
+        if flags & TRACES != 0 || slot.scope() != 0 || events::wanted() {
             self.leave();
         } else {
+            let (id, origin) = (slot.id(), slot.origin());
             slot.vacate();
+            slot.end_requests(id);
+            ledger::count_ended(origin, None, Outcome::of(flags));
+            ends::tell();
         }
         pool::give_back(slot);
     }
@@ -350,19 +372,32 @@ impl Entry {
         {
             runtime.count(-1);
         }
-        if flags & flag::EXTRAS != 0 {
-            extras::remove(slot);
+        let attached = (flags & flag::EXTRAS != 0)
+            .then(|| extras::get(slot))
+            .flatten();
+        if let Some(attached) = &attached {
+            timebox::end(slot, attached);
         }
+        let last = if events::wanted() { slot.read() } else { None };
         if flags & flag::HOSTS_GUARD != 0 {
             current::forget_host(slot.id());
         }
         let scope = self.scope();
         // First out of the live set, then out of the scope: a guard that sees its scope empty finds
         // nothing when it looks. Until then the membership keeps the scope from being used again.
+        let (id, origin, outcome) = (slot.id(), slot.origin(), Outcome::of(flags));
         slot.vacate();
+        slot.end_requests(id);
+        ledger::count_ended(origin, attached.as_deref(), outcome);
+        if attached.is_some() {
+            extras::remove(slot);
+        }
+        ends::tell();
+        if let Some(last) = last {
+            events::tell(What::Ended(outcome), last, attached);
+        }
         if let Some(scope) = scope {
-            if TaskKind::from_bits(flags & flag::KIND) == TaskKind::Blocking && scope.is_assisted()
-            {
+            if TaskKind::from_bits(flags) == TaskKind::Blocking && scope.is_assisted() {
                 // It may have aborted tasks on its way, which only the guard can let end.
                 scope.gate().notify();
             }

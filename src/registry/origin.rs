@@ -13,6 +13,7 @@ use std::panic::Location;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 static ORIGINS: Table<OnceLock<Origin>> = Table::new();
+static NAMES: Table<OnceLock<Box<str>>> = Table::new();
 static INTERNED: Mutex<Option<HashMap<Origin, OriginId>>> = Mutex::new(None);
 
 /// The number of an origin. Zero is the root: spawned by no tracked task.
@@ -41,6 +42,22 @@ impl OriginId {
         Self(bits)
     }
 
+    /// What its tasks are called that have no name of their own; worked out once.
+    pub(crate) fn name(self) -> &'static str {
+        let (Some(origin), Some(index)) = (self.get(), self.0.checked_sub(1)) else {
+            return "";
+        };
+        NAMES.grow(index, |_| OnceLock::new());
+        NAMES.get(index).map_or("", |name| {
+            name.get_or_init(|| origin.task_name().into_boxed_str())
+        })
+    }
+
+    /// The origin of an index that [`ledger`](super::ledger) counts by.
+    pub(crate) fn of_index(index: usize) -> Self {
+        Self(index as u32 + 1)
+    }
+
     pub(crate) fn get(self) -> Option<&'static Origin> {
         ORIGINS.get(self.0.checked_sub(1)?)?.get()
     }
@@ -52,6 +69,15 @@ impl OriginId {
 }
 
 impl Origin {
+    /// The name given at the spawn site, else that of the future's function, else the spawn site.
+    pub(super) fn task_name(&self) -> String {
+        match self.name {
+            Some(name) => name.to_owned(),
+            None => super::name::of_type(self.type_name, self.kind)
+                .unwrap_or_else(|| format!("task spawned at {}", self.location)),
+        }
+    }
+
     /// The number of this origin.
     #[inline]
     pub(super) fn intern(self) -> OriginId {

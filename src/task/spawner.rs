@@ -3,6 +3,7 @@
 use super::assisted::Assisted;
 use super::future::TaskFuture;
 use super::shutdown;
+use super::timed::Timed;
 use crate::alloc::Turn;
 use crate::registry::{Entry, Scope, Spec, TrackedRuntime};
 use std::future::Future;
@@ -114,6 +115,7 @@ where
         entry.scope().is_some_and(Scope::is_assisted) && entry.is_on_current_thread_runtime();
     let noted = shutdown::Noted::of(&entry);
     let turn = Turn::of_tracked();
+    let timed = Timed::of(&entry);
     let handle = if may_need_help {
         let (future, cell) = Assisted::new(entry.slot(), spawner.handle(), future);
         let handle = spawner.hand_over(TaskFuture::new(Some(entry), future));
@@ -125,6 +127,7 @@ where
     drop(turn);
     to_be_counted.count();
     noted.note(|| handle.to_abort());
+    timed.watch(|| handle.to_abort());
     handle
 }
 
@@ -156,6 +159,7 @@ where
     let entry = Entry::begin(spec, TrackedRuntime::here);
     let noted = shutdown::Noted::of(&entry);
     let turn = Turn::of_tracked();
+    let timed = Timed::of(&entry);
     let handle = if entry.scope().is_some_and(Scope::is_assisted) {
         let (future, cell) = Assisted::new_local(entry.slot(), future);
         let handle = spawner.hand_over(TaskFuture::new(Some(entry), future));
@@ -166,6 +170,7 @@ where
     };
     drop(turn);
     noted.note(|| handle.to_abort());
+    timed.watch(|| handle.to_abort());
     handle
 }
 
