@@ -26,14 +26,16 @@ fn report(spawn: impl FnOnce()) -> LeakReport {
         .enable_all()
         .build()
         .unwrap();
-    runtime.block_on(async {
+    let report = runtime.block_on(async {
         let guard = verify_none();
         spawn();
         let options = Options::new().threads(true);
         let report = find(options.grace(Duration::from_millis(40))).expect_err("it leaks");
         drop(guard.grace(Duration::ZERO).on_leak(taskleak::Action::Warn));
         report
-    })
+    });
+    runtime.shutdown_background();
+    report
 }
 
 /// The same inside a `LocalSet`, which is dropped with its tasks when the report is there.
@@ -246,7 +248,7 @@ mod blocking {
         let (release, waits) = channel::<()>();
         let report = super::report(move || {
             let closure = taskleak::task::Builder::new().name("upload");
-            closure.spawn_blocking(move || _ = waits.recv_timeout(Duration::from_millis(500)));
+            closure.spawn_blocking(move || _ = waits.recv());
         });
         drop(release);
         report

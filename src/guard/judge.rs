@@ -53,14 +53,15 @@ pub(crate) fn judge(
     };
     if !settled {
         judgement.unseen = super::counted::unseen_surely(scope);
-        if options.threads.is_some() {
-            judgement.threads = threads::left(scope, &rules);
-        }
         tasks.extend(
             members(scope)
                 .filter_map(|task| TaskInfo::of(&task))
                 .map(|task| task.with_answer(answers)),
         );
+        // Last, since it may read debug info, and tasks end meanwhile.
+        if options.threads.is_some() {
+            judgement.threads = threads::left(scope, &rules);
+        }
     }
     let (tolerated, leaks) = tasks
         .into_iter()
