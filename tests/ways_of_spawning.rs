@@ -1,11 +1,11 @@
 //! What a report says of a task, by the way it was spawned: the cells of the table in the README. Each test is a cell.
 
-use std::future::pending;
 use std::sync::mpsc::{Sender, channel};
 use std::time::Duration;
 
 use taskleak::alloc::SpawnSites;
 use taskleak::{Frame, Leak, LeakReport, LeakedThread, Options, TaskKind, find, verify_none};
+use tokio::sync::Notify;
 use tokio::task::LocalSet;
 use tokio_util::task::TaskTracker;
 
@@ -16,7 +16,7 @@ taskleak::track_threads!();
 
 /// What never ends, so that there is an await point to show.
 async fn listen() {
-    pending::<()>().await;
+    Notify::new().notified().await;
 }
 
 /// The report on what `spawn` leaves, in a runtime of its own.
@@ -68,8 +68,27 @@ fn only(report: &LeakReport) -> &Leak {
     leak
 }
 
+/// The functions of the await trace, from the task down.
+fn awaits(leak: &Leak) -> Vec<&str> {
+    let mut nodes = leak.await_trace().expect("it has one").roots();
+    let mut functions = Vec::new();
+    while let [node] = nodes {
+        functions.push(node.function());
+        nodes = node.children();
+    }
+    functions
+}
+
 mod tracked {
     use super::*;
+
+    #[test]
+    fn has_its_await_point() {
+        let report = report(spawn);
+        assert_eq!(awaits(only(&report))[0], "ways_of_spawning::listen");
+        let trace = only(&report).await_trace().unwrap();
+        assert!(trace.roots()[0].line().is_some());
+    }
 
     fn spawn() {
         taskleak::spawn(listen());
@@ -111,6 +130,12 @@ mod tracked {
 mod facade {
     use super::*;
     use taskleak_tokio as tokio;
+
+    #[test]
+    fn has_its_await_point() {
+        let report = report(spawn);
+        assert_eq!(awaits(only(&report))[0], "ways_of_spawning::listen");
+    }
 
     fn spawn() {
         tokio::spawn(listen());
@@ -158,6 +183,12 @@ mod dependency {
 /// On a `LocalSet`, by taskleak.
 mod local {
     use super::*;
+
+    #[test]
+    fn has_its_await_point() {
+        let report = local_report(spawn).expect("it leaks");
+        assert_eq!(awaits(only(&report))[0], "ways_of_spawning::listen");
+    }
 
     fn spawn() {
         taskleak::task::spawn_local(listen());
@@ -236,6 +267,7 @@ mod local_runtime {
         assert_eq!(leak.name(), "ways_of_spawning::listen");
         assert_eq!(leak.location().file(), file!());
         assert!(!leak.user_frames().is_empty());
+        assert_eq!(awaits(leak)[0], "ways_of_spawning::listen");
     }
 }
 
