@@ -64,10 +64,10 @@ impl Spec {
 /// Who spawns, where it can be told only later that a task was spawned.
 pub(crate) struct Spawner {
     /// The scope that waits for the task until then: it may be queued on another thread.
-    scope: Option<Seat>,
-    parent: u64,
-    origin: OriginId,
-    stack: u32,
+    pub(super) scope: Option<Seat>,
+    pub(super) parent: u64,
+    pub(super) origin: OriginId,
+    pub(super) stack: u32,
 }
 
 impl Spawner {
@@ -84,11 +84,11 @@ impl Spawner {
 }
 
 /// A seat in a scope, kept for a task that is not known yet.
-struct Seat(&'static Scope);
+pub(super) struct Seat(pub(super) &'static Scope);
 
 impl Seat {
     /// The task has come: the seat is its own from now on, as a member of that kind.
-    fn give(self, background: bool) -> &'static Scope {
+    pub(super) fn give(self, background: bool) -> &'static Scope {
         let scope = self.0;
         if background {
             scope.gate().enter(true);
@@ -145,8 +145,18 @@ impl Entry {
             origin: parent.map_or(OriginId::ROOT, Slot::origin),
             stack: capture(spec.location),
         };
-        let counted = judged && spec.kind == TaskKind::Task;
+        // Of a hooked task the runtime is known for nothing.
+        let counted = (judged && spec.kind == TaskKind::Task) || spec.kind == TaskKind::Hooked;
         Self::record(spec, &spawner, scope, runtime, counted)
+    }
+
+    /// Registers a task of which its runtime's hook tells that it was just spawned by the running
+    /// code. The runtime counts it already.
+    #[cfg(tokio_unstable)]
+    pub(super) fn begin_hooked(spec: Spec, runtime: Option<&'static TrackedRuntime>) -> Self {
+        let entry = Self::begin_on(spec, current::task(), runtime, judges::any());
+        entry.to_be_counted().count();
+        entry
     }
 
     /// Registers a task of which the first poll begins now, on `runtime`.
@@ -288,13 +298,21 @@ pub(crate) fn settle(slot: &'static Slot) {
 /// A task that is not yet among the tracked ones of its runtime.
 ///
 /// It is only once the runtime counts it among the alive ones: were it the other way round, one that
-/// nobody tracked would seem to be tracked meanwhile, and a guard that looks just then miss it.
+/// nobody tracked would seem to be tracked meanwhile, and a guard that looks just then miss it. It is
+/// as well if its spawn panics, since its end takes it off the count in any case.
 #[must_use = "a task that is not counted looks like one that nobody tracked"]
 pub(crate) struct ToBeCounted(Option<&'static TrackedRuntime>);
 
 impl ToBeCounted {
     #[inline]
     pub(crate) fn count(self) {
+        drop(self);
+    }
+}
+
+impl Drop for ToBeCounted {
+    #[inline]
+    fn drop(&mut self) {
         if let Some(runtime) = self.0 {
             runtime.count(1);
         }

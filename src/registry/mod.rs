@@ -5,15 +5,19 @@
 //! without unsafe code. What differs only by where a task comes from is shared by all tasks of that
 //! origin ([`origin`]); what few tasks have (a name made at run time, data) lives beside ([`extras`]).
 
+mod claim;
 pub(crate) mod clock;
 pub(crate) mod current;
 pub(crate) mod entry;
 pub(crate) mod extras;
 pub(crate) mod gate;
+#[cfg(tokio_unstable)]
+pub(crate) mod hooked;
 mod judges;
 mod life;
 mod name;
 pub(crate) mod origin;
+pub(crate) mod own_spawn;
 mod pool;
 pub(crate) mod runtimes;
 pub(crate) mod scope;
@@ -22,6 +26,7 @@ mod sync;
 mod table;
 mod task_info;
 
+pub(crate) use claim::claim;
 pub(crate) use entry::{Entry, Spawner, Spec};
 pub(crate) use extras::Extras;
 pub(crate) use runtimes::TrackedRuntime;

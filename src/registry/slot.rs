@@ -30,9 +30,9 @@ pub(crate) struct Slot {
     tokio_id: AtomicU64,
 }
 
-/// The bits of [`Slot::flags`]. The low two bits are the [`TaskKind`].
+/// The bits of [`Slot::flags`]. The low two bits and [`flag::HOOKED`] are the [`TaskKind`].
 pub(crate) mod flag {
-    pub(crate) const KIND: u32 = 0b11;
+    pub(crate) const KIND: u32 = 0b11 | HOOKED;
     /// Declared to live on.
     pub(crate) const BACKGROUND: u32 = 1 << 2;
     /// Has an entry in the table of extras.
@@ -47,6 +47,8 @@ pub(crate) mod flag {
     pub(crate) const PANICKED: u32 = 1 << 7;
     /// The runtime counts it as one of its alive tasks.
     pub(crate) const COUNTED: u32 = 1 << 8;
+    /// Known by its runtime's task hooks only.
+    pub(crate) const HOOKED: u32 = 1 << 16;
 }
 
 /// In place of a scope's index: a guard saw the task end, although the runtime has yet to notice.
@@ -189,6 +191,18 @@ impl Slot {
 
     pub(super) fn origin(&self) -> OriginId {
         OriginId::from_bits(self.origin.load(Relaxed))
+    }
+
+    /// Says anew where the task comes from. Only for who polls it.
+    pub(super) fn set_birth(&self, origin: OriginId, stack: u32, parent: u64) {
+        self.origin.store(origin.to_bits(), Relaxed);
+        self.stack.store(stack, Relaxed);
+        self.parent.store(parent, Relaxed);
+    }
+
+    /// Moves the task to another scope; says which it was in. Only for who polls it.
+    pub(super) fn change_scope(&self, scope: u32) -> u32 {
+        self.scope.swap(scope, Relaxed)
     }
 
     pub(super) fn set_tokio_id(&self, id: u64) {

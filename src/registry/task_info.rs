@@ -78,11 +78,20 @@ pub enum TaskKind {
     Blocking,
     /// By a spawner that taskleak does not wrap, with [`Track`](crate::Track).
     Future,
+    /// By anybody, on a runtime that taskleak built in a program with `--cfg tokio_unstable`: seen by
+    /// the runtime's task hooks.
+    Hooked,
 }
 
 impl TaskKind {
     pub(super) fn to_bits(self) -> u32 {
-        self as u32
+        match self {
+            Self::Task => 0,
+            Self::Local => 1,
+            Self::Blocking => 2,
+            Self::Future => 3,
+            Self::Hooked => flag::HOOKED,
+        }
     }
 
     pub(super) fn from_bits(bits: u32) -> Self {
@@ -90,7 +99,8 @@ impl TaskKind {
             0 => Self::Task,
             1 => Self::Local,
             2 => Self::Blocking,
-            _ => Self::Future,
+            3 => Self::Future,
+            _ => Self::Hooked,
         }
     }
 }
@@ -363,7 +373,7 @@ fn origin_name(origin: &Origin) -> String {
     match origin.name {
         Some(name) => name.to_owned(),
         None => name::of_type(origin.type_name, origin.kind)
-            .unwrap_or_else(|| format!("task spawned at {}", origin.location)),
+            .unwrap_or_else(|| name::of_place(origin.location)),
     }
 }
 

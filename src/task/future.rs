@@ -2,7 +2,7 @@
 #![allow(unsafe_code)]
 
 use super::shutdown;
-use crate::registry::Entry;
+use crate::registry::{Entry, own_spawn};
 use std::future::Future;
 use std::mem::ManuallyDrop;
 use std::pin::Pin;
@@ -25,6 +25,7 @@ pin_project_lite::pin_project! {
             let this = this.project();
             // Before the drop, which may wake the task itself: it may own its own sender.
             if let Some(entry) = this.entry {
+                own_spawn::refused(entry.slot());
                 shutdown::record_if_killed(entry);
             }
             let entered = this.entry.as_ref().map(Entry::enter_drop);

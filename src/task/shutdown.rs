@@ -43,7 +43,8 @@ fn record_if_killed_in(scope: &'static Scope, slot: &'static Slot) {
     let killed = match reading.kind() {
         TaskKind::Task | TaskKind::Future => runtime_is_shutting_down(),
         TaskKind::Local => local_set_is_shutting_down(),
-        TaskKind::Blocking => false,
+        // A hooked task's future is none of ours, and its end is told by a hook.
+        TaskKind::Blocking | TaskKind::Hooked => false,
     };
     if killed && let Some(task) = TaskInfo::of(&reading) {
         scope.add_killed(task.killed());

@@ -3,7 +3,7 @@
 use super::assisted::Assisted;
 use super::future::TaskFuture;
 use super::shutdown;
-use crate::registry::{Entry, Scope, Spec, TrackedRuntime};
+use crate::registry::{Entry, Scope, Spec, TrackedRuntime, own_spawn};
 use std::future::Future;
 use tokio::runtime::Handle;
 use tokio::task::{AbortHandle, JoinHandle, LocalSet};
@@ -88,6 +88,7 @@ where
     }
     let entry = Entry::begin(spec, |likely| spawner.runtime(likely));
     let to_be_counted = entry.to_be_counted();
+    let announced = own_spawn::announce(entry.slot());
     // On a multi-thread runtime a guard can always wait; on a current-thread one it may have to
     // drive the task itself.
     let may_need_help =
@@ -101,6 +102,7 @@ where
     } else {
         spawner.hand_over(TaskFuture::new(Some(entry), future))
     };
+    drop(announced);
     to_be_counted.count();
     noted.note(|| handle.to_abort());
     handle
@@ -132,6 +134,7 @@ where
         return spawner.hand_over(future);
     }
     let entry = Entry::begin(spec, |likely| likely.or_else(TrackedRuntime::current));
+    let announced = own_spawn::announce(entry.slot());
     let noted = shutdown::Noted::of(&entry);
     let handle = if entry.scope().is_some_and(Scope::is_assisted) {
         let (future, cell) = Assisted::new_local(entry.slot(), future);
@@ -141,6 +144,7 @@ where
     } else {
         spawner.hand_over(TaskFuture::new(Some(entry), future))
     };
+    drop(announced);
     noted.note(|| handle.to_abort());
     handle
 }
