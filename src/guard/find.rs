@@ -44,7 +44,7 @@ pub fn find(mut options: Options) -> Result<(), LeakReport> {
         scope.keep_killed();
     }
     let settled = settle_blocking(scope, &options);
-    let judgement = judge::judge(scope, &options, settled == Settled::Clean);
+    let judgement = judge::judge(scope, &options, settled == Settled::Clean).of_settled(settled);
     let report = LeakReport::new(
         scope.label(),
         judgement,

@@ -13,6 +13,8 @@ pub(crate) struct Judgement {
     pub(crate) tolerated: Vec<TaskInfo>,
     /// How many tasks the scope's runtimes count as alive that nobody tracked.
     pub(crate) unseen: usize,
+    /// Tasks that had no chance to end.
+    pub(crate) undecided: Vec<TaskInfo>,
 }
 
 /// The live tasks that the scope answers for, but the one that asks: a task that ends its own guard

@@ -24,13 +24,20 @@ pub(crate) fn claim(task: &'static Slot, spec: Spec, spawner: Spawner) {
         extras::set(task, *extras);
         flags |= flag::EXTRAS;
     }
+    let (parent, birth) = if parent == task.id().to_bits() {
+        // Marked inside the task itself: the mark says what the task does, not who spawned it.
+        (task.parent(), task.origin().get().copied())
+    } else {
+        (parent, None)
+    };
     let origin = Origin {
-        parent: origin,
-        location: spec.location,
+        parent: birth.map_or(origin, |birth| birth.parent),
+        location: birth.map_or(spec.location, |birth| birth.location),
         type_name: spec.type_name,
         name: spec.name,
         kind: spec.kind,
     };
+    let stack = if birth.is_some() { task.stack() } else { stack };
     task.set_birth(origin.intern(), stack, parent);
     task.set_flags(flags, flag::KIND);
     if let Some(seat) = scope

@@ -70,11 +70,8 @@ const SHARDS: usize = 64;
 #[repr(align(64))]
 struct Aligned(Mutex<Shard>);
 
-static TASKS: [Aligned; SHARDS] = [const {
-    Aligned(Mutex::new(HashMap::with_hasher(
-        BuildHasherDefault::new(),
-    )))
-}; SHARDS];
+static TASKS: [Aligned; SHARDS] =
+    [const { Aligned(Mutex::new(HashMap::with_hasher(BuildHasherDefault::new()))) }; SHARDS];
 
 fn shard(id: u64) -> MutexGuard<'static, Shard> {
     TASKS[id as usize % SHARDS]

@@ -193,6 +193,16 @@ impl Slot {
         OriginId::from_bits(self.origin.load(Relaxed))
     }
 
+    /// The stack at its spawn; for who polls it.
+    pub(super) fn stack(&self) -> u32 {
+        self.stack.load(Relaxed)
+    }
+
+    /// Its parent; for who polls it.
+    pub(super) fn parent(&self) -> u64 {
+        self.parent.load(Relaxed)
+    }
+
     /// Says anew where the task comes from. Only for who polls it.
     pub(super) fn set_birth(&self, origin: OriginId, stack: u32, parent: u64) {
         self.origin.store(origin.to_bits(), Relaxed);

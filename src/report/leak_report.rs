@@ -50,6 +50,8 @@ pub struct LeakReport {
     pub(super) leaks: Vec<Leak>,
     pub(super) tolerated: Vec<Leak>,
     pub(super) unseen: usize,
+    /// Tasks of which it cannot be told.
+    pub(super) undecided: Vec<Leak>,
     pub(super) settled: Settled,
     pub(super) grace: Duration,
 }
@@ -66,6 +68,7 @@ impl LeakReport {
             leaks: Leak::group(judgement.leaks),
             tolerated: Leak::group(judgement.tolerated),
             unseen: judgement.unseen,
+            undecided: Leak::group(judgement.undecided),
             settled,
             grace,
         }
@@ -99,7 +102,7 @@ impl LeakReport {
 
     /// Whether nothing leaked.
     ///
-    /// Tasks that taskleak did not see spawned are no leak here if the guard could give them no time
+    /// Tasks that taskleak did not spawn are no leak here if the guard could give them no time
     /// to end: nobody could tell.
     pub fn is_empty(&self) -> bool {
         self.leaks.is_empty() && !self.unseen_leaked() && self.settled != Settled::TimedOut
@@ -125,6 +128,9 @@ impl LeakReport {
     pub(crate) fn print_notes(&self) {
         if self.unseen > 0 {
             super::note(text::unseen_undecided(self.unseen));
+        }
+        if !self.undecided.is_empty() {
+            super::note(text::undecided(&self.undecided));
         }
     }
 }
