@@ -1,6 +1,10 @@
 //! Hooked runtimes: every task on them is known, whoever spawned it. Everything here is spawned by plain
 //! tokio, as a dependency would.
 #![cfg(tokio_unstable)]
+#![allow(
+    clippy::async_yields_async,
+    reason = "tasks hand out the handles of those they spawned"
+)]
 
 use std::future::{Future, pending};
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -49,16 +49,17 @@ pub(super) fn of_type(type_name: &str, kind: TaskKind) -> Option<String> {
 
 /// A name by the spawn site alone; of a package from a registry, from the package's folder.
 pub(super) fn of_place(location: &Location<'_>) -> String {
-    let (file, line) = (location.file(), location.line());
-    format!("task spawned at {}:{line}", in_package(file))
+    let (line, column) = (location.line(), location.column());
+    let file = in_package(location.file());
+    format!("task spawned at {file}:{line}:{column}")
 }
 
 /// `hyper-1.0.0/src/lib.rs` of `.../registry/src/index-name-hash/hyper-1.0.0/src/lib.rs`.
 fn in_package(file: &str) -> &str {
     let is_separator = ['/', '\\'];
-    for folder in ["registry/src", "registry\\src"] {
+    for folder in ["registry/src/", "registry\\src\\"] {
         if let Some((_, rest)) = file.split_once(folder)
-            && let Some((_, package)) = rest[1..].split_once(is_separator)
+            && let Some((_, package)) = rest.split_once(is_separator)
         {
             return package;
         }
@@ -193,6 +194,17 @@ mod tests {
             "tokio_util::sync::CancellationToken::run_until_cancelled<server::conn::{{closure}}>::{{closure}}",
             "server::conn",
         );
+    }
+
+    #[test]
+    fn places_are_named_from_their_package() {
+        let unix =
+            "/home/me/.cargo/registry/src/index.crates.io-1949cf8c6b5b557f/hyper-1.0.0/src/lib.rs";
+        assert_eq!(in_package(unix), "hyper-1.0.0/src/lib.rs");
+        let windows =
+            "C:\\.cargo\\registry\\src\\index.crates.io-1949cf8c6b5b557f\\hyper-1.0.0\\src\\lib.rs";
+        assert_eq!(in_package(windows), "hyper-1.0.0\\src\\lib.rs");
+        assert_eq!(in_package("src/registry/src.rs"), "src/registry/src.rs");
     }
 
     #[test]
