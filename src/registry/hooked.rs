@@ -18,9 +18,10 @@
 //!
 //! Nothing here may panic: a task whose spawn hook panics stays with its runtime and is never run.
 
-use super::entry::{Entry, Spec};
+use super::entry::{self, Entry, Spec};
+use super::own_spawn::{self, Spawned};
 use super::slot::{Slot, flag};
-use super::{TaskInfo, TaskKind, TrackedRuntime, current, own_spawn};
+use super::{TaskKind, TrackedRuntime, current};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
@@ -63,7 +64,23 @@ impl Hasher for Consecutive {
     }
 }
 
-type Shard = HashMap<u64, Entry, BuildHasherDefault<Consecutive>>;
+/// A hooked task that lives.
+enum Known {
+    Task(Entry),
+    /// Its entry is with its future, which turned out to be marked.
+    Claimed,
+}
+
+impl Known {
+    fn task(&self) -> Option<&'static Slot> {
+        match self {
+            Self::Task(entry) => Some(entry.slot()),
+            Self::Claimed => None,
+        }
+    }
+}
+
+type Shard = HashMap<u64, Known, BuildHasherDefault<Consecutive>>;
 
 const SHARDS: usize = 64;
 
@@ -83,7 +100,7 @@ fn shard(id: u64) -> MutexGuard<'static, Shard> {
 /// A poll of a hooked task on this thread.
 struct Poll {
     id: u64,
-    /// None once the task has ended.
+    /// None once the task has ended, and while its future has its entry.
     task: Option<&'static Slot>,
     outer: Option<&'static Slot>,
 }
@@ -116,17 +133,21 @@ impl HookedRuntime {
         if take_refused() == id {
             return;
         }
-        if let Some(own) = own {
-            // It is not scheduled yet, so its record lives.
-            own.set_tokio_id(id);
-            return;
+        match own {
+            None => {}
+            Some(Spawned::Tracked(task)) => {
+                // It is not scheduled yet, so its record lives.
+                task.set_tokio_id(id);
+                return;
+            }
+            Some(Spawned::Probe) => return,
         }
         let spec = Spec::new(TaskKind::Hooked, location, "");
         let runtime = self.runtime.get().copied().or_else(TrackedRuntime::current);
         let entry = Entry::begin_hooked(spec, runtime);
         entry.slot().set_tokio_id(id);
         // Of a task with the same id the end was not seen, but it has ended.
-        let former = shard(id).insert(id, entry);
+        let former = shard(id).insert(id, Known::Task(entry));
         drop(former);
         // If another thread shuts the runtime down, its terminate hook may have come before the
         // insertion; then this sees the flag.
@@ -137,34 +158,29 @@ impl HookedRuntime {
 
     /// A task has ended.
     pub(crate) fn terminated(&self, id: u64) {
-        let entry = remove(id);
+        let known = remove(id);
         let in_its_poll = leave_poll(id);
-        if let Some(entry) = &entry {
-            if !in_its_poll {
-                self.close();
-                record_killed(entry);
-            }
-        } else {
+        let Some(known) = known else {
             let _ = REFUSED.try_with(|refused| refused.set(id));
+            return;
+        };
+        if !in_its_poll {
+            self.close();
         }
-        drop(entry);
+        if let Some(task) = known.task() {
+            // Whether it returned, panicked or was aborted, a hook is not told.
+            const ENDED: u32 = flag::COMPLETED | flag::PANICKED;
+            if !in_its_poll {
+                task.set_flags(flag::SHUT_DOWN, flag::POLLING);
+            } else if task.flags() & ENDED == 0 {
+                task.set_flags(flag::COMPLETED, flag::POLLING);
+            }
+        }
+        drop(known);
     }
 }
 
-/// Remembers a task that its runtime's shutdown killed, if its scope wants to know. One that nobody
-/// marked is left out: it may have been woken or aborted, and have had no turn to end in.
-fn record_killed(entry: &Entry) {
-    if let Some(scope) = entry.scope()
-        && scope.keeps_killed()
-        && let Some(reading) = entry.slot().read()
-        && reading.kind() != TaskKind::Hooked
-        && let Some(task) = TaskInfo::of(&reading)
-    {
-        scope.add_killed(task.killed());
-    }
-}
-
-fn remove(id: u64) -> Option<Entry> {
+fn remove(id: u64) -> Option<Known> {
     shard(id).remove(&id)
 }
 
@@ -185,20 +201,62 @@ fn leave_poll(id: u64) -> bool {
     }
 }
 
+/// Takes the entry of the task whose poll is the innermost one on this thread; it is no longer the
+/// current task then.
+pub(super) fn take_polled(task: &'static Slot) -> Option<Entry> {
+    let id = innermost(|poll| {
+        poll.task
+            .is_some_and(|polled| std::ptr::eq(polled, task))
+            .then_some(poll.id)
+    })?;
+    let Some(Known::Task(entry)) = shard(id).insert(id, Known::Claimed) else {
+        return None;
+    };
+    leave_poll(id);
+    Some(entry)
+}
+
+/// Takes an entry back that was taken by [`take_polled`], if the task's poll is the innermost one on
+/// this thread: its end is still to come. Any other entry is dropped.
+pub(super) fn give_back(entry: Entry) {
+    let task = entry.slot();
+    let id = task.tokio_id();
+    let is_polled = innermost(|poll| (poll.id == id && poll.task.is_none()).then_some(()));
+    if is_polled.is_none() || !entry.was_claimed() {
+        return drop(entry);
+    }
+    let former = shard(id).insert(id, Known::Task(entry));
+    drop(former);
+    let _ = POLLS.try_with(|polls| {
+        if let Some(poll) = polls.borrow_mut().last_mut() {
+            poll.task = Some(task);
+            current::swap_task(Some(task));
+        }
+    });
+}
+
+fn innermost<T>(tell: impl FnOnce(&Poll) -> Option<T>) -> Option<T> {
+    POLLS
+        .try_with(|polls| polls.borrow().last().and_then(tell))
+        .ok()
+        .flatten()
+}
+
 /// A task is going to be polled on this thread.
 pub(crate) fn poll_begins(id: u64) {
     take_refused();
-    let Some(task) = shard(id).get(&id).map(Entry::slot) else {
+    let Some(task) = shard(id).get(&id).map(Known::task) else {
         return;
     };
-    // Who polls the task knows that its record lives.
-    task.begin_poll();
-    let outer = current::swap_task(Some(task));
-    let poll = Poll {
-        id,
-        task: Some(task),
-        outer,
+    let outer = match task {
+        Some(task) => {
+            // Who polls the task knows that its record lives.
+            entry::begin_poll(task);
+            current::swap_task(Some(task))
+        }
+        None => current::task(),
     };
+    let poll = Poll { id, task, outer };
     let _ = POLLS.try_with(|polls| polls.borrow_mut().push(poll));
 }
 
@@ -216,6 +274,7 @@ pub(crate) fn poll_ended(id: u64) {
     })) = poll
     {
         current::swap_task(outer);
-        task.set_flags(0, flag::POLLING);
+        // A part of it that was marked may have returned or panicked, and the task goes on.
+        task.set_flags(0, flag::POLLING | flag::COMPLETED | flag::PANICKED);
     }
 }

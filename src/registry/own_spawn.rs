@@ -4,7 +4,16 @@ use super::Slot;
 use std::cell::Cell;
 
 thread_local! {
-    static ANNOUNCED: Cell<Option<&'static Slot>> = const { Cell::new(None) };
+    static ANNOUNCED: Cell<Option<Spawned>> = const { Cell::new(None) };
+}
+
+/// What is spawned next.
+#[derive(Clone, Copy)]
+pub(super) enum Spawned {
+    /// A tracked task.
+    Tracked(&'static Slot),
+    /// Nobody's business.
+    Probe,
 }
 
 /// While it lives, the next task that is spawned on this thread is the announced one.
@@ -14,8 +23,18 @@ pub(crate) struct Announced(());
 /// Announces that a tracked task is spawned now.
 #[inline]
 pub(crate) fn announce(slot: &'static Slot) -> Announced {
+    announce_any(Spawned::Tracked(slot))
+}
+
+/// Announces that something is spawned now which is no task of anybody's.
+pub(crate) fn announce_probe() -> Announced {
+    announce_any(Spawned::Probe)
+}
+
+#[inline]
+fn announce_any(spawned: Spawned) -> Announced {
     if cfg!(tokio_unstable) {
-        let _ = ANNOUNCED.try_with(|announced| announced.set(Some(slot)));
+        let _ = ANNOUNCED.try_with(|announced| announced.set(Some(spawned)));
     }
     Announced(())
 }
@@ -35,9 +54,8 @@ impl Drop for Announced {
 pub(crate) fn refused(slot: &'static Slot) {
     if cfg!(tokio_unstable) {
         let _ = ANNOUNCED.try_with(|announced| {
-            if announced
-                .get()
-                .is_some_and(|announced| std::ptr::eq(announced, slot))
+            if let Some(Spawned::Tracked(announced_slot)) = announced.get()
+                && std::ptr::eq(announced_slot, slot)
             {
                 announced.set(None);
             }
@@ -45,8 +63,8 @@ pub(crate) fn refused(slot: &'static Slot) {
     }
 }
 
-/// The task that was announced, for the hook that sees it.
+/// What was announced, for the hook that sees it.
 #[cfg(tokio_unstable)]
-pub(super) fn take() -> Option<&'static Slot> {
+pub(super) fn take() -> Option<Spawned> {
     ANNOUNCED.try_with(Cell::take).ok().flatten()
 }

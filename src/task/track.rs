@@ -122,13 +122,12 @@ impl<F: Future> Future for Tracked<F> {
         let mut this = self.project();
         if let Some(mark) = this.mark.take() {
             let Mark { spec, spawner } = *mark;
-            if let Some(task) = current::task() {
+            let entry = match current::task() {
+                None => Some(Entry::begin_by(spec, spawner, TrackedRuntime::current())),
                 // If it is tracked otherwise, this future is a part of it, and left alone.
-                claim(task, spec, spawner);
-            } else {
-                let entry = Entry::begin_by(spec, spawner, TrackedRuntime::current());
-                this.future.as_mut().begin(Some(entry));
-            }
+                Some(task) => claim(task, spec, spawner),
+            };
+            this.future.as_mut().begin(entry);
         }
         this.future.poll(cx)
     }
