@@ -17,6 +17,7 @@ mod settle;
 mod threads;
 mod timer;
 mod trace;
+mod undecided;
 mod unseen;
 mod verdict;
 
