@@ -14,8 +14,10 @@ mod options;
 mod row;
 mod rule;
 mod settle;
+mod threads;
 mod timer;
 mod trace;
+mod unseen;
 mod verdict;
 
 pub use action::Action;
@@ -32,3 +34,4 @@ pub use rule::Rule;
 pub use rule::register as register_rule;
 pub(crate) use settle::{Settling, Waited};
 pub(crate) use timer::Timer;
+pub(crate) use unseen::Unseen;

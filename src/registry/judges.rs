@@ -25,7 +25,7 @@ impl Watch {
     }
 
     pub(super) fn is_judged(self) -> bool {
-        self.0 % TRACE != 0
+        !self.0.is_multiple_of(TRACE)
     }
 
     pub(super) fn is_traced(self) -> bool {
@@ -48,7 +48,8 @@ pub(super) fn leave() {
 
 /// Whether there is a judge now. A guard that opens at this moment is not missed where it matters:
 /// its own tasks are spawned after it.
-pub(super) fn any() -> bool {
+#[inline]
+pub(crate) fn any() -> bool {
     watch().is_judged()
 }
 

@@ -28,7 +28,7 @@ pin_project_lite::pin_project! {
             let this = this.project();
             // Before the drop, which may wake the task itself: it may own its own sender.
             if let Some(entry) = this.entry {
-                shutdown::record_if_killed(entry);
+                shutdown::note_end(entry);
             }
             let entered = this.entry.as_ref().map(Entry::enter_drop);
             // SAFETY: `future` is pinned and dropped in place; nothing reads it after this, because
@@ -41,6 +41,7 @@ pin_project_lite::pin_project! {
 
 impl<F> TaskFuture<F> {
     /// Without an entry, the future is polled as if it stood alone.
+    #[inline]
     pub(super) fn new(entry: Option<Entry>, future: F) -> Self {
         Self {
             future: ManuallyDrop::new(future),
@@ -56,6 +57,7 @@ impl<F> TaskFuture<F> {
 impl<F: Future> Future for TaskFuture<F> {
     type Output = F::Output;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
         // SAFETY: the projection keeps the future pinned: `ManuallyDrop` only wraps it, and the
