@@ -30,8 +30,6 @@ pub(crate) enum Waits {
     WithRuntime,
     /// The same, on a runtime that is this scope's own, with a timer.
     OwnRuntime,
-    /// The same, on a local runtime, whose count includes its local tasks: it is not watched.
-    LocalRuntime,
     /// Perhaps in a destructor, so that it may have to drive the tasks itself.
     Anyhow,
 }
@@ -46,9 +44,7 @@ impl Open {
             .expect("a scope is open until its guard closes it");
         if !handover::is_within(outer) {
             scope.set_assisted();
-            if waits != Waits::LocalRuntime
-                && let Ok(handle) = Handle::try_current()
-            {
+            if let Ok(handle) = Handle::try_current() {
                 watch_if_own(scope, reference, &handle);
             }
         }

@@ -152,7 +152,7 @@ impl Harness {
             if !checks {
                 return runtime.block_on(body);
             }
-            let outcome = runtime.block_on(self.judged(body, Waits::LocalRuntime));
+            let outcome = runtime.block_on(self.judged(body, Waits::OwnRuntime));
             runtime.shutdown_timeout(SHUTDOWN);
             return outcome.unwrap_or_else(|failure| failure.fail(tell));
         }
@@ -234,7 +234,7 @@ impl Harness {
         let scope = open.reference();
         let accepting = handover::Accepting::begin(scope);
         let timer = |after| match waits {
-            Waits::OwnRuntime | Waits::LocalRuntime => Timer::on_runtime(after),
+            Waits::OwnRuntime => Timer::on_runtime(after),
             Waits::WithRuntime | Waits::Anyhow => Timer::anywhere(after),
         };
         let watchdog = timeout.map(|time| Watchdog::start(&test, scope, time + WATCHDOG_MARGIN));
