@@ -17,6 +17,7 @@ mod settle;
 mod threads;
 mod timer;
 mod trace;
+mod undecided;
 mod unseen;
 mod verdict;
 
@@ -26,7 +27,7 @@ pub use find::find;
 pub use guard::{Guard, verify_none};
 pub(crate) use judge::Judgement;
 pub(crate) use judge::{is_tolerated_everywhere, judge};
-pub(crate) use open::{Open, Waits};
+pub(crate) use open::Open;
 pub use options::Options;
 pub(crate) use row::settle_blocking;
 pub use rule::Rule;

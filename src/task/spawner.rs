@@ -6,7 +6,7 @@ use super::local_count::LocalCount;
 use super::shutdown;
 use super::timed::Timed;
 use crate::alloc::Turn;
-use crate::registry::{Entry, Scope, Spec, TrackedRuntime};
+use crate::registry::{Entry, Scope, Spec, TrackedRuntime, own_spawn};
 use std::future::Future;
 use tokio::runtime::Handle;
 use tokio::task::{AbortHandle, JoinHandle, LocalSet};
@@ -98,6 +98,7 @@ where
     if entry.is_watched() {
         spawn_watched(spawner, entry, future)
     } else {
+        let _announced = own_spawn::announce(entry.slot());
         spawner.hand_over(TaskFuture::new(Some(entry), future))
     }
 }
@@ -110,6 +111,7 @@ where
     F::Output: Send + 'static,
 {
     let to_be_counted = entry.to_be_counted();
+    let announced = own_spawn::announce(entry.slot());
     // On a multi-thread runtime a guard can always wait; on a current-thread one it may have to
     // drive the task itself.
     let may_need_help =
@@ -126,6 +128,7 @@ where
         spawner.hand_over(TaskFuture::new(Some(entry), future))
     };
     drop(turn);
+    drop(announced);
     to_be_counted.count();
     noted.note(|| handle.to_abort());
     timed.watch(|| handle.to_abort());
@@ -158,6 +161,7 @@ where
         return spawner.hand_over(future);
     }
     let entry = Entry::begin(spec, TrackedRuntime::here);
+    let announced = own_spawn::announce(entry.slot());
     let noted = shutdown::Noted::of(&entry);
     let turn = Turn::of_tracked();
     let timed = Timed::of(&entry);
@@ -171,6 +175,7 @@ where
         spawner.hand_over(TaskFuture::new(Some(entry), future))
     };
     drop(turn);
+    drop(announced);
     count.after(|| handle.to_abort());
     noted.note(|| handle.to_abort());
     timed.watch(|| handle.to_abort());
