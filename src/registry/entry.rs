@@ -355,6 +355,14 @@ pub(crate) fn settle(slot: &'static Slot) {
     }
 }
 
+/// The runtime counts this local task among the alive ones. For its spawner, while it lives.
+pub(crate) fn is_counted(slot: &'static Slot) {
+    if let Some(runtime) = slot.runtime_entry() {
+        slot.set_flags(flag::COUNTED, 0);
+        runtime.count(1);
+    }
+}
+
 /// A task that is not yet among the tracked ones of its runtime.
 ///
 /// It is only once the runtime counts it among the alive ones: were it the other way round, one that

@@ -16,6 +16,7 @@ mod builder;
 mod future;
 pub mod join_set;
 mod limit;
+mod local_count;
 mod local_set;
 mod shutdown;
 #[cfg(feature = "tracing")]
