@@ -34,7 +34,8 @@ pub struct Manager {
 
 /// The manager of this process.
 ///
-/// It is on by default, with spawn sites and without backtraces.
+/// It is on by default, with spawn sites and without backtraces. If an environment variable has a value
+/// that is not understood, a note on standard error says so, and the default holds.
 ///
 /// # Examples
 ///
@@ -43,11 +44,17 @@ pub struct Manager {
 /// ```
 pub fn manager() -> &'static Manager {
     static MANAGER: OnceLock<Manager> = OnceLock::new();
-    MANAGER.get_or_init(|| Manager {
-        config: Mutex::new(Config::new()),
-        monitor: Monitor::new(),
-        #[cfg(feature = "metrics")]
-        monitors: super::metrics::Monitors::default(),
+    MANAGER.get_or_init(|| {
+        if let Err(error) = crate::config::checked() {
+            // A service must run all the same.
+            crate::report::note(error);
+        }
+        Manager {
+            config: Mutex::new(Config::new()),
+            monitor: Monitor::new(),
+            #[cfg(feature = "metrics")]
+            monitors: super::metrics::Monitors::default(),
+        }
     })
 }
 

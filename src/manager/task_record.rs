@@ -346,3 +346,23 @@ impl std::fmt::Debug for TaskRecord {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_is_set_back_makes_no_time_before_1970() {
+        let second = 1_000_000_000;
+        let now = Moment {
+            wall: SystemTime::UNIX_EPOCH + Duration::from_secs(5),
+            registry: 100 * second,
+        };
+        let at = |registry| now.wall_at(registry).duration_since(SystemTime::UNIX_EPOCH);
+        assert_eq!(at(98 * second), Ok(Duration::from_secs(3)));
+        // Spawned before the clock was set back to the beginning of time.
+        assert_eq!(at(0), Ok(Duration::ZERO));
+        // Spawned while the snapshot was being taken.
+        assert_eq!(at(101 * second), Ok(Duration::from_secs(5)));
+    }
+}
