@@ -14,7 +14,7 @@ pub(crate) mod entry;
 pub(crate) mod events;
 pub(crate) mod extras;
 mod fence;
-mod fingerprint;
+pub(crate) mod fingerprint;
 pub(crate) mod gate;
 #[cfg(tokio_unstable)]
 pub(crate) mod hooked;
