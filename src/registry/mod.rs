@@ -37,6 +37,7 @@ mod table;
 mod task_info;
 pub(crate) mod timebox;
 pub(crate) mod timings;
+pub(crate) mod tokio_ids;
 
 pub(crate) use claim::{claim, give_back};
 pub(crate) use entry::{Entry, Spawner, Spec};
