@@ -1,5 +1,7 @@
 //! What a person (or a program) reads when tasks leaked.
 
+mod awaits;
+mod dump;
 mod leak;
 mod leak_report;
 mod paint;
@@ -7,6 +9,7 @@ mod project;
 mod text;
 mod unseen;
 
+pub use dump::Dump;
 pub use leak::Leak;
 pub use leak_report::LeakReport;
 pub(crate) use leak_report::Settled;

@@ -1,5 +1,6 @@
 //! The report as a person reads it.
 
+use super::awaits;
 use super::leak::Leak;
 use super::leak_report::{LeakReport, Settled};
 use super::paint::Paint;
@@ -7,6 +8,7 @@ use super::project;
 use super::unseen::UnseenText;
 use crate::config::{self, Style};
 use crate::registry::{TaskInfo, TaskKind, TaskState};
+use crate::wait::TraceSource;
 use std::fmt::{self, Display};
 use std::time::Duration;
 
@@ -35,6 +37,7 @@ impl Display for Text<'_> {
                 leak,
                 paint: self.paint,
                 style,
+                what: "leak",
             }
             .write(f, numbered)?;
         }
@@ -194,18 +197,26 @@ pub(super) fn unseen_undecided(count: usize) -> String {
 }
 
 /// One kind of leak.
-struct LeakText<'a> {
-    leak: &'a Leak,
-    paint: Paint,
-    style: Style,
+pub(super) struct LeakText<'a> {
+    pub(super) leak: &'a Leak,
+    pub(super) paint: Paint,
+    pub(super) style: Style,
+    /// What one is called: a leak.
+    pub(super) what: &'static str,
 }
 
 impl LeakText<'_> {
-    fn write(&self, f: &mut fmt::Formatter<'_>, number: Option<(usize, usize)>) -> fmt::Result {
-        let Self { leak, paint, .. } = self;
+    pub(super) fn write(
+        &self,
+        f: &mut fmt::Formatter<'_>,
+        number: Option<(usize, usize)>,
+    ) -> fmt::Result {
+        let Self {
+            leak, paint, what, ..
+        } = self;
         let title = match number {
-            Some((number, of)) => format!("leak {number} of {of}:"),
-            None => "leak:".to_owned(),
+            Some((number, of)) => format!("{what} {number} of {of}:"),
+            None => format!("{what}:"),
         };
         let times = if leak.count() > 1 {
             format!("{} tasks ", leak.count())
@@ -220,6 +231,7 @@ impl LeakText<'_> {
         )?;
         self.source(f)?;
         self.field(f, "state", self.state())?;
+        self.awaits(f)?;
         let data: Vec<_> = leak
             .data()
             .map(|(key, value)| format!("{key} = {value}"))
@@ -343,6 +355,46 @@ impl LeakText<'_> {
         text
     }
 
+    fn awaits(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let oldest = self.leak.oldest();
+        if oldest.is_silent() {
+            return self.field(f, "waits in", awaits::silent(oldest));
+        }
+        let Some(trace) = self.leak.await_trace() else {
+            return Ok(());
+        };
+        if trace.is_empty() {
+            return self.field(f, "waits in", awaits::NOTHING);
+        }
+        let key = match trace.source() {
+            TraceSource::Poll => "waits in",
+            TraceSource::Census => "waits in (as the census read it)",
+        };
+        self.key(f, key)?;
+        writeln!(f)?;
+        let (lines, more) = awaits::lines(trace);
+        let width = lines.iter().map(|line| line.function.chars().count()).max();
+        let width = width.unwrap_or(0).min(48);
+        for line in &lines {
+            match &line.place {
+                Some(place) => writeln!(
+                    f,
+                    "       {:width$}  {}",
+                    line.function,
+                    self.paint.dim(place)
+                )?,
+                None => writeln!(f, "       {}", line.function)?,
+            }
+        }
+        if more > 0 {
+            writeln!(f, "       ... and {more} more lines")?;
+        }
+        if trace.wakes_itself() {
+            writeln!(f, "       {}", awaits::BUSY)?;
+        }
+        Ok(())
+    }
+
     fn backtrace(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let frames = match self.style {
             Style::Short => self.leak.user_frames(),
@@ -378,7 +430,7 @@ impl LeakText<'_> {
     }
 }
 
-fn tasks_of(count: usize) -> String {
+pub(super) fn tasks_of(count: usize) -> String {
     format!("{count} task{}", if count == 1 { "" } else { "s" })
 }
 
@@ -421,7 +473,7 @@ impl<T: Display> Display for Range<T> {
 
 /// A duration to three digits: `1.02s`, `750ms`, `3min`.
 #[derive(Clone, Copy)]
-struct Brief(Duration);
+pub(super) struct Brief(pub(super) Duration);
 
 impl Display for Brief {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
