@@ -58,7 +58,10 @@ async fn come_and_go(tasks: u64) {
             let work = async move { black_box(number) };
             match number % 4 {
                 0 => set.spawn(work),
-                1 => Builder::new().name("fixed").data("batch", batch).spawn_into(&mut set, work),
+                1 => Builder::new()
+                    .name("fixed")
+                    .data("batch", batch)
+                    .spawn_into(&mut set, work),
                 2 => {
                     let name = format!("made {}", number % 100);
                     Builder::new().name(name).spawn_into(&mut set, work)
@@ -83,13 +86,19 @@ async fn come_and_go(tasks: u64) {
 
 #[test]
 fn memory_returns_to_where_it_was() {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .build()
+        .unwrap();
     let count = Arc::new(Count::default());
     let observing = taskleak::manager().add_observer(count.clone());
     let run = |tasks| {
         runtime.block_on(async {
             tokio::spawn(come_and_go(tasks)).await.unwrap();
-            taskleak::manager().shutdown(Duration::from_secs(60)).await.unwrap();
+            taskleak::manager()
+                .shutdown(Duration::from_secs(60))
+                .await
+                .unwrap();
         });
         assert!(observing.flush(Duration::from_secs(60)));
         taskleak::manager().monitor().take_now();
@@ -101,7 +110,10 @@ fn memory_returns_to_where_it_was() {
     let after = run(1_000_000);
     // A task's record is 64 bytes and more: were it kept of one in a hundred only, this would show.
     let grown = after.saturating_sub(before);
-    assert!(grown < 200_000, "{grown} bytes more than before a million tasks");
+    assert!(
+        grown < 200_000,
+        "{grown} bytes more than before a million tasks"
+    );
 
     let counts = taskleak::manager().snapshot().counts();
     assert_eq!((counts.started, counts.live()), (1_100_000, 0));

@@ -1,10 +1,11 @@
 //! Tasks that nobody saw spawned, and what the census says of them.
 
+use super::awaits;
 use super::leak_report::LeakReport;
 use super::paint::Paint;
 use super::project;
 use crate::census::{SeenState, SeenTask};
-use crate::wait::{AwaitNode, AwaitTrace};
+use crate::wait::AwaitTrace;
 use std::fmt::{self, Display};
 use std::path::Path;
 
@@ -178,23 +179,23 @@ impl UnseenText<'_> {
             format!("    {sign} {}", paint.strong(format_args!("{key}:")))
         };
         writeln!(f, "{} {}", key("state"), state(task.state()))?;
-        let roots = task.await_trace().roots();
-        if !roots.is_empty() {
-            writeln!(f, "{}", key("awaits"))?;
-            self.nodes(f, roots, 0)?;
+        let trace = task.await_trace();
+        if trace.is_empty() {
+            return Ok(());
         }
-        Ok(())
-    }
-
-    fn nodes(&self, f: &mut fmt::Formatter<'_>, nodes: &[AwaitNode], depth: usize) -> fmt::Result {
-        for node in nodes {
-            write!(f, "        {:1$}{2}", "", 2 * depth, node.function())?;
-            if let (Some(file), Some(line)) = (node.file(), node.line()) {
-                let file = project::relative(&file.to_string_lossy());
-                write!(f, "  {}", self.paint.dim(format_args!("{file}:{line}")))?;
+        writeln!(f, "{}", key("waits in"))?;
+        let (lines, more) = awaits::lines(trace);
+        let width = lines.iter().map(|line| line.function.chars().count()).max();
+        let width = width.unwrap_or(0).min(48);
+        for line in &lines {
+            let function = &line.function;
+            match &line.place {
+                Some(place) => writeln!(f, "        {function:width$}  {}", paint.dim(place))?,
+                None => writeln!(f, "        {function}")?,
             }
-            writeln!(f)?;
-            self.nodes(f, node.children(), depth + 1)?;
+        }
+        if more > 0 {
+            writeln!(f, "        ... and {more} more lines")?;
         }
         Ok(())
     }
