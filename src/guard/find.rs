@@ -44,7 +44,8 @@ pub fn find(mut options: Options) -> Result<(), LeakReport> {
         scope.keep_killed();
     }
     let (settled, answers) = settle_blocking(scope, &options);
-    let judgement = judge::judge(scope, &options, settled == Settled::Clean, &answers);
+    let judgement =
+        judge::judge(scope, &options, settled == Settled::Clean, &answers).of_settled(settled);
     let report = LeakReport::new(
         scope.label(),
         judgement,

@@ -14,8 +14,10 @@ mod options;
 mod row;
 mod rule;
 mod settle;
+mod threads;
 mod timer;
 mod trace;
+mod undecided;
 mod unseen;
 mod verdict;
 

@@ -10,6 +10,7 @@ use crate::guard::{
 };
 use crate::registry::ScopeRef;
 use crate::report::{LeakReport, Settled};
+use crate::runtime::Hooks;
 use crate::wait::trace::Answers;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -107,6 +108,11 @@ impl Harness {
         self
     }
 
+    pub fn threads(mut self, count: bool) -> Self {
+        self.options = self.options.threads(count);
+        self
+    }
+
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
@@ -139,23 +145,28 @@ impl Harness {
     #[track_caller]
     fn run_and_tell<F: Future>(self, body: F, tell: impl FnOnce(F::Output)) -> F::Output {
         let mut builder = self.runtime.builder();
+        let hooked = Hooks::new(&mut builder).install(&mut builder);
         let checks = self.is_on();
         if self.runtime.flavor == Flavor::Local {
             #[allow(unused_imports, reason = "needed if tokio has no local runtimes")]
             use super::own_runtime::WithoutLocal as _;
             let runtime = built(builder.build_local(Default::default()));
+            hooked.is(runtime.handle());
             if !checks {
                 return runtime.block_on(body);
             }
             let outcome = runtime.block_on(self.judged(body, Waits::LocalRuntime));
+            hooked.close();
             runtime.shutdown_timeout(SHUTDOWN);
             return outcome.unwrap_or_else(|failure| failure.fail(tell));
         }
         let runtime = built(builder.build());
+        hooked.is(runtime.handle());
         if !checks {
             return runtime.block_on(body);
         }
         let outcome = runtime.block_on(self.judged(body, Waits::OwnRuntime));
+        hooked.close();
         // Not the destructor, which waits for blocking closures, leaked ones included.
         runtime.shutdown_timeout(SHUTDOWN);
         outcome.unwrap_or_else(|failure| failure.fail(tell))

@@ -1,6 +1,7 @@
 //! The report.
 
 use super::leak::Leak;
+use super::leaked_thread::LeakedThread;
 use super::paint::Paint;
 use super::text;
 use super::unseen::{Unseen, UnseenTask};
@@ -51,8 +52,19 @@ pub struct LeakReport {
     pub(super) leaks: Vec<Leak>,
     pub(super) tolerated: Vec<Leak>,
     pub(super) unseen: Box<Unseen>,
+    pub(super) threads: Box<Threads>,
+    /// Tasks of which it cannot be told.
+    pub(super) undecided: Box<[Leak]>,
     pub(super) settled: Settled,
     pub(super) grace: Duration,
+}
+
+/// What is to be said of threads.
+#[derive(Clone, Debug)]
+pub(super) struct Threads {
+    pub(super) leaked: Vec<LeakedThread>,
+    /// Why they were not judged, although they should be.
+    pub(super) undecided: Option<String>,
 }
 
 impl LeakReport {
@@ -67,6 +79,11 @@ impl LeakReport {
             leaks: Leak::group(judgement.leaks),
             tolerated: Leak::group(judgement.tolerated),
             unseen: Box::new(Unseen::of(judgement.unseen)),
+            threads: Box::new(Threads {
+                leaked: judgement.threads.into_iter().map(LeakedThread).collect(),
+                undecided: judgement.threads_undecided,
+            }),
+            undecided: Leak::group(judgement.undecided).into(),
             settled,
             grace,
         }
@@ -116,6 +133,12 @@ impl LeakReport {
         self.unseen.tasks.as_deref().unwrap_or_default()
     }
 
+    /// The threads that leaked; none unless the check was to count them, by
+    /// [`Options::threads`](crate::Options::threads).
+    pub fn threads(&self) -> &[LeakedThread] {
+        &self.threads.leaked
+    }
+
     /// The tasks that were alive and may be: background tasks, and those that a rule ignores.
     pub fn tolerated(&self) -> &[Leak] {
         &self.tolerated
@@ -123,10 +146,13 @@ impl LeakReport {
 
     /// Whether nothing leaked.
     ///
-    /// Tasks that taskleak did not see spawned are no leak here if the guard could give them no time
+    /// Tasks that taskleak did not spawn are no leak here if the guard could give them no time
     /// to end: nobody could tell.
     pub fn is_empty(&self) -> bool {
-        self.leaks.is_empty() && !self.unseen_leaked() && self.settled != Settled::TimedOut
+        self.leaks.is_empty()
+            && self.threads.leaked.is_empty()
+            && !self.unseen_leaked()
+            && self.settled != Settled::TimedOut
     }
 
     /// Whether the tasks that nobody saw spawned had their chance to end.
@@ -147,6 +173,9 @@ impl LeakReport {
 
     /// Prints what is worth a note although nothing leaked for certain.
     pub(crate) fn print_notes(&self) {
+        if let Some(why) = &self.threads.undecided {
+            super::note(why);
+        }
         if self.unseen.count > 0 {
             super::note(format_args!(
                 "{}{}",
@@ -156,6 +185,9 @@ impl LeakReport {
                     paint: Paint::for_stderr()
                 }
             ));
+        }
+        if !self.undecided.is_empty() {
+            super::note(text::undecided(&self.undecided));
         }
     }
 }

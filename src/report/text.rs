@@ -4,8 +4,9 @@ use super::awaits;
 use super::leak::Leak;
 use super::leak_report::{LeakReport, Settled};
 use super::paint::Paint;
-use super::project;
+use super::thread_text::ThreadText;
 use super::unseen::UnseenText;
+use super::{frames, project};
 use crate::config::{self, Style};
 use crate::registry::{TaskInfo, TaskKind, TaskState};
 use crate::wait::TraceSource;
@@ -16,8 +17,7 @@ use std::time::Duration;
 const MOST_LEAKS: usize = 50;
 /// Names of one kind of leak that are shown.
 const MOST_NAMES: usize = 3;
-/// Frames and ancestors that are shown.
-const MOST_FRAMES: usize = 24;
+/// Ancestors that are shown.
 const MOST_ANCESTORS: usize = 8;
 
 pub(super) struct Text<'a> {
@@ -51,6 +51,14 @@ impl Display for Text<'_> {
                 left.len()
             )?;
         }
+        let threads = ThreadText::group(&self.report.threads.leaked, self.paint, style);
+        for group in threads.iter().take(MOST_LEAKS) {
+            write!(f, "\n{group}")?;
+        }
+        if threads.len() > MOST_LEAKS {
+            let left = threads.len() - MOST_LEAKS;
+            writeln!(f, "\n... and {left} more kinds of leaked threads")?;
+        }
         self.after(f)
     }
 }
@@ -67,7 +75,7 @@ impl Text<'_> {
         } else {
             0
         };
-        let count = tasks_of(report.task_count() + unseen);
+        let count = outlived(report.task_count() + unseen, report.threads.leaked.len());
         let name = paint.error("taskleak:");
         match report.settled {
             Settled::TimedOut => {
@@ -157,6 +165,19 @@ impl Text<'_> {
                 }
             )?;
         }
+        if let Some(why) = &report.threads.undecided {
+            writeln!(f)?;
+            writeln!(f, "{} {why}", paint.strong("note:"))?;
+        }
+        if !report.undecided.is_empty() {
+            writeln!(f)?;
+            writeln!(
+                f,
+                "{} {}",
+                paint.strong("note:"),
+                undecided(&report.undecided)
+            )?;
+        }
         if report.settled == Settled::WithoutGrace {
             writeln!(f)?;
             writeln!(f, "{} {WITHOUT_GRACE}", paint.strong("note:"))?;
@@ -164,17 +185,7 @@ impl Text<'_> {
         if !report.tolerated.is_empty() {
             writeln!(f)?;
             write!(f, "{}", paint.dim("alive too, and allowed to be:"))?;
-            for leak in report.tolerated.iter().take(MOST_LEAKS) {
-                let location = leak.location();
-                let file = project::relative(location.file());
-                let times = if leak.count() > 1 {
-                    format!("{} x ", leak.count())
-                } else {
-                    String::new()
-                };
-                write!(f, "\n  {times}{} ({file}:{})", leak.name(), location.line())?;
-            }
-            writeln!(f)?;
+            writeln!(f, "{}", listed(&report.tolerated))?;
         }
         Ok(())
     }
@@ -194,6 +205,35 @@ pub(super) fn unseen_undecided(count: usize) -> String {
          the guard was dropped inside a current-thread runtime, where they cannot. \
          End it by `guard.finish().await`, or use `#[taskleak::leak_test]`, to know."
     )
+}
+
+/// Says of hooked tasks that they may be leaks.
+pub(super) fn undecided(tasks: &[Leak]) -> String {
+    let count: usize = tasks.iter().map(Leak::count).sum();
+    let are = if count == 1 { "is" } else { "are" };
+    format!(
+        "{} {are} alive, and may be about to end: the guard was dropped inside a current-thread \
+         runtime, where they cannot. End it by `guard.finish().await`, or use \
+         `#[taskleak::leak_test]`, to know.{}",
+        tasks_of(count),
+        listed(tasks)
+    )
+}
+
+/// One line for each kind.
+fn listed(tasks: &[Leak]) -> String {
+    let mut text = String::new();
+    for leak in tasks.iter().take(MOST_LEAKS) {
+        let location = leak.location();
+        let file = project::relative(location.file());
+        let times = if leak.count() > 1 {
+            format!("{} x ", leak.count())
+        } else {
+            String::new()
+        };
+        text += &format!("\n  {times}{} ({file}:{})", leak.name(), location.line());
+    }
+    text
 }
 
 /// One kind of leak.
@@ -405,28 +445,17 @@ impl LeakText<'_> {
         }
         self.key(f, "spawn backtrace")?;
         writeln!(f)?;
-        let shown = match self.style {
-            Style::Short => frames.len().min(MOST_FRAMES),
-            Style::Full => frames.len(),
-        };
-        let width = frames[..shown]
-            .iter()
-            .map(|frame| frame.function().chars().count())
-            .max();
-        let width = width.unwrap_or(0).min(48);
-        for frame in &frames[..shown] {
-            let place = project::place(frame).unwrap_or_else(|| "(no debug info)".to_owned());
-            writeln!(
-                f,
-                "       {:width$}  {}",
-                frame.function(),
-                self.paint.dim(place)
-            )?;
-        }
-        if shown < frames.len() {
-            writeln!(f, "       ... and {} more frames", frames.len() - shown)?;
-        }
-        Ok(())
+        frames::write(f, self.paint, self.style, &frames)
+    }
+}
+
+/// What did, as a headline begins.
+fn outlived(tasks: usize, threads: usize) -> String {
+    let plural = if threads == 1 { "" } else { "s" };
+    match (tasks, threads) {
+        (_, 0) => tasks_of(tasks),
+        (0, _) => format!("{threads} thread{plural}"),
+        _ => format!("{} and {threads} thread{plural}", tasks_of(tasks)),
     }
 }
 
@@ -435,13 +464,13 @@ pub(super) fn tasks_of(count: usize) -> String {
 }
 
 /// The least and the greatest of some values; as one if they read the same.
-struct Range<T> {
+pub(super) struct Range<T> {
     least: T,
     greatest: T,
 }
 
 impl<T: Ord + Copy + Default> Range<T> {
-    fn of(values: impl Iterator<Item = T> + Clone) -> Self {
+    pub(super) fn of(values: impl Iterator<Item = T> + Clone) -> Self {
         Self {
             least: values.clone().min().unwrap_or_default(),
             greatest: values.max().unwrap_or_default(),
@@ -452,7 +481,7 @@ impl<T: Ord + Copy + Default> Range<T> {
         self.least == *value && self.greatest == *value
     }
 
-    fn map<U>(&self, map: impl Fn(T) -> U) -> Range<U> {
+    pub(super) fn map<U>(&self, map: impl Fn(T) -> U) -> Range<U> {
         Range {
             least: map(self.least),
             greatest: map(self.greatest),

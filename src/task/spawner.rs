@@ -4,7 +4,8 @@ use super::assisted::Assisted;
 use super::future::TaskFuture;
 use super::shutdown;
 use super::timed::Timed;
-use crate::registry::{Entry, Scope, Spec, TrackedRuntime};
+use crate::alloc::Turn;
+use crate::registry::{Entry, Scope, Spec, TrackedRuntime, own_spawn};
 use std::future::Future;
 use tokio::runtime::Handle;
 use tokio::task::{AbortHandle, JoinHandle, LocalSet};
@@ -96,6 +97,7 @@ where
     if entry.is_watched() {
         spawn_watched(spawner, entry, future)
     } else {
+        let _announced = own_spawn::announce(entry.slot());
         spawner.hand_over(TaskFuture::new(Some(entry), future))
     }
 }
@@ -108,11 +110,13 @@ where
     F::Output: Send + 'static,
 {
     let to_be_counted = entry.to_be_counted();
+    let announced = own_spawn::announce(entry.slot());
     // On a multi-thread runtime a guard can always wait; on a current-thread one it may have to
     // drive the task itself.
     let may_need_help =
         entry.scope().is_some_and(Scope::is_assisted) && entry.is_on_current_thread_runtime();
     let noted = shutdown::Noted::of(&entry);
+    let turn = Turn::of_tracked();
     let timed = Timed::of(&entry);
     let handle = if may_need_help {
         let (future, cell) = Assisted::new(entry.slot(), spawner.handle(), future);
@@ -122,6 +126,8 @@ where
     } else {
         spawner.hand_over(TaskFuture::new(Some(entry), future))
     };
+    drop(turn);
+    drop(announced);
     to_be_counted.count();
     noted.note(|| handle.to_abort());
     timed.watch(|| handle.to_abort());
@@ -154,7 +160,9 @@ where
         return spawner.hand_over(future);
     }
     let entry = Entry::begin(spec, TrackedRuntime::here);
+    let announced = own_spawn::announce(entry.slot());
     let noted = shutdown::Noted::of(&entry);
+    let turn = Turn::of_tracked();
     let timed = Timed::of(&entry);
     let handle = if entry.scope().is_some_and(Scope::is_assisted) {
         let (future, cell) = Assisted::new_local(entry.slot(), future);
@@ -164,6 +172,8 @@ where
     } else {
         spawner.hand_over(TaskFuture::new(Some(entry), future))
     };
+    drop(turn);
+    drop(announced);
     noted.note(|| handle.to_abort());
     timed.watch(|| handle.to_abort());
     handle

@@ -205,7 +205,7 @@ async fn connected() -> (TcpStream, TcpStream) {
 
 async fn tcp_read() {
     let (mut client, _server) = connected().await;
-    client.read(&mut [0]).await.unwrap(); //~ tcp_read
+    let _ = client.read(&mut [0]).await.unwrap(); //~ tcp_read
 }
 
 async fn tcp_write() {
