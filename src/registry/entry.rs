@@ -2,15 +2,18 @@
 
 use super::extras::{self, Extras};
 use super::origin::{Origin, OriginId};
+use super::pins::Pins;
 use super::runtimes::{TrackedRuntime, id_number};
 use super::scope::{Scope, by_index};
-use super::slot::{Birth, Slot, flag};
+use super::slot::{Birth, Reading, Slot, flag};
 use super::{TaskKind, current, judges, pool};
 use crate::stack;
 use std::marker::PhantomData;
 use std::panic::Location;
+use std::sync::LazyLock;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
+use std::task::Waker;
 
 /// How many want spawn backtraces: each open guard, and the setting `always`.
 static BACKTRACES: AtomicUsize = AtomicUsize::new(0);
@@ -242,11 +245,43 @@ impl Entry {
         enter(self.slot)
     }
 
+    /// The same for a poll by a runtime, which passes the task's own waker. For a judge, notes where
+    /// the task's header is: a task's waker points at it.
+    #[inline]
+    pub(crate) fn enter_with(&self, waker: &Waker) -> Entered {
+        let slot = self.slot;
+        if judges::any() && !slot.has_header() && is_run_as_it_is(slot.flags()) {
+            slot.set_header(waker.data());
+        }
+        enter(slot)
+    }
+
     /// Makes the task the current one while its future is dropped.
     #[inline]
     pub(crate) fn enter_drop(&self) -> Entered {
         enter_drop(self.slot)
     }
+}
+
+/// Whether what tokio runs is the task's future itself: only then does the future last as long as the
+/// header that its waker points at. A future that others were to spawn may be a part of theirs.
+fn is_run_as_it_is(flags: u32) -> bool {
+    matches!(
+        TaskKind::from_bits(flags & flag::KIND),
+        TaskKind::Task | TaskKind::Local
+    )
+}
+
+fn pins() -> &'static Pins {
+    static PINS: LazyLock<Pins> = LazyLock::new(Pins::new);
+    &PINS
+}
+
+/// Hands the runtime's header of a live task to `take`, which must be quick: the task cannot end
+/// meanwhile. Nothing if the task has ended, or its header is not known: it is known of tasks that
+/// were polled while somebody judged.
+pub(crate) fn with_header<T>(task: &Reading, take: impl FnOnce(*const ()) -> T) -> Option<T> {
+    pins().with_header(task.slot, task.id, take)
 }
 
 /// Makes a task the current one for one poll (or for the run of a blocking closure). The caller
@@ -319,7 +354,12 @@ impl Drop for Entry {
         let scope = self.scope();
         // First out of the live set, then out of the scope: a guard that sees its scope empty finds
         // nothing when it looks. Until then the membership keeps the scope from being used again.
-        slot.vacate();
+        if slot.has_header() {
+            slot.vacate_in_sight();
+            pins().wait();
+        } else {
+            slot.vacate();
+        }
         if let Some(scope) = scope {
             if TaskKind::from_bits(flags & flag::KIND) == TaskKind::Blocking && scope.is_assisted()
             {

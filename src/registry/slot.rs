@@ -1,9 +1,9 @@
 //! One live task's record.
 
 use super::origin::OriginId;
-use super::sync::{AtomicU32, AtomicU64, fence};
+use super::sync::{AtomicPtr, AtomicU32, AtomicU64, fence, in_total_order};
 use super::{TaskId, TaskKind};
-use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 
 /// A task's record: written by the spawner and then by whoever polls the task, read by anybody.
 ///
@@ -28,6 +28,8 @@ pub(crate) struct Slot {
     last_poll: AtomicU64,
     /// tokio's number for the task, 0 until its first poll.
     tokio_id: AtomicU64,
+    /// Where the runtime's header of the task is; null unless somebody judges the task.
+    header: AtomicPtr<()>,
 }
 
 /// The bits of [`Slot::flags`]. The low two bits are the [`TaskKind`].
@@ -94,6 +96,7 @@ impl Slot {
             spawned: AtomicU64::new(0),
             last_poll: AtomicU64::new(0),
             tokio_id: AtomicU64::new(0),
+            header: AtomicPtr::new(std::ptr::null_mut()),
         }
     }
 
@@ -121,6 +124,7 @@ impl Slot {
         self.spawned.store(super::clock::now(), Relaxed);
         self.last_poll.store(0, Relaxed);
         self.tokio_id.store(0, Relaxed);
+        self.header.store(std::ptr::null_mut(), Relaxed);
         // Pairs with the first load in `read`: who sees the new sequence sees the new fields.
         self.sequence
             .store(self.sequence.load(Relaxed).wrapping_add(1), Release);
@@ -130,6 +134,33 @@ impl Slot {
     pub(super) fn vacate(&self) {
         self.sequence
             .store(self.sequence.load(Relaxed).wrapping_add(1), Release);
+    }
+
+    /// The same for a task whose header is known: who is about to touch it either is seen by what the
+    /// caller asks next ([`Pins::wait`](super::pins::Pins)), or sees that the task has ended.
+    pub(super) fn vacate_in_sight(&self) {
+        self.sequence.fetch_add(1, SeqCst);
+        in_total_order();
+    }
+
+    /// Where the runtime's header of the task with this id is, if that task is still alive and its
+    /// header known. To be called with the headers pinned, and good for that long.
+    pub(super) fn header_of(&self, id: TaskId) -> Option<*const ()> {
+        // Pairs with the store in `set_header`: who sees the header of a later task also sees that
+        // the sequence has moved on.
+        let header = self.header.load(Acquire).cast_const();
+        let is_alive = self.sequence.load(SeqCst) == id.sequence();
+        (is_alive && !header.is_null()).then_some(header)
+    }
+
+    /// Notes where the runtime's header of the task is. Only who polls the task may.
+    pub(super) fn set_header(&self, header: *const ()) {
+        self.header.store(header.cast_mut(), Release);
+    }
+
+    /// Whether the task's end has to be in sight of who reads headers. Only for its owner.
+    pub(super) fn has_header(&self) -> bool {
+        !self.header.load(Relaxed).is_null()
     }
 
     /// A copy of the live task's record, or nothing if none lives here (or it ended meanwhile).

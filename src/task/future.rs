@@ -61,7 +61,7 @@ impl<F: Future> Future for TaskFuture<F> {
         let Some(entry) = this.entry else {
             return future.poll(cx);
         };
-        let entered = entry.enter();
+        let entered = entry.enter_with(cx.waker());
         let poll = future.poll(cx);
         entered.returned(poll.is_ready());
         poll

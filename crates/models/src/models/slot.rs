@@ -4,7 +4,7 @@ use crate::origin::OriginId;
 use crate::slot::{Birth, Slot};
 use loom::thread;
 
-fn birth(number: u32) -> Birth {
+pub(super) fn birth(number: u32) -> Birth {
     Birth {
         origin: OriginId::from_bits(number),
         stack: number,
@@ -16,7 +16,7 @@ fn birth(number: u32) -> Birth {
 }
 
 /// A slot for one run of the model; slots are never freed.
-fn slot() -> &'static Slot {
+pub(super) fn slot() -> &'static Slot {
     Box::leak(Box::new(Slot::vacant(7)))
 }
 
