@@ -111,6 +111,7 @@ impl Guard {
         let waited = settling.wait(|| Timer::anywhere(grace)).await;
         let settled = match waited {
             Waited::Clean => Settled::Clean,
+            Waited::Stuck => Settled::Stuck,
             Waited::Expired | Waited::Blocked => Settled::Expired,
         };
         if let Some(open) = self.open.take() {

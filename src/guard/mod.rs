@@ -13,6 +13,7 @@ mod options;
 mod row;
 mod rule;
 mod settle;
+mod stuck;
 mod timer;
 mod verdict;
 

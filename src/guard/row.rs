@@ -57,6 +57,7 @@ pub(crate) fn settle_blocking(scope: &'static Scope, options: &Options) -> Settl
         Waited::Clean => Settled::Clean,
         Waited::Expired => Settled::Expired,
         Waited::Blocked => Settled::WithoutGrace,
+        Waited::Stuck => Settled::Stuck,
     }
 }
 

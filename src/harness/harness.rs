@@ -324,6 +324,7 @@ async fn settle_all(guards: Vec<Open>, timer: impl Fn(Duration) -> Timer) -> Vec
         let settling = Settling::new(guard.scope(), &guard.options);
         let settled = match settling.wait(|| timer(left)).await {
             Waited::Clean => Settled::Clean,
+            Waited::Stuck => Settled::Stuck,
             Waited::Expired | Waited::Blocked => Settled::Expired,
         };
         failures.extend(guard.conclude(settled).failure());
@@ -335,7 +336,7 @@ async fn settle_all(guards: Vec<Open>, timer: impl Fn(Duration) -> Timer) -> Vec
 pub(super) fn report_timeout(test: &Arc<str>, scope: ScopeRef, timeout: Duration) -> LeakReport {
     let judgement = scope
         .open()
-        .map(|scope| judge(scope, &Options::new(), false));
+        .map(|scope| judge(scope, &Options::new(), Settled::TimedOut));
     LeakReport::new(
         test.clone(),
         judgement.unwrap_or_default(),

@@ -1,7 +1,9 @@
 //! Leaks of one kind.
 
+use crate::registry::TaskId;
 use crate::registry::{Ancestor, TaskInfo, TaskKind, TaskState};
 use crate::stack::{Frame, Stack};
+use crate::wait::{Finding, Liveness};
 use std::collections::HashMap;
 use std::panic::Location;
 use std::time::Duration;
@@ -30,6 +32,8 @@ use std::time::Duration;
 pub struct Leak {
     /// At least one; oldest first.
     tasks: Vec<TaskInfo>,
+    /// What was found out about each of them that is not in their records, in the same order.
+    findings: Vec<Finding>,
 }
 
 /// Numbers backtraces by what a person sees of them: a loop that the compiler unrolled spawns from
@@ -52,15 +56,20 @@ impl Backtraces {
 
 impl Leak {
     /// Puts tasks together that leaked in the same way; the biggest groups first.
-    pub(super) fn group(tasks: Vec<TaskInfo>) -> Vec<Self> {
+    pub(super) fn group(tasks: Vec<TaskInfo>, findings: &HashMap<TaskId, Finding>) -> Vec<Self> {
+        let standing = |task: &TaskInfo| findings.get(&task.id()).map(|found| found.standing);
         let mut places = HashMap::new();
         let mut leaks: Vec<Self> = Vec::new();
         let mut backtraces = Backtraces::default();
         for task in tasks {
             let backtrace = task.stack().map(|stack| backtraces.number(stack));
-            let key = (task.origin(), backtrace, task.state());
+            let liveness = standing(&task).map(|standing| standing.liveness);
+            let key = (task.origin(), backtrace, task.state(), liveness);
             let place = *places.entry(key).or_insert_with(|| {
-                leaks.push(Self { tasks: Vec::new() });
+                leaks.push(Self {
+                    tasks: Vec::new(),
+                    findings: Vec::new(),
+                });
                 leaks.len() - 1
             });
             leaks[place].tasks.push(task);
@@ -68,6 +77,8 @@ impl Leak {
         for leak in &mut leaks {
             leak.tasks
                 .sort_by_key(|task| (std::cmp::Reverse(task.age()), task.id()));
+            let found = |task: &TaskInfo| findings.get(&task.id()).cloned().unwrap_or_default();
+            leak.findings = leak.tasks.iter().map(found).collect();
         }
         // Ties in the order of the source, so that reports of equal runs are equal.
         leaks.sort_by(|one, two| {
@@ -109,6 +120,15 @@ impl Leak {
     /// What they were doing.
     pub fn state(&self) -> TaskState {
         self.oldest().state()
+    }
+
+    /// Whether they can ever go on.
+    pub fn liveness(&self) -> Liveness {
+        self.findings[0].standing.liveness
+    }
+
+    pub(super) fn findings(&self) -> &[Finding] {
+        &self.findings
     }
 
     /// The spawn site.

@@ -15,6 +15,8 @@ pub(crate) enum Settled {
     Clean,
     /// The grace is over.
     Expired,
+    /// All that is left is proved never to end, so the grace was not waited for.
+    Stuck,
     /// The guard blocked the thread that its tasks need.
     WithoutGrace,
     /// The process ends; nothing is alive any more.
@@ -63,8 +65,8 @@ impl LeakReport {
     ) -> Self {
         Self {
             test,
-            leaks: Leak::group(judgement.leaks),
-            tolerated: Leak::group(judgement.tolerated),
+            leaks: Leak::group(judgement.leaks, &judgement.findings),
+            tolerated: Leak::group(judgement.tolerated, &judgement.findings),
             unseen: judgement.unseen,
             settled,
             grace,

@@ -3,7 +3,7 @@
 use super::leak::Leak;
 use super::leak_report::{LeakReport, Settled};
 use super::paint::Paint;
-use super::project;
+use super::{diagnosis, project};
 use crate::config::{self, Style};
 use crate::registry::{TaskInfo, TaskKind, TaskState};
 use std::fmt::{self, Display};
@@ -93,6 +93,14 @@ impl Text<'_> {
             Settled::Expired => {
                 let grace = Brief(report.grace);
                 let headline = format!("{count} outlived {test} and {grace} of grace");
+                writeln!(f, "{name} {}", paint.strong(headline))
+            }
+            Settled::Stuck => {
+                let headline = if report.task_count() == 1 {
+                    format!("{count} outlived {test}, and can never end")
+                } else {
+                    format!("{count} outlived {test}, and none of them can ever end")
+                };
                 writeln!(f, "{name} {}", paint.strong(headline))
             }
             Settled::AtExit | Settled::AtExitExpired => {
@@ -196,6 +204,7 @@ impl LeakText<'_> {
         )?;
         self.source(f)?;
         self.field(f, "state", self.state())?;
+        diagnosis::write(leak, |key, value| self.field(f, key, value))?;
         let data: Vec<_> = leak
             .data()
             .map(|(key, value)| format!("{key} = {value}"))
