@@ -100,8 +100,11 @@ impl Settling {
             return left;
         };
         let stuck = stuck::count(self.scope, self.allows_background, &self.rules);
-        if stuck.is_all(self.concerned(seen.count), self.scope) {
-            return Left::Stuck;
+        if stuck.is_all(self.concerned(seen.count)) {
+            return match self.look_at_count() {
+                Left::Nothing => Left::Stuck,
+                left => left,
+            };
         }
         Left::Tasks {
             seen,
