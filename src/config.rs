@@ -8,6 +8,9 @@
 //! | `TASKLEAK_BACKTRACE_STYLE` | `short`, `full` | `short` | whether reports show every frame |
 //! | `TASKLEAK_RUN_ON_FAILURE` | `0`, `1` | `0` | whether a test that panicked is checked too |
 //! | `TASKLEAK_COLOR` | `auto`, `always`, `never` | `auto` | whether reports are coloured |
+//! | `TASKLEAK_MANAGER` | `on`, `off` | `on` | whether tasks are tracked where no guard is open |
+//! | `TASKLEAK_INTERVAL` | a duration: `500ms`, `1min` | `10s` | time between the manager's cyclic snapshots |
+//! | `TASKLEAK_GROWTH` | a number | `6` | over how many snapshots a name must grow to be a suspect |
 //!
 //! An empty variable counts as unset.
 
@@ -53,6 +56,9 @@ pub(crate) struct Config {
     pub(crate) style: Style,
     pub(crate) run_on_failure: bool,
     pub(crate) color: Color,
+    pub(crate) manager: bool,
+    pub(crate) interval: Duration,
+    pub(crate) growth: usize,
 }
 
 /// A variable whose value is not accepted.
@@ -87,6 +93,9 @@ impl Default for Config {
             style: Style::Short,
             run_on_failure: false,
             color: Color::Auto,
+            manager: true,
+            interval: Duration::from_secs(10),
+            growth: 6,
         }
     }
 }
@@ -134,6 +143,13 @@ impl Config {
                     ("never", Color::Never),
                 ],
             )?,
+            manager: read.one_of(
+                "TASKLEAK_MANAGER",
+                default.manager,
+                &[("on", true), ("off", false)],
+            )?,
+            interval: read.duration("TASKLEAK_INTERVAL", default.interval)?,
+            growth: read.number("TASKLEAK_GROWTH", default.growth)?,
         })
     }
 }
@@ -169,6 +185,23 @@ impl<Variable: Fn(&'static str) -> Option<OsString>> Reader<Variable> {
                 accepted: format!("{} or {last}", first.join(", ")),
             }
         })
+    }
+
+    fn number(&self, variable: &'static str, default: usize) -> Result<usize, ConfigError> {
+        let Some(value) = self.value(variable) else {
+            return Ok(default);
+        };
+        value
+            .to_str()
+            .and_then(|text| text.parse().ok())
+            .ok_or_else(|| {
+                let accepted = "a whole number, such as `6`".to_owned();
+                ConfigError {
+                    variable,
+                    value,
+                    accepted,
+                }
+            })
     }
 
     fn duration(&self, variable: &'static str, default: Duration) -> Result<Duration, ConfigError> {
@@ -218,22 +251,39 @@ pub(crate) fn get() -> &'static Config {
 #[inline]
 pub(crate) fn is_on() -> bool {
     match SWITCH.load(Relaxed) {
-        UNKNOWN => is_switched_on(),
-        switch => switch == ON,
+        ON => true,
+        OFF => false,
+        switch => is_on_otherwise(switch),
     }
+}
+
+#[cold]
+fn is_on_otherwise(switch: u8) -> bool {
+    let switch = if switch == UNKNOWN {
+        set_manager(get().manager);
+        SWITCH.load(Relaxed)
+    } else {
+        switch
+    };
+    switch == ON || (switch == GUARDED && crate::registry::is_judged())
+}
+
+/// Whether tasks are tracked that no guard answers for.
+pub(crate) fn set_manager(is_enabled: bool) {
+    let switch = match (get().mode, is_enabled) {
+        (Mode::Off, _) => OFF,
+        (_, true) => ON,
+        (_, false) => GUARDED,
+    };
+    SWITCH.store(switch, Relaxed);
 }
 
 const UNKNOWN: u8 = 0;
 const ON: u8 = 1;
 const OFF: u8 = 2;
+/// On while a guard is open.
+const GUARDED: u8 = 3;
 static SWITCH: AtomicU8 = AtomicU8::new(UNKNOWN);
-
-#[cold]
-fn is_switched_on() -> bool {
-    let on = get().mode != Mode::Off;
-    SWITCH.store(if on { ON } else { OFF }, Relaxed);
-    on
-}
 
 #[cfg(test)]
 mod tests {
@@ -268,6 +318,9 @@ mod tests {
             ("TASKLEAK_BACKTRACE_STYLE", "full"),
             ("TASKLEAK_RUN_ON_FAILURE", "1"),
             ("TASKLEAK_COLOR", "never"),
+            ("TASKLEAK_MANAGER", "off"),
+            ("TASKLEAK_INTERVAL", "1min"),
+            ("TASKLEAK_GROWTH", "4"),
         ]);
         let expected = Config {
             mode: Mode::Warn,
@@ -276,6 +329,9 @@ mod tests {
             style: Style::Full,
             run_on_failure: true,
             color: Color::Never,
+            manager: false,
+            interval: Duration::from_secs(60),
+            growth: 4,
         };
         assert_eq!(config, Ok(expected));
     }

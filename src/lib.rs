@@ -5,6 +5,7 @@
 mod config;
 mod guard;
 mod harness;
+pub mod manager;
 mod registry;
 mod report;
 pub mod runtime;
@@ -14,6 +15,7 @@ pub mod task;
 mod wait;
 
 pub use guard::{Action, Guard, Options, Rule, find, verify_none};
+pub use manager::manager;
 pub use registry::{Ancestor, TaskId, TaskInfo, TaskKind, TaskState, live_tasks};
 pub use report::{Leak, LeakReport};
 pub use stack::{Frame, FrameOrigin};

@@ -2,10 +2,9 @@
 
 use super::{Options, Rule};
 use crate::registry::slot::Reading;
-use crate::registry::{self, Scope, Slot, TaskId, TaskInfo, current};
+use crate::registry::{self, Scope, Slot, TaskInfo, current};
 use crate::report::Settled;
-use crate::wait::Finding;
-use std::collections::HashMap;
+use crate::wait::trace::Answers;
 
 /// What is still alive in a scope.
 #[derive(Debug, Default)]
@@ -16,8 +15,6 @@ pub(crate) struct Judgement {
     pub(crate) tolerated: Vec<TaskInfo>,
     /// How many tasks the scope's runtimes count as alive that nobody tracked.
     pub(crate) unseen: usize,
-    /// What was found out about tasks beside their records.
-    pub(crate) findings: HashMap<TaskId, Finding>,
 }
 
 /// The live tasks that the scope answers for, but the one that asks: a task that ends its own guard
@@ -28,9 +25,14 @@ pub(super) fn members(scope: &'static Scope) -> impl Iterator<Item = Reading> {
 }
 
 /// Looks at every task of the scope; of one that has settled, only at what was killed meanwhile.
-pub(crate) fn judge(scope: &'static Scope, options: &Options, how: Settled) -> Judgement {
-    let mut judgement = Judgement::default();
+pub(crate) fn judge(
+    scope: &'static Scope,
+    options: &Options,
+    how: Settled,
+    answers: &Answers,
+) -> Judgement {
     let settled = how == Settled::Clean;
+    let mut judgement = Judgement::default();
     if settled && !options.forbid_shutdown {
         return judgement;
     }
@@ -45,15 +47,11 @@ pub(crate) fn judge(scope: &'static Scope, options: &Options, how: Settled) -> J
             // There were none then; who came since had no time to end.
             judgement.unseen = super::counted::unseen_surely(scope);
         }
-        for task in members(scope) {
-            let finding = Finding {
-                standing: super::stuck::standing(&task),
-            };
-            if let Some(info) = TaskInfo::of(&task) {
-                judgement.findings.insert(info.id(), finding);
-                tasks.push(info);
-            }
-        }
+        tasks.extend(
+            members(scope)
+                .filter_map(|task| TaskInfo::of(&task))
+                .map(|task| task.with_answer(answers)),
+        );
     }
     let (tolerated, leaks) = tasks
         .into_iter()

@@ -15,6 +15,7 @@ mod rule;
 mod settle;
 mod stuck;
 mod timer;
+mod trace;
 mod verdict;
 
 pub use action::Action;

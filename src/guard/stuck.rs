@@ -5,21 +5,25 @@ use super::judge::{is_tolerated, members};
 use crate::registry::slot::{Reading, flag};
 use crate::registry::{Scope, TaskInfo, TaskKind, TrackedRuntime};
 use crate::task::assisted;
-use crate::wait::Standing;
+use crate::wait::{HeldTask, Liveness, Standing};
 
-/// What is known of a live task's chances.
-pub(super) fn standing(task: &Reading) -> Standing {
+/// What is known of live tasks' chances, in their order.
+pub(super) fn standings(tasks: &[Reading]) -> Vec<Standing> {
     // A waker that a guard's poll gave away is no holder that the runtime knows of. None is made
     // between the two looks, since only guards poll so, and this is one.
-    let before = assisted::reach(task);
-    let standing = Standing::of(task, before.own);
-    if before.wakeable || assisted::reach(task).wakeable {
-        return Standing {
-            liveness: standing.liveness.min(crate::wait::Liveness::Wakeable),
-            ..standing
+    let before: Vec<_> = tasks.iter().map(assisted::reach).collect();
+    let held = HeldTask::of_all(tasks);
+    let standing = |(task, before): (&Reading, assisted::Reach)| {
+        let Some(held) = held.get(&task.id) else {
+            return Standing::default();
         };
-    }
-    standing
+        let mut standing = Standing::of(held, before.own);
+        if before.wakeable || assisted::reach(task).wakeable {
+            standing.liveness = standing.liveness.min(Liveness::Wakeable);
+        }
+        standing
+    };
+    tasks.iter().zip(before).map(standing).collect()
 }
 
 /// How many of the scope's tasks that have to end are certain not to, and how many may live on.
@@ -31,6 +35,7 @@ pub(super) fn count(scope: &'static Scope, allows_background: bool, rules: &[Rul
     let Some(here) = TrackedRuntime::current() else {
         return stuck;
     };
+    let mut candidates = Vec::new();
     for task in members(scope) {
         if task.has(flag::BACKGROUND) && allows_background {
             continue;
@@ -41,10 +46,13 @@ pub(super) fn count(scope: &'static Scope, allows_background: bool, rules: &[Rul
             continue;
         }
         let is_here = task.kind() == TaskKind::Task && task.runtime == here.index();
-        if is_here && !task.has(flag::POLLING) && standing(&task).is_final() {
-            stuck.stuck += 1;
+        if is_here && !task.has(flag::POLLING) {
+            candidates.push(task);
         }
     }
+    let standings = standings(&candidates).into_iter();
+    let certain = standings.filter(|standing| standing.is_final()).count();
+    stuck.stuck = u32::try_from(certain).unwrap_or(u32::MAX);
     stuck
 }
 

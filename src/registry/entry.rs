@@ -1,19 +1,18 @@
 //! A task's stay in the registry, from its spawn to its end whatever way it ends.
 
+use super::events::{self, What};
 use super::extras::{self, Extras};
+use super::ledger::{self, Outcome};
 use super::origin::{Origin, OriginId};
-use super::pins::Pins;
 use super::runtimes::{TrackedRuntime, id_number};
 use super::scope::{Scope, by_index};
-use super::slot::{Birth, Reading, Slot, flag};
-use super::{TaskKind, current, judges, pool};
+use super::slot::{Begun, Birth, Slot, flag};
+use super::{TaskKind, current, ends, judges, pool, timebox, timings};
 use crate::stack;
 use std::marker::PhantomData;
 use std::panic::Location;
-use std::sync::LazyLock;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
-use std::task::Waker;
 
 /// How many want spawn backtraces: each open guard, and the setting `always`.
 static BACKTRACES: AtomicUsize = AtomicUsize::new(0);
@@ -28,6 +27,7 @@ pub(crate) fn release_backtraces() {
 }
 
 /// The stack of a spawn at `location`, if anybody wants it; 0 for none.
+#[inline]
 fn capture(location: &'static Location<'static>) -> u32 {
     if BACKTRACES.load(Relaxed) == 0 {
         return 0;
@@ -76,9 +76,16 @@ pub(crate) struct Spawner {
 impl Spawner {
     /// The running code, which marks a task at `location`.
     pub(crate) fn here(location: &'static Location<'static>) -> Self {
-        let parent = current::task();
         Self {
             scope: current::scope().innermost_open().admit(false).map(Seat),
+            ..Self::of(current::task(), location)
+        }
+    }
+
+    #[inline]
+    fn of(parent: Option<&'static Slot>, location: &'static Location<'static>) -> Self {
+        Self {
+            scope: None,
             parent: parent.map_or(0, |parent| parent.id().to_bits()),
             origin: parent.map_or(OriginId::ROOT, Slot::origin),
             stack: capture(location),
@@ -116,40 +123,43 @@ pub(crate) struct Entry {
 
 impl Entry {
     /// Registers a task that is about to be spawned by the running code, on the runtime that
-    /// `runtime` tells when it is given the one that the spawning task runs on, if that will do.
+    /// `runtime` tells: exactly if it is given true, else the likely one will do.
+    #[inline]
     pub(crate) fn begin(
         spec: Spec,
-        runtime: impl FnOnce(Option<&'static TrackedRuntime>) -> Option<&'static TrackedRuntime>,
+        runtime: impl FnOnce(bool) -> Option<&'static TrackedRuntime>,
     ) -> Self {
         let parent = current::task();
         let judged = judges::any();
-        // A task may have entered another runtime than its own; only a judge must know.
-        let likely = parent
-            .filter(|_| !judged)
-            .and_then(|parent| parent.runtime_entry());
-        Self::begin_on(spec, parent, runtime(likely), judged)
+        let runtime = runtime(judged);
+        if judged {
+            Self::begin_judged(spec, parent, runtime)
+        } else {
+            Self::begin_unjudged(spec, parent, runtime)
+        }
     }
 
-    fn begin_on(
+    fn begin_judged(
         spec: Spec,
         parent: Option<&'static Slot>,
         runtime: Option<&'static TrackedRuntime>,
-        judged: bool,
     ) -> Self {
-        // With nobody judging and no parent there is no scope to be in.
-        let scope = if judged || parent.is_some() {
-            current::admit(parent, runtime, spec.background)
-        } else {
-            None
-        };
-        let spawner = Spawner {
-            scope: None,
-            parent: parent.map_or(0, |parent| parent.id().to_bits()),
-            origin: parent.map_or(OriginId::ROOT, Slot::origin),
-            stack: capture(spec.location),
-        };
-        let counted = judged && spec.kind == TaskKind::Task;
+        let scope = current::admit(parent, runtime, spec.background);
+        let counted = spec.kind == TaskKind::Task;
+        let spawner = Spawner::of(parent, spec.location);
         Self::record(spec, &spawner, scope, runtime, counted)
+    }
+
+    /// With nobody judging, only a scope that has closed can be inherited.
+    fn begin_unjudged(
+        spec: Spec,
+        parent: Option<&'static Slot>,
+        runtime: Option<&'static TrackedRuntime>,
+    ) -> Self {
+        let scope =
+            parent.and_then(|parent| current::admit(Some(parent), runtime, spec.background));
+        let spawner = Spawner::of(parent, spec.location);
+        Self::record(spec, &spawner, scope, runtime, false)
     }
 
     /// Registers a task of which the first poll begins now, on `runtime`.
@@ -172,6 +182,7 @@ impl Entry {
         entry
     }
 
+    #[inline(always)]
     fn record(
         spec: Spec,
         spawner: &Spawner,
@@ -198,19 +209,26 @@ impl Entry {
             name: spec.name,
             kind: spec.kind,
         };
+        let origin = origin.intern();
         let slot = pool::take();
-        if let Some(extras) = spec.extras {
-            extras::set(slot, *extras);
+        let attached = spec.extras.map(|extras| extras::set(slot, extras));
+        if attached.is_some() {
             flags |= flag::EXTRAS;
         }
+        ledger::count_started(origin, attached.as_deref());
         slot.occupy(&Birth {
-            origin: origin.intern(),
+            origin,
             stack: spawner.stack,
             scope: scope.map_or(0, Scope::index),
             runtime: runtime.map_or(0, TrackedRuntime::index),
             flags,
             parent: spawner.parent,
         });
+        if events::wanted()
+            && let Some(reading) = slot.read()
+        {
+            events::tell(What::Started, reading, attached);
+        }
         Self { slot }
     }
 
@@ -219,6 +237,12 @@ impl Entry {
     pub(crate) fn to_be_counted(&self) -> ToBeCounted {
         let counted = self.slot.flags() & flag::COUNTED != 0;
         ToBeCounted(counted.then(|| self.slot.runtime_entry()).flatten())
+    }
+
+    /// Whether anybody answers for the task, counts it, or has more of it than its record.
+    #[inline]
+    pub(crate) fn is_watched(&self) -> bool {
+        self.slot.scope() != 0 || self.slot.flags() & (flag::COUNTED | flag::EXTRAS) != 0
     }
 
     /// The scope that answers for the task.
@@ -234,6 +258,10 @@ impl Entry {
             .is_some_and(TrackedRuntime::is_current_thread)
     }
 
+    pub(crate) fn kind(&self) -> TaskKind {
+        TaskKind::from_bits(self.slot.flags())
+    }
+
     #[inline]
     pub(crate) fn slot(&self) -> &'static Slot {
         self.slot
@@ -241,19 +269,8 @@ impl Entry {
 
     /// Makes the task the current one for one poll; see [`enter`].
     #[inline]
-    pub(crate) fn enter(&self) -> Entered {
+    pub(crate) fn enter(&self) -> (Entered, Begun) {
         enter(self.slot)
-    }
-
-    /// The same for a poll by a runtime, which passes the task's own waker. For a judge, notes where
-    /// the task's header is: a task's waker points at it.
-    #[inline]
-    pub(crate) fn enter_with(&self, waker: &Waker) -> Entered {
-        let slot = self.slot;
-        if judges::any() && !slot.has_header() && is_run_as_it_is(slot.flags()) {
-            slot.set_header(waker.data());
-        }
-        enter(slot)
     }
 
     /// Makes the task the current one while its future is dropped.
@@ -263,37 +280,20 @@ impl Entry {
     }
 }
 
-/// Whether what tokio runs is the task's future itself: only then does the future last as long as the
-/// header that its waker points at. A future that others were to spawn may be a part of theirs.
-fn is_run_as_it_is(flags: u32) -> bool {
-    matches!(
-        TaskKind::from_bits(flags & flag::KIND),
-        TaskKind::Task | TaskKind::Local
-    )
-}
-
-fn pins() -> &'static Pins {
-    static PINS: LazyLock<Pins> = LazyLock::new(Pins::new);
-    &PINS
-}
-
-/// Hands the runtime's header of a live task to `take`, which must be quick: the task cannot end
-/// meanwhile. Nothing if the task has ended, or its header is not known: it is known of tasks that
-/// were polled while somebody judged.
-pub(crate) fn with_header<T>(task: &Reading, take: impl FnOnce(*const ()) -> T) -> Option<T> {
-    pins().with_header(task.slot, task.id, take)
-}
-
 /// Makes a task the current one for one poll (or for the run of a blocking closure). The caller
 /// says [`Entered::returned`] when it came back; if it does not, the task panicked.
 ///
 /// Only for who has the task's future in its hands, and so knows that the task's entry lives.
 #[inline]
-pub(crate) fn enter(slot: &'static Slot) -> Entered {
-    if slot.begin_poll() {
+pub(crate) fn enter(slot: &'static Slot) -> (Entered, Begun) {
+    let begun = slot.begin_poll();
+    if begun == Begun::First {
         slot.set_tokio_id(tokio::task::try_id().map_or(0, |id| id_number(&id)));
+        if timings::any() {
+            slot.time_first_poll();
+        }
     }
-    enter_drop(slot)
+    (enter_drop(slot), begun)
 }
 
 /// The same for a poll by a guard, which does not count as one of the task's.
@@ -337,7 +337,29 @@ impl ToBeCounted {
 }
 
 impl Drop for Entry {
+    #[inline]
     fn drop(&mut self) {
+        /// A task with any of these leaves traces elsewhere too.
+        const TRACES: u32 = flag::COUNTED | flag::EXTRAS | flag::HOSTS_GUARD;
+
+        let slot = self.slot;
+        let flags = slot.flags();
+        if flags & TRACES != 0 || slot.scope() != 0 || events::wanted() {
+            self.leave();
+        } else {
+            let (id, origin) = (slot.id(), slot.origin());
+            slot.vacate();
+            slot.end_requests(id);
+            ledger::count_ended(origin, None, Outcome::of(flags));
+            ends::tell();
+        }
+        pool::give_back(slot);
+    }
+}
+
+impl Entry {
+    /// Ends a task that others than its slot know of.
+    fn leave(&self) {
         let slot = self.slot;
         let flags = slot.flags();
         if flags & flag::COUNTED != 0
@@ -345,30 +367,37 @@ impl Drop for Entry {
         {
             runtime.count(-1);
         }
-        if flags & flag::EXTRAS != 0 {
-            extras::remove(slot);
+        let attached = (flags & flag::EXTRAS != 0)
+            .then(|| extras::get(slot))
+            .flatten();
+        if let Some(attached) = &attached {
+            timebox::end(slot, attached);
         }
+        let last = if events::wanted() { slot.read() } else { None };
         if flags & flag::HOSTS_GUARD != 0 {
             current::forget_host(slot.id());
         }
         let scope = self.scope();
         // First out of the live set, then out of the scope: a guard that sees its scope empty finds
         // nothing when it looks. Until then the membership keeps the scope from being used again.
-        if slot.has_header() {
-            slot.vacate_in_sight();
-            pins().wait();
-        } else {
-            slot.vacate();
+        let (id, origin, outcome) = (slot.id(), slot.origin(), Outcome::of(flags));
+        slot.vacate();
+        slot.end_requests(id);
+        ledger::count_ended(origin, attached.as_deref(), outcome);
+        if attached.is_some() {
+            extras::remove(slot);
+        }
+        ends::tell();
+        if let Some(last) = last {
+            events::tell(What::Ended(outcome), last, attached);
         }
         if let Some(scope) = scope {
-            if TaskKind::from_bits(flags & flag::KIND) == TaskKind::Blocking && scope.is_assisted()
-            {
+            if TaskKind::from_bits(flags) == TaskKind::Blocking && scope.is_assisted() {
                 // It may have aborted tasks on its way, which only the guard can let end.
                 scope.gate().notify();
             }
             scope.leave(flags & flag::BACKGROUND != 0);
         }
-        pool::give_back(slot);
     }
 }
 
@@ -385,11 +414,11 @@ impl Entered {
     pub(crate) fn returned(self, completed: bool) {
         self.slot
             .set_flags(if completed { flag::COMPLETED } else { 0 }, flag::POLLING);
+        self.abandon();
     }
-}
 
-impl Entered {
-    /// The task's record ended meanwhile: only what was current before is put back.
+    /// The task's record may have ended meanwhile: only what was current before is put back.
+    #[inline]
     pub(crate) fn abandon(self) {
         current::swap_task(self.outer);
         std::mem::forget(self);
@@ -397,6 +426,8 @@ impl Entered {
 }
 
 impl Drop for Entered {
+    /// Reached without [`Entered::returned`] when the task's poll panics, and after its future was
+    /// dropped, where nothing was being polled.
     #[inline]
     fn drop(&mut self) {
         current::swap_task(self.outer);

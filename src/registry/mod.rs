@@ -1,20 +1,29 @@
 //! The live set: which tasks are alive, who spawned them, and which scope answers for them.
 //!
-//! Knows nothing of tests, reports or tokio's scheduler. A task's record is a [`Slot`]: 80 bytes of
+//! Knows nothing of tests, reports or tokio's scheduler. A task's record is a [`Slot`]: 72 bytes of
 //! atomics in an append-only table, so that anybody may read it at any time without a lock and
 //! without unsafe code. What differs only by where a task comes from is shared by all tasks of that
 //! origin ([`origin`]); what few tasks have (a name made at run time, data) lives beside ([`extras`]).
 
+pub(crate) mod alarm;
 pub(crate) mod clock;
 pub(crate) mod current;
+pub(crate) mod ends;
 pub(crate) mod entry;
+pub(crate) mod events;
 pub(crate) mod extras;
+mod fence;
+mod fingerprint;
 pub(crate) mod gate;
-mod judges;
+pub(crate) mod inquiry;
+pub(crate) mod judges;
+pub(crate) mod ledger;
 mod life;
 mod name;
+pub(crate) mod names;
+mod operation;
 pub(crate) mod origin;
-mod pins;
+pub(crate) mod pin;
 mod pool;
 pub(crate) mod runtimes;
 pub(crate) mod scope;
@@ -22,13 +31,19 @@ pub(crate) mod slot;
 mod sync;
 mod table;
 mod task_info;
+pub(crate) mod timebox;
+pub(crate) mod timings;
 
 pub(crate) use entry::{Entry, Spawner, Spec};
-pub(crate) use extras::Extras;
+pub(crate) use extras::{Attached, Extras};
+pub use fingerprint::Fingerprint;
+pub(crate) use judges::any as is_judged;
+pub use operation::OperationId;
 pub(crate) use runtimes::TrackedRuntime;
 pub(crate) use scope::{Scope, ScopeRef};
-pub(crate) use slot::Slot;
+pub(crate) use slot::{Reading, Slot};
 pub use task_info::{Ancestor, TaskId, TaskInfo, TaskKind, TaskState};
+pub use timebox::TimeboxAction;
 
 /// Every slot that holds a live task right now, read one after the other without stopping anybody.
 pub(crate) fn live() -> impl Iterator<Item = slot::Reading> {

@@ -13,6 +13,7 @@ use std::panic::Location;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 static ORIGINS: Table<OnceLock<Origin>> = Table::new();
+static NAMES: Table<OnceLock<Box<str>>> = Table::new();
 static INTERNED: Mutex<Option<HashMap<Origin, OriginId>>> = Mutex::new(None);
 
 /// The number of an origin. Zero is the root: spawned by no tracked task.
@@ -41,6 +42,22 @@ impl OriginId {
         Self(bits)
     }
 
+    /// What its tasks are called that have no name of their own; worked out once.
+    pub(crate) fn name(self) -> &'static str {
+        let (Some(origin), Some(index)) = (self.get(), self.0.checked_sub(1)) else {
+            return "";
+        };
+        NAMES.grow(index, |_| OnceLock::new());
+        NAMES.get(index).map_or("", |name| {
+            name.get_or_init(|| origin.task_name().into_boxed_str())
+        })
+    }
+
+    /// The origin of an index that [`ledger`](super::ledger) counts by.
+    pub(crate) fn of_index(index: usize) -> Self {
+        Self(index as u32 + 1)
+    }
+
     pub(crate) fn get(self) -> Option<&'static Origin> {
         ORIGINS.get(self.0.checked_sub(1)?)?.get()
     }
@@ -52,7 +69,17 @@ impl OriginId {
 }
 
 impl Origin {
+    /// The name given at the spawn site, else that of the future's function, else the spawn site.
+    pub(super) fn task_name(&self) -> String {
+        match self.name {
+            Some(name) => name.to_owned(),
+            None => super::name::of_type(self.type_name, self.kind)
+                .unwrap_or_else(|| format!("task spawned at {}", self.location)),
+        }
+    }
+
     /// The number of this origin.
+    #[inline]
     pub(super) fn intern(self) -> OriginId {
         // Two spawns in a row from one place are the rule, and comparing four words is far cheaper
         // than hashing a path: so each thread remembers the origins it used last.
@@ -71,6 +98,8 @@ impl Origin {
         .unwrap_or_else(|_| self.intern_slowly())
     }
 
+    #[cold]
+    #[inline(never)]
     fn intern_slowly(self) -> OriginId {
         // A task that spawns its own successor is one origin, not a chain that grows for ever.
         let mut above = self.parent;
@@ -100,6 +129,7 @@ impl Origin {
         id
     }
 
+    #[inline]
     fn is_same_place(&self, other: &Self) -> bool {
         self.parent == other.parent
             && std::ptr::eq(self.location, other.location)
@@ -112,6 +142,7 @@ impl Origin {
             }
     }
 
+    #[inline]
     fn place(&self) -> usize {
         let location = std::ptr::from_ref(self.location).addr();
         let ty = self.type_name.as_ptr().addr();

@@ -4,8 +4,10 @@ use super::extras;
 use super::origin::{Origin, OriginId};
 use super::scope::by_index;
 use super::slot::{Reading, flag};
-use super::{TrackedRuntime, clock, name, pool};
+use super::{TrackedRuntime, clock, pool};
 use crate::stack::{Frame, Stack};
+use crate::wait::trace::{Answers, RawTrace};
+use crate::wait::{AwaitTrace, Liveness, Standing};
 use std::fmt;
 use std::panic::Location;
 use std::sync::Arc;
@@ -44,10 +46,18 @@ impl TaskId {
         (self.0 >> 32) as u32
     }
 
-    fn read(self) -> Option<Reading> {
+    /// The task's record, while it lives.
+    pub(crate) fn read(self) -> Option<Reading> {
         pool::get(self.0 as u32)?
             .read()
             .filter(|reading| reading.id == self)
+    }
+}
+
+#[cfg(feature = "serde")]
+impl serde::Serialize for TaskId {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(self)
     }
 }
 
@@ -68,6 +78,8 @@ impl fmt::Display for TaskId {
 /// # task.abort(); }
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum TaskKind {
     /// By `spawn`: the runtime's own task.
@@ -83,6 +95,11 @@ pub enum TaskKind {
 impl TaskKind {
     pub(super) fn to_bits(self) -> u32 {
         self as u32
+    }
+
+    /// Of a record's flags.
+    pub(crate) fn from_flags(flags: u32) -> Self {
+        Self::from_bits(flags)
     }
 
     pub(super) fn from_bits(bits: u32) -> Self {
@@ -106,6 +123,8 @@ impl TaskKind {
 /// # task.abort(); }
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum TaskState {
     /// Spawned, and not polled (or, if blocking, not begun) yet.
@@ -141,6 +160,23 @@ pub struct Ancestor {
 }
 
 impl Ancestor {
+    /// The ancestors of tasks of an origin, from the one that spawned them to the first, as far as
+    /// they are known without their own names: they may have ended.
+    pub(crate) fn above(origin: OriginId) -> Vec<Self> {
+        let mut ancestors = Vec::new();
+        let parents = origin.get().map(|origin| origin.parent.ancestry());
+        for origin in parents.into_iter().flatten() {
+            let ancestor = Self {
+                name: origin.task_name(),
+                location: origin.location,
+            };
+            if ancestors.len() < MOST_ANCESTORS && !ancestors.contains(&ancestor) {
+                ancestors.push(ancestor);
+            }
+        }
+        ancestors
+    }
+
     /// The ancestor task's name.
     pub fn name(&self) -> &str {
         &self.name
@@ -186,6 +222,9 @@ pub struct TaskInfo {
     age: Duration,
     polls: u64,
     last_poll: Option<Duration>,
+    awaits: Option<Arc<RawTrace>>,
+    silent: bool,
+    standing: Standing,
 }
 
 impl TaskInfo {
@@ -217,6 +256,9 @@ impl TaskInfo {
             age: since(reading.spawned),
             polls: reading.polls,
             last_poll: (reading.last_poll > 0).then(|| since(reading.last_poll)),
+            awaits: None,
+            silent: false,
+            standing: Standing::default(),
         };
         // What was read beside the record is this task's only if it still lives there.
         reading.still_alive().then_some(info)
@@ -228,6 +270,27 @@ impl TaskInfo {
             state: TaskState::Killed,
             ..self
         }
+    }
+
+    /// The same task with what it answered.
+    pub(crate) fn with_answer(self, answers: &Answers) -> Self {
+        let answer = answers.of(self.id);
+        Self {
+            silent: answer.is_some_and(|answer| answer.is_none()),
+            awaits: answer.flatten().cloned(),
+            standing: answers.standing(self.id),
+            ..self
+        }
+    }
+
+    /// Whether it can ever be polled again, if a verdict has found that out.
+    pub fn liveness(&self) -> Liveness {
+        self.standing.liveness
+    }
+
+    /// Whether its `JoinHandle` was alive at the verdict.
+    pub(crate) fn has_join_handle(&self) -> bool {
+        self.standing.join_handle
     }
 
     /// The task's id.
@@ -339,6 +402,18 @@ impl TaskInfo {
         self.polls
     }
 
+    /// What it waits for, if it was asked: reports have it of every leaked task that answered, and
+    /// [`dump`](crate::dump) of all.
+    pub fn await_trace(&self) -> Option<&AwaitTrace> {
+        self.awaits.as_deref().map(RawTrace::trace)
+    }
+
+    /// Whether it was asked what it waits for and did not answer in time: it holds its thread, or its
+    /// runtime does not poll it.
+    pub fn is_silent(&self) -> bool {
+        self.silent
+    }
+
     /// Time since its last poll began that was timed: polls are while any guard is open, or in a
     /// binary with [`verify_main!`](crate::verify_main). Exact to some milliseconds.
     pub fn last_poll(&self) -> Option<Duration> {
@@ -346,7 +421,7 @@ impl TaskInfo {
     }
 }
 
-fn extras_of(reading: &Reading) -> Option<Arc<extras::Extras>> {
+fn extras_of(reading: &Reading) -> Option<Arc<extras::Attached>> {
     reading
         .has(flag::EXTRAS)
         .then(|| extras::get(reading.slot))
@@ -356,15 +431,7 @@ fn extras_of(reading: &Reading) -> Option<Arc<extras::Extras>> {
 fn name_of(reading: &Reading, origin: &Origin) -> String {
     extras_of(reading)
         .and_then(|extras| extras.name.clone())
-        .unwrap_or_else(|| origin_name(origin))
-}
-
-fn origin_name(origin: &Origin) -> String {
-    match origin.name {
-        Some(name) => name.to_owned(),
-        None => name::of_type(origin.type_name, origin.kind)
-            .unwrap_or_else(|| format!("task spawned at {}", origin.location)),
-    }
+        .unwrap_or_else(|| origin.task_name())
 }
 
 fn ancestors_of(task: &Reading) -> Vec<Ancestor> {
@@ -385,15 +452,9 @@ fn ancestors_of(task: &Reading) -> Vec<Ancestor> {
         child = parent;
     }
     // Of those that ended, their origins are left.
-    if let Some(origin) = child.origin.get() {
-        for origin in origin.parent.ancestry() {
-            let ancestor = Ancestor {
-                name: origin_name(origin),
-                location: origin.location,
-            };
-            if ancestors.len() < MOST_ANCESTORS && !ancestors.contains(&ancestor) {
-                ancestors.push(ancestor);
-            }
+    for ancestor in Ancestor::above(child.origin) {
+        if ancestors.len() < MOST_ANCESTORS && !ancestors.contains(&ancestor) {
+            ancestors.push(ancestor);
         }
     }
     ancestors

@@ -16,8 +16,8 @@ pub(super) fn write(
 }
 
 fn orphan(leak: &Leak) -> String {
-    let standings = leak.findings().iter().map(|finding| finding.standing);
-    let with_handle = standings.filter(|standing| standing.join_handle).count();
+    let tasks = leak.tasks().iter();
+    let with_handle = tasks.filter(|task| task.has_join_handle()).count();
     let never = if leak.count() == 1 {
         "nobody has a waker of it, so it can never run again"
     } else {

@@ -1,9 +1,8 @@
 //! Leaks of one kind.
 
-use crate::registry::TaskId;
 use crate::registry::{Ancestor, TaskInfo, TaskKind, TaskState};
 use crate::stack::{Frame, Stack};
-use crate::wait::{Finding, Liveness};
+use crate::wait::{AwaitTrace, Liveness};
 use std::collections::HashMap;
 use std::panic::Location;
 use std::time::Duration;
@@ -32,8 +31,6 @@ use std::time::Duration;
 pub struct Leak {
     /// At least one; oldest first.
     tasks: Vec<TaskInfo>,
-    /// What was found out about each of them that is not in their records, in the same order.
-    findings: Vec<Finding>,
 }
 
 /// Numbers backtraces by what a person sees of them: a loop that the compiler unrolled spawns from
@@ -56,20 +53,22 @@ impl Backtraces {
 
 impl Leak {
     /// Puts tasks together that leaked in the same way; the biggest groups first.
-    pub(super) fn group(tasks: Vec<TaskInfo>, findings: &HashMap<TaskId, Finding>) -> Vec<Self> {
-        let standing = |task: &TaskInfo| findings.get(&task.id()).map(|found| found.standing);
+    pub(super) fn group(tasks: Vec<TaskInfo>) -> Vec<Self> {
         let mut places = HashMap::new();
         let mut leaks: Vec<Self> = Vec::new();
         let mut backtraces = Backtraces::default();
         for task in tasks {
             let backtrace = task.stack().map(|stack| backtraces.number(stack));
-            let liveness = standing(&task).map(|standing| standing.liveness);
-            let key = (task.origin(), backtrace, task.state(), liveness);
+            let key = (
+                task.origin(),
+                backtrace,
+                task.state(),
+                task.await_trace().cloned(),
+                task.is_silent(),
+                task.liveness(),
+            );
             let place = *places.entry(key).or_insert_with(|| {
-                leaks.push(Self {
-                    tasks: Vec::new(),
-                    findings: Vec::new(),
-                });
+                leaks.push(Self { tasks: Vec::new() });
                 leaks.len() - 1
             });
             leaks[place].tasks.push(task);
@@ -77,8 +76,6 @@ impl Leak {
         for leak in &mut leaks {
             leak.tasks
                 .sort_by_key(|task| (std::cmp::Reverse(task.age()), task.id()));
-            let found = |task: &TaskInfo| findings.get(&task.id()).cloned().unwrap_or_default();
-            leak.findings = leak.tasks.iter().map(found).collect();
         }
         // Ties in the order of the source, so that reports of equal runs are equal.
         leaks.sort_by(|one, two| {
@@ -93,7 +90,7 @@ impl Leak {
         leaks
     }
 
-    fn oldest(&self) -> &TaskInfo {
+    pub(super) fn oldest(&self) -> &TaskInfo {
         &self.tasks[0]
     }
 
@@ -122,13 +119,9 @@ impl Leak {
         self.oldest().state()
     }
 
-    /// Whether they can ever go on.
+    /// Whether they can ever be polled again.
     pub fn liveness(&self) -> Liveness {
-        self.findings[0].standing.liveness
-    }
-
-    pub(super) fn findings(&self) -> &[Finding] {
-        &self.findings
+        self.oldest().liveness()
     }
 
     /// The spawn site.
@@ -149,6 +142,11 @@ impl Leak {
     /// The tasks above: who spawned them, who spawned that one, up to the test.
     pub fn ancestors(&self) -> &[Ancestor] {
         self.oldest().ancestors()
+    }
+
+    /// What they wait for, all in the same way; see [`TaskInfo::await_trace`].
+    pub fn await_trace(&self) -> Option<&AwaitTrace> {
+        self.oldest().await_trace()
     }
 
     /// The data of the oldest.

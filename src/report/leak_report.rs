@@ -65,8 +65,8 @@ impl LeakReport {
     ) -> Self {
         Self {
             test,
-            leaks: Leak::group(judgement.leaks, &judgement.findings),
-            tolerated: Leak::group(judgement.tolerated, &judgement.findings),
+            leaks: Leak::group(judgement.leaks),
+            tolerated: Leak::group(judgement.tolerated),
             unseen: judgement.unseen,
             settled,
             grace,

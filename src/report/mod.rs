@@ -1,5 +1,6 @@
 //! What a person (or a program) reads when tasks leaked.
 
+mod awaits;
 mod diagnosis;
 mod leak;
 mod leak_report;

@@ -1,12 +1,14 @@
 //! Spawning with a name and data.
 
 use super::{JoinSet, LocalSet, blocking, spawner};
-use crate::registry::{Extras, Spec, TaskKind, TrackedRuntime};
+use crate::registry::timebox::Timebox;
+use crate::registry::{Extras, Spec, TaskKind, TimeboxAction, TrackedRuntime};
 use std::any::type_name;
 use std::borrow::Cow;
 use std::fmt::Display;
 use std::future::Future;
 use std::panic::Location;
+use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::task::{AbortHandle, JoinHandle};
 
@@ -96,6 +98,56 @@ impl Builder {
         self
     }
 
+    /// Says how long the task may take, from its spawn on. Past it the task's status says so
+    /// ([`Status::OverTime`](crate::manager::Status::OverTime)), observers are told once, and what
+    /// [`on_timebox`](Self::on_timebox) says is done. On the real clock.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use taskleak::task::Builder;
+    /// use std::time::Duration;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// let task = Builder::new()
+    ///     .name("handler")
+    ///     .timebox(Duration::from_millis(1))
+    ///     .spawn(async { tokio::time::sleep(Duration::from_millis(50)).await });
+    /// task.await.unwrap();
+    /// let snapshot = taskleak::manager().snapshot();
+    /// assert_eq!(snapshot.name("handler").unwrap().counts().over_time, 1);
+    /// # }
+    /// ```
+    pub fn timebox(mut self, limit: Duration) -> Self {
+        self.timebox_mut().limit = Some(limit);
+        self
+    }
+
+    /// Says what is done when the time box is over. Default: [`TimeboxAction::Flag`]. A blocking
+    /// closure that has begun cannot be aborted: it is flagged.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use taskleak::task::{Builder, TimeboxAction};
+    /// use std::time::Duration;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// let task = Builder::new()
+    ///     .timebox(Duration::from_millis(1))
+    ///     .on_timebox(TimeboxAction::Abort)
+    ///     .spawn(std::future::pending::<()>());
+    /// assert!(task.await.unwrap_err().is_cancelled());
+    /// # }
+    /// ```
+    pub fn on_timebox(mut self, action: TimeboxAction) -> Self {
+        self.timebox_mut().action = action;
+        self
+    }
+
+    fn timebox_mut(&mut self) -> &mut Timebox {
+        let extras = self.extras.get_or_insert_default();
+        extras.timebox.get_or_insert_default()
+    }
+
     /// Spawns on the runtime the code runs in.
     ///
     /// # Panics
@@ -108,6 +160,7 @@ impl Builder {
     /// assert_eq!(taskleak::task::Builder::new().spawn(async { 7 }).await.unwrap(), 7);
     /// # }
     /// ```
+    #[inline]
     #[track_caller]
     pub fn spawn<F>(self, future: F) -> JoinHandle<F::Output>
     where
@@ -201,7 +254,10 @@ impl Builder {
         R: Send + 'static,
     {
         let spec = self.spec::<F>(TaskKind::Blocking);
-        tokio::task::spawn_blocking(blocking::tracked(spec, TrackedRuntime::current(), function))
+        let (function, timed) = blocking::tracked(spec, TrackedRuntime::current(), function);
+        let handle = tokio::task::spawn_blocking(function);
+        timed.watch(|| handle.abort_handle());
+        handle
     }
 
     /// Runs a closure on the blocking pool of the runtime of `handle`.
@@ -222,7 +278,10 @@ impl Builder {
     {
         let spec = self.spec::<F>(TaskKind::Blocking);
         let runtime = Some(TrackedRuntime::of(handle));
-        handle.spawn_blocking(blocking::tracked(spec, runtime, function))
+        let (function, timed) = blocking::tracked(spec, runtime, function);
+        let handle = handle.spawn_blocking(function);
+        timed.watch(|| handle.abort_handle());
+        handle
     }
 
     /// Spawns into a set, on the runtime the code runs in.
@@ -250,6 +309,7 @@ impl Builder {
         spawner::spawn(spawner::IntoSet(set.inner_mut()), spec, future)
     }
 
+    #[inline]
     #[track_caller]
     pub(super) fn spec<F>(self, kind: TaskKind) -> Spec {
         let Self {

@@ -187,7 +187,7 @@ impl<T: 'static> JoinSet<T> {
         T: Send,
     {
         let spec = spec::<F>(TaskKind::Blocking);
-        let f = blocking::tracked(spec, TrackedRuntime::current(), f);
+        let (f, _) = blocking::tracked(spec, TrackedRuntime::current(), f);
         self.inner.spawn_blocking(f)
     }
 
@@ -208,7 +208,7 @@ impl<T: 'static> JoinSet<T> {
         T: Send,
     {
         let spec = spec::<F>(TaskKind::Blocking);
-        let f = blocking::tracked(spec, Some(TrackedRuntime::of(handle)), f);
+        let (f, _) = blocking::tracked(spec, Some(TrackedRuntime::of(handle)), f);
         self.inner.spawn_blocking_on(f, handle)
     }
 

@@ -15,14 +15,18 @@ mod blocking;
 mod builder;
 mod future;
 pub mod join_set;
+mod limit;
 mod local_set;
 mod shutdown;
 mod spawn;
 mod spawner;
+mod timed;
 mod track;
 
+pub use crate::registry::{OperationId, TimeboxAction};
 pub use builder::Builder;
 pub use join_set::JoinSet;
+pub use limit::{LimitReached, LimitedBuilder};
 pub use local_set::LocalSet;
 pub use spawn::{spawn, spawn_blocking, spawn_local};
 pub use tokio::task::{
@@ -32,6 +36,7 @@ pub use tokio::task::{
 pub use track::{Track, Tracked};
 
 /// Whether spawns are tracked at all.
+#[inline]
 fn is_on() -> bool {
     crate::config::is_on()
 }

@@ -9,7 +9,7 @@
 //! this is done only for scopes that want to know.
 
 use crate::registry::slot::flag;
-use crate::registry::{Entry, Scope, Slot, TaskId, TaskInfo, TaskKind};
+use crate::registry::{Entry, Scope, Slot, TaskId, TaskInfo, TaskKind, is_judged};
 use crate::wait::Header;
 use std::collections::HashMap;
 use std::future::Future;
@@ -23,9 +23,33 @@ use std::task::{Context, Poll};
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 
+/// Notes whether the task ends because its runtime is shut down. To be called before the task's
+/// future is dropped.
+#[inline]
+pub(super) fn note_end(entry: &Entry) {
+    record_if_killed(entry);
+    const RETURNED: u32 = flag::COMPLETED | flag::PANICKED;
+    if entry.slot().flags() & RETURNED == 0 {
+        note_unfinished(entry.slot());
+    }
+}
+
+/// A guard may be about to judge what else is alive on the runtime, so a runtime is asked only while
+/// none is open.
+#[cold]
+fn note_unfinished(slot: &'static Slot) {
+    let is_on_runtime = matches!(
+        TaskKind::from_flags(slot.flags()),
+        TaskKind::Task | TaskKind::Future
+    );
+    if is_on_runtime && !is_judged() && runtime_is_shutting_down() {
+        slot.set_flags(flag::SHUT_DOWN, 0);
+    }
+}
+
 /// Remembers the task for its scope, if it ends because its runtime is shut down.
 #[inline]
-pub(super) fn record_if_killed(entry: &Entry) {
+fn record_if_killed(entry: &Entry) {
     if let Some(scope) = entry.scope()
         && scope.keeps_killed()
     {

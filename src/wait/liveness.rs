@@ -1,7 +1,6 @@
 //! Whether a task can still go on.
 
 use super::state_word::HeldTask;
-use crate::registry::slot::Reading;
 
 /// Whether a leaked task can ever be polled again, as far as that can be told.
 ///
@@ -46,8 +45,6 @@ pub(crate) struct Standing {
     pub(crate) liveness: Liveness,
     /// Its `JoinHandle` is still there: it could be aborted by that.
     pub(crate) join_handle: bool,
-    /// Somebody has aborted it.
-    pub(crate) aborted: bool,
 }
 
 impl Standing {
@@ -60,8 +57,8 @@ impl Standing {
     ///
     /// One look at the state word is enough: where it shows a parked task that nobody can reach,
     /// nobody is left to change that.
-    pub(crate) fn of(task: &Reading, own: usize) -> Self {
-        let Some(schedule) = HeldTask::of(task).and_then(|task| task.schedule()) else {
+    pub(crate) fn of(task: &HeldTask, own: usize) -> Self {
+        let Some(schedule) = task.schedule() else {
             return Self::default();
         };
         let liveness = if schedule.cancelled || schedule.complete {
@@ -79,7 +76,6 @@ impl Standing {
         Self {
             liveness,
             join_handle: schedule.join_handle,
-            aborted: schedule.cancelled,
         }
     }
 }

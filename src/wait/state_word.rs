@@ -14,8 +14,10 @@
 
 use super::probe::{Flags, counts_hold, flags};
 use crate::registry::slot::Reading;
-use crate::registry::{TaskKind, TrackedRuntime, entry};
+use crate::registry::{TaskId, TaskKind, TrackedRuntime, pin};
+use std::collections::HashMap;
 use std::mem::{ManuallyDrop, transmute_copy};
+use std::ptr::NonNull;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Acquire;
 use tokio::task::AbortHandle;
@@ -86,19 +88,31 @@ pub(crate) struct HeldTask {
 }
 
 impl HeldTask {
-    /// Takes hold of a live task; none if it has ended, if its header is not known (see
-    /// [`entry::with_header`]) or if this tokio could not be calibrated.
-    pub(crate) fn of(task: &Reading) -> Option<Self> {
-        flags()?;
-        let handle = entry::with_header(task, |header| {
+    /// Takes hold of those of the tasks that are alive and whose headers are known: none if this tokio
+    /// could not be calibrated.
+    pub(crate) fn of_all(tasks: &[Reading]) -> HashMap<TaskId, Self> {
+        let mut held = HashMap::new();
+        if flags().is_none() {
+            return held;
+        }
+        let mut handles = Vec::with_capacity(tasks.len());
+        pin::with_headers(tasks, |task, header| {
             // SAFETY: calibration showed an abort handle to be the same pointer as its task's waker
-            // points at, which is what the entry noted; the task lives until this closure returns
-            // (`with_header`'s promise), and so does its header. The handle is lent, so its count
+            // points at, which is what was noted; the task lives until this closure returns
+            // (`with_headers`' promise), and so does its header. The handle is lent, so its count
             // stays as it is; its clone is counted.
             let lent =
-                unsafe { ManuallyDrop::new(transmute_copy::<*const (), AbortHandle>(&header)) };
-            AbortHandle::clone(&lent)
-        })?;
+                unsafe { ManuallyDrop::new(transmute_copy::<NonNull<()>, AbortHandle>(&header)) };
+            handles.push((*task, AbortHandle::clone(&lent)));
+        });
+        // Not in there: this may start a runtime.
+        for (task, handle) in handles {
+            held.insert(task.id, Self::new(&task, handle));
+        }
+        held
+    }
+
+    fn new(task: &Reading, handle: AbortHandle) -> Self {
         let runtime = TrackedRuntime::by_index(task.runtime);
         let counts_hold = match task.kind() {
             TaskKind::Local => counts_hold(RuntimeKind::Local),
@@ -110,10 +124,10 @@ impl HeldTask {
                 })
             }),
         };
-        Some(Self {
+        Self {
             handle,
             counts_hold,
-        })
+        }
     }
 
     /// What the task's state word says now; none if it cannot be relied upon. Of the holders, this

@@ -9,8 +9,6 @@ mod gate;
 mod life;
 mod models;
 mod neighbours;
-#[path = "../../../src/registry/pins.rs"]
-mod pins;
 #[path = "../../../src/registry/slot.rs"]
 mod slot;
 mod sync;

@@ -2,5 +2,4 @@
 
 mod gate;
 mod life;
-mod pins;
 mod slot;

@@ -4,7 +4,7 @@ use crate::origin::OriginId;
 use crate::slot::{Birth, Slot};
 use loom::thread;
 
-pub(super) fn birth(number: u32) -> Birth {
+fn birth(number: u32) -> Birth {
     Birth {
         origin: OriginId::from_bits(number),
         stack: number,
@@ -16,7 +16,7 @@ pub(super) fn birth(number: u32) -> Birth {
 }
 
 /// A slot for one run of the model; slots are never freed.
-pub(super) fn slot() -> &'static Slot {
+fn slot() -> &'static Slot {
     Box::leak(Box::new(Slot::vacant(7)))
 }
 

@@ -1,0 +1,136 @@
+//! How the manager is set up.
+
+use crate::registry::names;
+use std::time::Duration;
+
+/// How the [`Manager`](super::Manager) is set up. What is not said here is as the environment
+/// variables say, or else the default.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use taskleak::manager::Config;
+///
+/// let config = Config::new().interval(Duration::from_secs(30)).growth(8).backtraces(true);
+/// taskleak::manager().configure(&config);
+/// # taskleak::manager().configure(&Config::new());
+/// ```
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[must_use = "a config does nothing until `Manager::configure` is given it"]
+pub struct Config {
+    pub(super) enabled: bool,
+    pub(super) backtraces: bool,
+    pub(super) interval: Duration,
+    pub(super) growth: usize,
+    pub(super) queue: usize,
+    pub(super) names: usize,
+}
+
+impl Config {
+    /// What the environment variables say; for those that are unset, the defaults below.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let config = taskleak::manager::Config::new();
+    /// ```
+    pub fn new() -> Self {
+        let set = crate::config::get();
+        Self {
+            enabled: set.manager,
+            backtraces: false,
+            interval: set.interval,
+            growth: set.growth,
+            queue: 32_768,
+            names: names::MOST,
+        }
+    }
+
+    /// Whether tasks are tracked. When they are not, spawns are tokio's own; but while a guard is
+    /// open they always are. Default: `true`, or what `TASKLEAK_MANAGER` says (`on`, `off`).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let config = taskleak::manager::Config::new().enabled(false);
+    /// ```
+    pub fn enabled(mut self, enabled: bool) -> Self {
+        self.enabled = enabled;
+        self
+    }
+
+    /// Whether every spawn captures a backtrace. Default: `false`; `TASKLEAK_BACKTRACE=always` has
+    /// them captured whatever this says.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let config = taskleak::manager::Config::new().backtraces(true);
+    /// ```
+    pub fn backtraces(mut self, backtraces: bool) -> Self {
+        self.backtraces = backtraces;
+        self
+    }
+
+    /// Time between two snapshots of the [monitor](super::Monitor); at least a millisecond. Default:
+    /// 10 seconds, or what `TASKLEAK_INTERVAL` says (`500ms`, `1min`).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let config = taskleak::manager::Config::new().interval(std::time::Duration::from_secs(60));
+    /// ```
+    pub fn interval(mut self, interval: Duration) -> Self {
+        self.interval = interval;
+        self
+    }
+
+    /// Over how many snapshots in a row a name must grow to be a [`Suspect`](super::Suspect); at least
+    /// 2. Default: 6, or what `TASKLEAK_GROWTH` says.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let config = taskleak::manager::Config::new().growth(10);
+    /// ```
+    pub fn growth(mut self, snapshots: usize) -> Self {
+        self.growth = snapshots;
+        self
+    }
+
+    /// How many events wait at most to be told to an observer; further ones are dropped and counted.
+    /// Holds for observers that are added later. The queue that all share is made when the first one
+    /// is added, and keeps its length. Default: 32 768.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let config = taskleak::manager::Config::new().queue(1024);
+    /// ```
+    pub fn queue(mut self, events: usize) -> Self {
+        self.queue = events;
+        self
+    }
+
+    /// How many names that were made at run time are counted one by one; tasks of further names are
+    /// counted together as `(other names)`. Names written in the source do not count. A name is for
+    /// a kind of task: what tells one task of a kind from another is better given as
+    /// [`data`](crate::task::Builder::data). Default: 65 536.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let config = taskleak::manager::Config::new().names(1000);
+    /// ```
+    pub fn names(mut self, names: usize) -> Self {
+        self.names = names;
+        self
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self::new()
+    }
+}

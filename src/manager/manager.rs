@@ -1,0 +1,252 @@
+//! The one manager of the process.
+
+use super::config::Config;
+use super::dispatcher;
+use super::mailbox::Mailbox;
+use super::monitor::Monitor;
+use super::observer::{Observer, ObserverHandle};
+use super::shutdown::{self, Unfinished};
+use super::snapshot::Snapshot;
+use super::suspect::Suspect;
+use super::take;
+use crate::registry::{entry, names};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+/// The registry of live tasks as a service sees it; there is one in a process: [`manager`].
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// let worker = taskleak::task::Builder::new().name("worker").spawn(std::future::pending::<()>());
+/// for task in taskleak::manager().snapshot().tasks() {
+///     println!("{} {} for {:?}, spawned at {}", task.name(), task.status(), task.age(), task.location());
+/// }
+/// # worker.abort(); }
+/// ```
+pub struct Manager {
+    config: Mutex<Config>,
+    monitor: Monitor,
+}
+
+/// The manager of this process.
+///
+/// It is on by default, with spawn sites and without backtraces.
+///
+/// # Examples
+///
+/// ```
+/// println!("{} tasks are alive", taskleak::manager().snapshot().total());
+/// ```
+pub fn manager() -> &'static Manager {
+    static MANAGER: OnceLock<Manager> = OnceLock::new();
+    MANAGER.get_or_init(|| Manager {
+        config: Mutex::new(Config::new()),
+        monitor: Monitor::new(),
+    })
+}
+
+impl Manager {
+    fn lock(&self) -> MutexGuard<'_, Config> {
+        self.config.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sets the manager up; all of it holds from now on.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use taskleak::manager::Config;
+    /// taskleak::manager().configure(&Config::new().growth(10));
+    /// assert_eq!(taskleak::manager().config(), Config::new().growth(10));
+    /// ```
+    pub fn configure(&self, config: &Config) {
+        self.reconfigure(|_| config.clone());
+    }
+
+    /// How it is set up.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// println!("{:?}", taskleak::manager().config());
+    /// ```
+    pub fn config(&self) -> Config {
+        self.lock().clone()
+    }
+
+    pub(super) fn reconfigure(&self, change: impl FnOnce(Config) -> Config) {
+        let mut current = self.lock();
+        let config = change(current.clone());
+        Self::apply(&mut current, &config);
+        drop(current);
+        self.monitor.reconfigured();
+    }
+
+    fn apply(current: &mut Config, config: &Config) {
+        if current.backtraces != config.backtraces {
+            if config.backtraces {
+                entry::request_backtraces();
+            } else {
+                entry::release_backtraces();
+            }
+        }
+        names::set_limit(config.names);
+        crate::config::set_manager(config.enabled);
+        *current = config.clone();
+    }
+
+    /// Tracks the tasks that are spawned from now on.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// taskleak::manager().enable();
+    /// assert!(taskleak::manager().is_enabled());
+    /// ```
+    pub fn enable(&self) {
+        self.reconfigure(|config| config.enabled(true));
+    }
+
+    /// Spawns are tokio's own from now on, except while a guard is open. Tasks that are tracked
+    /// already stay so to their end, and are counted when they end.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// taskleak::manager().disable();
+    /// let task = taskleak::spawn(std::future::pending::<()>());
+    /// assert_eq!(taskleak::manager().snapshot().total(), 0);
+    /// # taskleak::manager().enable(); task.abort(); }
+    /// ```
+    pub fn disable(&self) {
+        self.reconfigure(|config| config.enabled(false));
+    }
+
+    /// Whether tasks are tracked.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// assert!(taskleak::manager().is_enabled());
+    /// ```
+    pub fn is_enabled(&self) -> bool {
+        self.lock().enabled
+    }
+
+    /// Whether every spawn captures a backtrace from now on.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// taskleak::manager().set_backtraces(true);
+    /// let task = taskleak::spawn(std::future::pending::<()>());
+    /// assert!(!taskleak::manager().snapshot().tasks()[0].frames().is_empty());
+    /// # taskleak::manager().set_backtraces(false); task.abort(); }
+    /// ```
+    pub fn set_backtraces(&self, captured: bool) {
+        self.reconfigure(|config| config.backtraces(captured));
+    }
+
+    /// All live tasks, and how many came and went by name. 100 000 tasks take some tens of
+    /// milliseconds; no spawn waits for it for longer than a moment.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let snapshot = taskleak::manager().snapshot();
+    /// println!("{} live, {} panicked", snapshot.total(), snapshot.counts().panicked);
+    /// ```
+    pub fn snapshot(&self) -> Snapshot {
+        Self::take(self.monitor.suspects())
+    }
+
+    pub(super) fn take(suspects: Vec<Suspect>) -> Snapshot {
+        take::snapshot(suspects)
+    }
+
+    /// The one that takes snapshots every so often. It does not run until it is started.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// taskleak::manager().monitor().start();
+    /// # taskleak::manager().monitor().stop(); }
+    /// ```
+    pub fn monitor(&'static self) -> &'static Monitor {
+        &self.monitor
+    }
+
+    /// Waits until all tasks have ended, at most for `grace`; background tasks and the running task
+    /// with those above it are not waited for. Nothing is aborted, and tasks may go on to spawn: stop
+    /// what makes new work first. On the real clock.
+    ///
+    /// # Errors
+    /// If tasks are left after the grace: the error names them.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// taskleak::spawn(async { tokio::time::sleep(Duration::from_millis(5)).await });
+    /// if let Err(unfinished) = taskleak::manager().shutdown(Duration::from_secs(10)).await {
+    ///     panic!("{unfinished}");
+    /// }
+    /// # }
+    /// ```
+    pub async fn shutdown(&self, grace: Duration) -> Result<(), Unfinished> {
+        shutdown::all_ended(grace).await
+    }
+
+    /// Adds an observer, which is told what happens to tasks from now on, on a thread of its own.
+    ///
+    /// If the system has no thread to give, a note says so on standard error, and the observer is
+    /// never called.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use taskleak::manager::{Observer, TaskRecord};
+    ///
+    /// struct Log;
+    ///
+    /// impl Observer for Log {
+    ///     fn task_finished(&self, task: &TaskRecord) {
+    ///         println!("op={} {} {} after {:?}", task.operation(), task.name(), task.status(), task.age());
+    ///     }
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// let observing = taskleak::manager().add_observer(Log);
+    /// taskleak::task::Builder::new().name("job").spawn(async {}).await.unwrap();
+    /// assert!(observing.flush(std::time::Duration::from_secs(10)));
+    /// # }
+    /// ```
+    pub fn add_observer(&self, observer: impl Observer) -> ObserverHandle {
+        let capacity = self.lock().queue;
+        let mailbox = dispatcher::add(observer, capacity).unwrap_or_else(|error| {
+            crate::report::note(format_args!(
+                "an observer cannot be called, since no thread could be started: {error}. Raise the \
+                 limit on threads, or add fewer observers."
+            ));
+            Mailbox::closed()
+        });
+        ObserverHandle {
+            mailbox,
+            keep: false,
+        }
+    }
+}
+
+impl std::fmt::Debug for Manager {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Manager")
+            .field("config", &self.config())
+            .finish_non_exhaustive()
+    }
+}

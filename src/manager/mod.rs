@@ -1,0 +1,48 @@
+//! The registry of live tasks as a service sees it: snapshots, observers, counts by name, time boxes,
+//! names that keep growing.
+//!
+//! ```
+//! use taskleak::task::Builder;
+//!
+//! # #[tokio::main(flavor = "current_thread")] async fn main() {
+//! let poller = Builder::new().name("poller").data("shard", 7).spawn(std::future::pending::<()>());
+//! let snapshot = taskleak::manager().snapshot();
+//! println!("{} tasks are alive", snapshot.total());
+//! for task in snapshot.tasks() {
+//!     println!("{} {:?} {}", task.name(), task.age(), task.location());
+//! }
+//! # poller.abort(); }
+//! ```
+
+mod config;
+mod counts;
+mod diff;
+mod diff_text;
+mod dispatcher;
+mod growth;
+#[cfg(feature = "serde")]
+mod json;
+mod mailbox;
+#[allow(clippy::module_inception, reason = "the main type of this folder")]
+mod manager;
+mod monitor;
+mod observer;
+mod shutdown;
+mod snapshot;
+mod status;
+mod suspect;
+mod take;
+mod task_record;
+
+pub use crate::registry::Fingerprint;
+pub use config::Config;
+pub use counts::{Counts, NameCounts};
+pub use diff::{NameDiff, SnapshotDiff};
+pub use manager::{Manager, manager};
+pub use monitor::Monitor;
+pub use observer::{Observer, ObserverHandle};
+pub use shutdown::Unfinished;
+pub use snapshot::Snapshot;
+pub use status::Status;
+pub use suspect::Suspect;
+pub use task_record::TaskRecord;

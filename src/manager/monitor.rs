@@ -1,0 +1,300 @@
+//! Cyclic snapshots.
+
+use super::dispatcher;
+use super::growth::GrowthWatch;
+use super::manager::{Manager, manager};
+use super::snapshot::Snapshot;
+use super::suspect::Suspect;
+use crate::registry::alarm::Sleep;
+use crate::registry::timings;
+use crate::task::Builder;
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
+use std::time::{Duration, Instant};
+use tokio::runtime::Handle;
+use tokio::sync::Notify;
+
+/// Takes a snapshot every so often, tells observers of it, and watches which names keep growing.
+///
+/// It is a background task itself, named `taskleak-monitor`. There is one:
+/// [`Manager::monitor`](super::Manager::monitor). Starting it twice or stopping it twice does nothing
+/// more, and both may be done from anywhere at any time.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use taskleak::manager::{Observer, Snapshot, Suspect};
+///
+/// struct Watch;
+///
+/// impl Observer for Watch {
+///     fn snapshot_taken(&self, snapshot: &Snapshot) {
+///         println!("{} tasks are alive", snapshot.total());
+///     }
+///
+///     fn suspect_found(&self, suspect: &Suspect) {
+///         eprintln!("{suspect}");
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// taskleak::manager().add_observer(Watch).keep();
+/// let monitor = taskleak::manager().monitor();
+/// monitor.set_interval(Duration::from_secs(30));
+/// monitor.start();
+/// assert!(monitor.is_running());
+/// monitor.stop();
+/// # }
+/// ```
+pub struct Monitor {
+    state: Mutex<State>,
+    /// Held while a snapshot is made known, so that none is after [`stop`](Self::stop).
+    turn: Mutex<GrowthWatch>,
+    /// The interval was changed, or the monitor stopped.
+    changed: Notify,
+}
+
+struct State {
+    /// Counts the starts and stops.
+    generation: u64,
+    is_running: bool,
+    last: Option<Arc<Snapshot>>,
+}
+
+/// One run of the monitor, from its start until its task is gone: also when its runtime goes.
+struct Run {
+    monitor: &'static Monitor,
+    generation: u64,
+}
+
+const SHORTEST: Duration = Duration::from_millis(1);
+
+impl Monitor {
+    pub(super) fn new() -> Self {
+        Self {
+            state: Mutex::new(State {
+                generation: 0,
+                is_running: false,
+                last: None,
+            }),
+            turn: Mutex::default(),
+            changed: Notify::new(),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Starts it on the runtime the code runs in, unless it runs already. The first snapshot is taken
+    /// after one interval. If that runtime is shut down, the monitor stops, and may be started on
+    /// another one.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// taskleak::manager().monitor().start();
+    /// taskleak::manager().monitor().start(); // runs already
+    /// # taskleak::manager().monitor().stop(); }
+    /// ```
+    pub fn start(&'static self) {
+        self.start_on(&Handle::current());
+    }
+
+    /// Starts it on the runtime of `handle`, unless it runs already.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let runtime = tokio::runtime::Runtime::new().unwrap();
+    /// taskleak::manager().monitor().start_on(runtime.handle());
+    /// drop(runtime);
+    /// assert!(!taskleak::manager().monitor().is_running());
+    /// ```
+    pub fn start_on(&'static self, handle: &Handle) {
+        let run = {
+            let mut state = self.lock();
+            if state.is_running {
+                return;
+            }
+            state.is_running = true;
+            state.generation += 1;
+            timings::want();
+            Run {
+                monitor: self,
+                generation: state.generation,
+            }
+        };
+        // On a runtime that was shut down the future is dropped at once, and the run with it.
+        Builder::new()
+            .name("taskleak-monitor")
+            .background()
+            .spawn_on(run.go(), handle);
+    }
+
+    /// Stops it: no observer is told of a snapshot that is not on its way when this returns.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// taskleak::manager().monitor().stop();
+    /// assert!(!taskleak::manager().monitor().is_running());
+    /// ```
+    pub fn stop(&self) {
+        let mut growth = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.lock();
+        if state.is_running {
+            state.is_running = false;
+            state.generation += 1;
+            timings::release();
+        }
+        *growth = GrowthWatch::default();
+        drop(state);
+        drop(growth);
+        self.changed.notify_waiters();
+    }
+
+    /// Whether it runs.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// assert!(!taskleak::manager().monitor().is_running());
+    /// ```
+    pub fn is_running(&self) -> bool {
+        self.lock().is_running
+    }
+
+    /// Time between two snapshots.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// assert_eq!(taskleak::manager().monitor().interval(), Duration::from_secs(10));
+    /// ```
+    pub fn interval(&self) -> Duration {
+        manager().config().interval.max(SHORTEST)
+    }
+
+    /// Changes the time between two snapshots, at once also if it runs. At least a millisecond.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// taskleak::manager().monitor().set_interval(Duration::from_secs(60));
+    /// ```
+    pub fn set_interval(&self, interval: Duration) {
+        manager().reconfigure(|config| config.interval(interval));
+    }
+
+    /// The interval may be another one now.
+    pub(super) fn reconfigured(&self) {
+        self.changed.notify_waiters();
+    }
+
+    /// The snapshot it took last; none before the first.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// assert!(taskleak::manager().monitor().last().is_none());
+    /// ```
+    pub fn last(&self) -> Option<Arc<Snapshot>> {
+        self.lock().last.clone()
+    }
+
+    /// The names that kept growing as of its last snapshot.
+    pub(super) fn suspects(&self) -> Vec<Suspect> {
+        let last = self.last();
+        last.map(|last| last.suspects().to_vec())
+            .unwrap_or_default()
+    }
+
+    fn is_current(&self, generation: u64) -> bool {
+        let state = self.lock();
+        state.is_running && state.generation == generation
+    }
+}
+
+impl Run {
+    async fn go(self) {
+        let mut last = Instant::now();
+        loop {
+            let changed = self.monitor.changed.notified();
+            let mut changed = pin!(changed);
+            changed.as_mut().enable();
+            if !self.monitor.is_current(self.generation) {
+                return;
+            }
+            let due = last.checked_add(self.monitor.interval());
+            let mut sleep = pin!(due.map(Sleep::until));
+            let is_due = poll_fn(|cx| {
+                let sleep = sleep.as_mut().as_pin_mut();
+                if sleep.is_some_and(|sleep| sleep.poll(cx).is_ready()) {
+                    return Poll::Ready(true);
+                }
+                changed.as_mut().poll(cx).map(|()| false)
+            })
+            .await;
+            if !is_due {
+                continue;
+            }
+            last = Instant::now();
+            // Off the runtime's own threads: it may take some tens of milliseconds.
+            let generation = self.generation;
+            let monitor = self.monitor;
+            let taken = Builder::new()
+                .name("taskleak-snapshot")
+                .background()
+                .spawn_blocking(move || monitor.take(generation));
+            if taken.await.is_err() {
+                crate::report::note("the task manager could not take a snapshot; it tries again");
+            }
+        }
+    }
+}
+
+impl Monitor {
+    /// Takes a snapshot and makes it known, unless the monitor was stopped meanwhile.
+    fn take(&self, generation: u64) {
+        let mut snapshot = Manager::take(Vec::new());
+        let mut growth = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        if !self.is_current(generation) {
+            return;
+        }
+        snapshot.suspects = growth.look(&snapshot, manager().config().growth);
+        let snapshot = Arc::new(snapshot);
+        let former = self.lock().last.replace(snapshot.clone());
+        dispatcher::publish(&snapshot);
+        drop(growth);
+        drop(former);
+    }
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        let mut state = self.monitor.lock();
+        if state.is_running && state.generation == self.generation {
+            state.is_running = false;
+            timings::release();
+        }
+    }
+}
+
+impl fmt::Debug for Monitor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Monitor")
+            .field("is_running", &self.is_running())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,151 @@
+//! Waiting for all tasks to end.
+
+use super::status::Status;
+use super::task_record::{Moment, TaskRecord};
+use crate::registry::alarm::Sleep;
+use crate::registry::ends::Ends;
+use crate::registry::slot::flag;
+use crate::registry::{self, TaskId, current};
+use std::collections::{BTreeMap, HashSet};
+use std::error::Error;
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+/// The tasks that did not end within the grace of [`Manager::shutdown`](super::Manager::shutdown).
+///
+/// Its `Display` names them, those of one name and spawn site together.
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// use std::time::Duration;
+///
+/// let stuck = taskleak::task::Builder::new().name("uploader").spawn(std::future::pending::<()>());
+/// let unfinished = taskleak::manager().shutdown(Duration::from_millis(10)).await.unwrap_err();
+/// assert_eq!(unfinished.tasks().len(), 1);
+/// assert!(unfinished.to_string().starts_with("1 task did not end within 10ms:\n  `uploader`"));
+/// # stuck.abort(); }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Unfinished {
+    tasks: Vec<TaskRecord>,
+    grace: Duration,
+}
+
+impl Unfinished {
+    /// The tasks, oldest first.
+    pub fn tasks(&self) -> &[TaskRecord] {
+        &self.tasks
+    }
+
+    /// How long they had.
+    pub fn grace(&self) -> Duration {
+        self.grace
+    }
+}
+
+impl fmt::Display for Unfinished {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let count = self.tasks.len();
+        let plural = if count == 1 { "" } else { "s" };
+        let grace = humantime::format_duration(self.grace);
+        write!(f, "{count} task{plural} did not end within {grace}:")?;
+        let mut groups: BTreeMap<(&str, String), Vec<&TaskRecord>> = BTreeMap::new();
+        for task in &self.tasks {
+            let place = (task.name(), task.location().to_string());
+            groups.entry(place).or_default().push(task);
+        }
+        for ((name, place), tasks) in groups {
+            let times = match tasks.len() {
+                1 => String::new(),
+                times => format!("{times} x "),
+            };
+            let age = tasks
+                .iter()
+                .map(|task| task.age())
+                .max()
+                .unwrap_or_default();
+            let age = humantime::format_duration(Duration::from_millis(age.as_millis() as u64));
+            let over = tasks
+                .iter()
+                .filter(|task| task.status() == Status::OverTime)
+                .count();
+            write!(f, "\n  {times}`{name}` spawned at {place}, alive for {age}")?;
+            if over > 0 {
+                write!(f, ", {over} over the time box")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Error for Unfinished {}
+
+/// Between two looks at the tasks, however many end.
+const PAUSE: Duration = Duration::from_millis(1);
+/// An end may be missed: look again after this long.
+const RECHECK: Duration = Duration::from_millis(50);
+
+pub(super) async fn all_ended(grace: Duration) -> Result<(), Unfinished> {
+    let waiting = own_line();
+    let deadline = Instant::now().checked_add(grace);
+    let ends = Ends::watch();
+    loop {
+        let ended = ends.next();
+        let now = Instant::now();
+        if !left(&waiting).any(|_| true) {
+            return Ok(());
+        }
+        if deadline.is_some_and(|deadline| now >= deadline) {
+            let moment = Moment::now();
+            let mut tasks: Vec<_> = left(&waiting)
+                .filter_map(|task| TaskRecord::of_live(task, moment))
+                .collect();
+            if tasks.is_empty() {
+                return Ok(());
+            }
+            tasks.sort_by_key(|task| (std::cmp::Reverse(task.age()), task.id()));
+            return Err(Unfinished { tasks, grace });
+        }
+        let at_most = |at: Instant| deadline.map_or(at, |deadline| at.min(deadline));
+        either(ended, Sleep::until(at_most(now + RECHECK))).await;
+        Sleep::until(at_most(Instant::now() + PAUSE)).await;
+    }
+}
+
+/// The tasks that must end.
+fn left(waiting: &HashSet<TaskId>) -> impl Iterator<Item = registry::Reading> {
+    registry::live().filter(move |task| {
+        !task.is_settled() && !task.has(flag::BACKGROUND) && !waiting.contains(&task.id)
+    })
+}
+
+/// The running task and those above it that are alive: they may wait for it.
+fn own_line() -> HashSet<TaskId> {
+    let mut line = HashSet::new();
+    let mut above = current::task().map(|task| task.id());
+    while let Some(id) = above {
+        // Ids only ever lead to older tasks, so this ends.
+        line.insert(id);
+        above = id.read().and_then(|task| task.parent);
+    }
+    line
+}
+
+async fn either(one: impl Future<Output = ()>, other: impl Future<Output = ()>) {
+    let (mut one, mut other) = (pin!(one), pin!(other));
+    poll_fn(|cx| {
+        let one = one.as_mut().poll(cx).is_ready();
+        let other = other.as_mut().poll(cx).is_ready();
+        if one || other {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    })
+    .await;
+}

@@ -1,0 +1,82 @@
+//! How far a task has come.
+
+use std::fmt;
+
+/// How far a task has come, or how it ended.
+///
+/// # Examples
+///
+/// ```
+/// use taskleak::manager::Status;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// let task = taskleak::spawn(std::future::pending::<()>());
+/// assert_eq!(taskleak::manager().snapshot().tasks()[0].status(), Status::Created);
+/// tokio::task::yield_now().await;
+/// assert_eq!(taskleak::manager().snapshot().tasks()[0].status(), Status::Running);
+/// # task.abort(); }
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
+#[non_exhaustive]
+pub enum Status {
+    /// Spawned, and not polled yet; a blocking closure that has not begun.
+    Created,
+    /// Polled at least once, and not ended.
+    Running,
+    /// Alive for longer than its [time box](crate::task::Builder::timebox).
+    OverTime,
+    /// It returned.
+    Finished,
+    /// It returned after its time box was over.
+    FinishedOverTime,
+    /// It panicked.
+    Panicked,
+    /// It was dropped before it returned: by an abort, or by whoever held its future.
+    Aborted,
+    /// Its runtime was shut down before it returned. Not told from [`Aborted`](Self::Aborted) while a
+    /// guard is open, for tasks of a `LocalSet` and for blocking closures that had not begun.
+    ShutDown,
+}
+
+impl Status {
+    /// Whether a task of this status is alive.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use taskleak::manager::Status;
+    /// assert!(Status::OverTime.is_live());
+    /// assert!(!Status::FinishedOverTime.is_live());
+    /// ```
+    pub fn is_live(self) -> bool {
+        matches!(self, Self::Created | Self::Running | Self::OverTime)
+    }
+
+    /// The status in a word or two, as metrics and pages print it: `finished_over_time`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// assert_eq!(taskleak::manager::Status::ShutDown.as_str(), "shut_down");
+    /// ```
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Running => "running",
+            Self::OverTime => "over_time",
+            Self::Finished => "finished",
+            Self::FinishedOverTime => "finished_over_time",
+            Self::Panicked => "panicked",
+            Self::Aborted => "aborted",
+            Self::ShutDown => "shut_down",
+        }
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

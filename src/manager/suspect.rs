@@ -1,0 +1,92 @@
+//! Names whose tasks grow in number and do not end.
+
+use crate::registry::Fingerprint;
+use std::panic::Location;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A name whose live count kept rising over several snapshots while its older tasks did not end: very
+/// likely a leak.
+///
+/// Found by the [`Monitor`](super::Monitor); how many snapshots it takes is
+/// [`Config::growth`](super::Config::growth).
+///
+/// # Examples
+///
+/// ```
+/// for suspect in taskleak::manager().snapshot().suspects() {
+///     println!("{suspect}");
+/// }
+/// ```
+#[derive(Clone, PartialEq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub struct Suspect {
+    pub(super) name: Arc<str>,
+    pub(super) fingerprint: Fingerprint,
+    #[cfg_attr(feature = "serde", serde(serialize_with = "super::json::location"))]
+    pub(super) location: &'static Location<'static>,
+    pub(super) await_site: Option<Arc<str>>,
+    pub(super) counts: Vec<usize>,
+    pub(super) survivors: usize,
+    #[cfg_attr(feature = "serde", serde(serialize_with = "super::json::seconds"))]
+    pub(super) oldest: Duration,
+}
+
+impl Suspect {
+    /// The name of its tasks.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The stable number of the spawn site (and await site, where that is known) of most of them.
+    pub fn fingerprint(&self) -> Fingerprint {
+        self.fingerprint
+    }
+
+    /// The spawn site of most of them.
+    pub fn location(&self) -> &'static Location<'static> {
+        self.location
+    }
+
+    /// Where most of them are suspended, if that was traced.
+    pub fn await_site(&self) -> Option<&str> {
+        self.await_site.as_deref()
+    }
+
+    /// How many were alive in each snapshot of the watch, oldest snapshot first.
+    pub fn counts(&self) -> &[usize] {
+        &self.counts
+    }
+
+    /// How many are alive now.
+    pub fn live(&self) -> usize {
+        self.counts.last().copied().unwrap_or(0)
+    }
+
+    /// How many of those that were alive in the first of these snapshots still are.
+    pub fn survivors(&self) -> usize {
+        self.survivors
+    }
+
+    /// The age of the oldest.
+    pub fn oldest(&self) -> Duration {
+        self.oldest
+    }
+}
+
+impl std::fmt::Display for Suspect {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let first = self.counts.first().copied().unwrap_or(0);
+        write!(
+            f,
+            "`{}` grew from {first} to {} tasks over {} snapshots, and {} of the first have not \
+             ended; spawned at {} (fingerprint {})",
+            self.name,
+            self.live(),
+            self.counts.len(),
+            self.survivors,
+            self.location,
+            self.fingerprint
+        )
+    }
+}

@@ -1,0 +1,105 @@
+//! Reading a snapshot out of the registry.
+
+use super::counts::{Counts, NameCounts};
+use super::snapshot::Snapshot;
+use super::suspect::Suspect;
+use super::task_record::{Moment, TaskRecord};
+use crate::registry::ledger::{self, Outcome, Totals};
+use crate::registry::origin::OriginId;
+use crate::registry::{self, events, names};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+pub(super) fn snapshot(suspects: Vec<Suspect>) -> Snapshot {
+    static TAKEN: AtomicU64 = AtomicU64::new(0);
+    let now = Moment::now();
+    let mut tasks: Vec<_> = registry::live()
+        .filter(|task| !task.is_settled())
+        .filter_map(|task| TaskRecord::of_live(task, now))
+        .collect();
+    tasks.sort_by_cached_key(|task| (std::cmp::Reverse(task.age()), task.id()));
+    let (names, unnamed) = count_by_name(&tasks);
+    let mut counts = Counts::default();
+    for name in &names {
+        counts += name.counts;
+    }
+    Snapshot {
+        number: TAKEN.fetch_add(1, Relaxed) + 1,
+        taken_at: now.wall,
+        at: now.registry,
+        tasks,
+        names,
+        counts,
+        unnamed,
+        missed_events: events::missed(),
+        suspects,
+    }
+}
+
+/// The live tasks and the totals of each name; and how many were started under no name of their own.
+fn count_by_name(tasks: &[TaskRecord]) -> (Vec<NameCounts>, u64) {
+    /// The ledgers of a name's tasks before they are named.
+    #[derive(Default)]
+    struct Found {
+        live: usize,
+        oldest: Option<Duration>,
+        counts: Counts,
+    }
+
+    let mut found: HashMap<&str, Found> = HashMap::new();
+    // Live tasks come in great numbers of few origins, whose names need not be hashed each time.
+    let mut by_origin: HashMap<OriginId, Found> = HashMap::new();
+    for task in tasks {
+        let found = match task.own_name() {
+            Some(name) => found.entry(name).or_default(),
+            None => by_origin.entry(task.origin()).or_default(),
+        };
+        found.live += 1;
+        found.oldest = found.oldest.max(Some(task.age()));
+    }
+    let by_name = names::totals();
+    for (index, totals) in ledger::by_origin().iter().enumerate() {
+        if totals.started > 0 {
+            let origin = OriginId::of_index(index);
+            by_origin.entry(origin).or_default().counts = counts_of(totals);
+        }
+    }
+    for (origin, part) in by_origin {
+        let whole = found.entry(origin.name()).or_default();
+        whole.live += part.live;
+        whole.oldest = whole.oldest.max(part.oldest);
+        whole.counts += part.counts;
+    }
+    let mut unnamed = 0;
+    for (name, totals) in &by_name {
+        found.entry(name).or_default().counts += counts_of(totals);
+        if &**name == names::OTHER {
+            unnamed = totals.started;
+        }
+    }
+    let mut counted: Vec<_> = found
+        .into_iter()
+        .map(|(name, found)| NameCounts {
+            name: Arc::from(name),
+            live: found.live,
+            oldest: found.oldest,
+            counts: found.counts,
+        })
+        .collect();
+    counted.sort_by(|one, other| one.name.cmp(&other.name));
+    (counted, unnamed)
+}
+
+fn counts_of(totals: &Totals) -> Counts {
+    Counts {
+        started: totals.started,
+        finished: totals.ended(Outcome::Finished),
+        panicked: totals.ended(Outcome::Panicked),
+        aborted: totals.ended(Outcome::Aborted),
+        shut_down: totals.ended(Outcome::ShutDown),
+        over_time: totals.over_time,
+    }
+}

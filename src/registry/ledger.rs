@@ -1,0 +1,208 @@
+//! How many tasks came and went, by where they come from.
+//!
+//! Every task is counted when its record is made and when its record ends, by whoever does that, so
+//! nothing is lost or counted twice whatever happens between. A thread writes only counters of its
+//! own, which costs two plain stores a task; readers add the threads up. A thread that ends leaves
+//! its counters to the next one.
+
+use super::extras::Attached;
+use super::origin::OriginId;
+use super::slot::flag;
+use super::table::Table;
+use std::cell::Cell;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// How a task ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Outcome {
+    Finished,
+    Panicked,
+    Aborted,
+    ShutDown,
+}
+
+const OUTCOMES: usize = 4;
+
+impl Outcome {
+    pub(super) fn of(flags: u32) -> Self {
+        if flags & flag::COMPLETED != 0 {
+            Self::Finished
+        } else if flags & flag::PANICKED != 0 {
+            Self::Panicked
+        } else if flags & flag::SHUT_DOWN != 0 {
+            Self::ShutDown
+        } else {
+            Self::Aborted
+        }
+    }
+}
+
+/// The counters of one origin (of one thread) or of one name.
+#[derive(Default)]
+pub(crate) struct Tally {
+    started: AtomicU64,
+    ended: [AtomicU64; OUTCOMES],
+    over_time: AtomicU64,
+}
+
+/// The sum of some [`Tally`]s.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Totals {
+    pub(crate) started: u64,
+    ended: [u64; OUTCOMES],
+    pub(crate) over_time: u64,
+}
+
+impl Totals {
+    pub(crate) fn ended(&self, outcome: Outcome) -> u64 {
+        self.ended[outcome as usize]
+    }
+}
+
+impl Tally {
+    pub(super) fn totals(&self) -> Totals {
+        let mut totals = Totals::default();
+        self.add_ended(&mut totals);
+        self.add_started(&mut totals);
+        totals
+    }
+
+    fn add_ended(&self, totals: &mut Totals) {
+        for (total, count) in totals.ended.iter_mut().zip(&self.ended) {
+            *total += count.load(Acquire);
+        }
+        totals.over_time += self.over_time.load(Acquire);
+    }
+
+    fn add_started(&self, totals: &mut Totals) {
+        totals.started += self.started.load(Acquire);
+    }
+}
+
+/// One thread's counters, by origin.
+struct Ledger(Table<Tally>);
+
+struct Ledgers {
+    all: Vec<&'static Ledger>,
+    /// Those whose threads have ended.
+    free: Vec<&'static Ledger>,
+}
+
+static LEDGERS: Mutex<Ledgers> = Mutex::new(Ledgers {
+    all: Vec::new(),
+    free: Vec::new(),
+});
+
+/// For threads that are ending: their own is gone already.
+static LATE: Ledger = Ledger(Table::new());
+
+struct Mine(Cell<Option<&'static Ledger>>);
+
+impl Drop for Mine {
+    fn drop(&mut self) {
+        if let Some(ledger) = self.0.take() {
+            ledgers().free.push(ledger);
+        }
+    }
+}
+
+thread_local! {
+    static MINE: Mine = const { Mine(Cell::new(None)) };
+}
+
+fn ledgers() -> MutexGuard<'static, Ledgers> {
+    LEDGERS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cold]
+fn claim(mine: &Mine) -> &'static Ledger {
+    let mut ledgers = ledgers();
+    let ledger = ledgers.free.pop().unwrap_or_else(|| {
+        let ledger: &'static Ledger = Box::leak(Box::new(Ledger(Table::new())));
+        ledgers.all.push(ledger);
+        ledger
+    });
+    mine.0.set(Some(ledger));
+    ledger
+}
+
+impl Ledger {
+    fn tally(&self, origin: OriginId) -> Option<&Tally> {
+        let index = origin.to_bits().checked_sub(1)?;
+        self.0.get(index).or_else(|| {
+            self.0.grow(index, |_| Tally::default());
+            self.0.get(index)
+        })
+    }
+}
+
+/// Counts one more. The store pairs with the readers' loads: who sees a task ended sees it started,
+/// although another thread counted that.
+fn count_mine(counter: &AtomicU64) {
+    counter.store(counter.load(Relaxed) + 1, Release);
+}
+
+fn count_shared(counter: &AtomicU64) {
+    counter.fetch_add(1, Release);
+}
+
+#[inline]
+fn count(origin: OriginId, attached: Option<&Attached>, counter: impl Fn(&Tally) -> &AtomicU64) {
+    if let Some(name) = attached.and_then(Attached::name_tally) {
+        return count_shared(counter(name.tally()));
+    }
+    let mine = MINE.try_with(|mine| mine.0.get().unwrap_or_else(|| claim(mine)));
+    match mine {
+        Ok(mine) => {
+            if let Some(tally) = mine.tally(origin) {
+                count_mine(counter(tally));
+            }
+        }
+        Err(_) => {
+            if let Some(tally) = LATE.tally(origin) {
+                count_shared(counter(tally));
+            }
+        }
+    }
+}
+
+/// A task's record is made.
+#[inline]
+pub(super) fn count_started(origin: OriginId, attached: Option<&Attached>) {
+    count(origin, attached, |tally| &tally.started);
+}
+
+/// A task's record ends.
+#[inline]
+pub(super) fn count_ended(origin: OriginId, attached: Option<&Attached>, outcome: Outcome) {
+    count(origin, attached, |tally| &tally.ended[outcome as usize]);
+}
+
+/// A task's time box was over; to be counted once a task.
+pub(super) fn count_over_time(origin: OriginId, attached: Option<&Attached>) {
+    count(origin, attached, |tally| &tally.over_time);
+}
+
+/// The totals of each origin, by its index. Names made at run time are counted by
+/// [`names`](super::names) instead.
+pub(crate) fn by_origin() -> Vec<Totals> {
+    let all: Vec<_> = {
+        let ledgers = ledgers();
+        ledgers.all.iter().copied().chain([&LATE]).collect()
+    };
+    let mut totals = Vec::new();
+    // All ends before all starts, so that no task seems to have ended without a start.
+    for read in [Tally::add_ended, Tally::add_started] {
+        for ledger in &all {
+            for (index, tally) in ledger.0.iter().enumerate() {
+                if totals.len() <= index {
+                    totals.resize(index + 1, Totals::default());
+                }
+                read(tally, &mut totals[index]);
+            }
+        }
+    }
+    totals
+}
