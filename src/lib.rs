@@ -21,7 +21,7 @@ pub use report::{Leak, LeakReport};
 pub use stack::{Frame, FrameOrigin};
 pub use task::{Track, spawn};
 pub use taskleak_macros::leak_test;
-pub use wait::{AwaitNode, AwaitTrace, Liveness, TraceSource};
+pub use wait::{AwaitNode, AwaitTrace, Liveness, TraceSource, WaitsFor};
 
 /// What the macros expand to. Not part of the interface: it may change in any release.
 #[doc(hidden)]

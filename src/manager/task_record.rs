@@ -305,8 +305,7 @@ impl TaskRecord {
 
     /// The stable number of its spawn site and, where that was traced, of its await site.
     pub fn fingerprint(&self) -> Fingerprint {
-        let await_site = self.await_trace().map(ToString::to_string);
-        Fingerprint::new(self.location(), await_site.as_deref())
+        self.reading.origin.fingerprint(self.await_trace())
     }
 }
 

@@ -1,8 +1,8 @@
 //! Leaks of one kind.
 
-use crate::registry::{Ancestor, TaskInfo, TaskKind, TaskState};
+use crate::registry::{Ancestor, Fingerprint, TaskInfo, TaskKind, TaskState};
 use crate::stack::{Frame, Stack};
-use crate::wait::{AwaitTrace, Liveness};
+use crate::wait::{AwaitTrace, Liveness, WaitsFor};
 use std::collections::HashMap;
 use std::panic::Location;
 use std::time::Duration;
@@ -122,6 +122,16 @@ impl Leak {
     /// Whether they can ever be polled again.
     pub fn liveness(&self) -> Liveness {
         self.oldest().liveness()
+    }
+
+    /// What kind of thing the oldest waits for; see [`TaskInfo::waits_for`].
+    pub fn waits_for(&self) -> Option<WaitsFor> {
+        self.oldest().waits_for()
+    }
+
+    /// The stable number of the spawn site and the await site.
+    pub fn fingerprint(&self) -> Fingerprint {
+        self.oldest().fingerprint()
     }
 
     /// The spawn site.

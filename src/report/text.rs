@@ -208,6 +208,7 @@ impl LeakText<'_> {
         self.field(f, "state", self.state())?;
         self.awaits(f)?;
         diagnosis::write(leak, |key, value| self.field(f, key, value))?;
+        self.field(f, "fingerprint", leak.fingerprint())?;
         let data: Vec<_> = leak
             .data()
             .map(|(key, value)| format!("{key} = {value}"))

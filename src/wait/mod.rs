@@ -6,9 +6,11 @@ mod probe;
 mod state_word;
 mod tokio_waker;
 pub(crate) mod trace;
+mod waits_for;
 
 pub use await_trace::{AwaitNode, AwaitTrace, TraceSource};
 pub use liveness::Liveness;
 pub(crate) use liveness::Standing;
 pub(crate) use state_word::{Header, HeldTask};
 pub(crate) use tokio_waker::header_of;
+pub use waits_for::WaitsFor;
