@@ -1,7 +1,7 @@
 //! Assisted drain: what a guard can do that blocks the very thread its tasks need.
 
 use super::judge::members;
-use super::settle::{Settling, Waited};
+use super::settle::{Left, Settling, Waited};
 use crate::registry::TaskKind;
 use crate::registry::gate::ANY_CHANGE;
 use crate::task::assisted::{Visit, visit};
@@ -27,8 +27,9 @@ pub(super) fn drain(settling: &Settling, deadline: Instant) -> Waited {
     let mut until = Instant::now() + LATE_WAKE;
     loop {
         let seen = settling.scope().gate().look();
-        let others_go_on = exhaust(settling, deadline);
-        if let Some(waited) = settling.look_closely().ends_wait() {
+        let others_go_on = exhaust(settling, deadline) || settling.has_threads();
+        let left = settling.look_closely();
+        if let Some(waited) = left.ends_wait() {
             return waited;
         }
         let now = Instant::now();
@@ -41,7 +42,11 @@ pub(super) fn drain(settling: &Settling, deadline: Instant) -> Waited {
             until.min(deadline)
         };
         if now >= until {
-            return Waited::Blocked;
+            // Threads, unlike tasks, have gone on meanwhile.
+            return match left {
+                Left::Threads(_) => Waited::Expired,
+                _ => Waited::Blocked,
+            };
         }
         settling.scope().gate().wait(seen, ANY_CHANGE, until);
     }

@@ -2,7 +2,7 @@
 
 use super::judge::{is_tolerated, members};
 use super::timer::Timer;
-use super::{Options, Rule, counted, stuck};
+use super::{Options, Rule, counted, stuck, threads};
 use crate::registry::gate::{ANY_CHANGE, Count, Seen};
 use crate::registry::slot::flag;
 use crate::registry::{Scope, Slot, TaskInfo, current};
@@ -21,6 +21,8 @@ pub(crate) struct Settling {
     rules: Vec<Rule>,
     /// How many of the scope's tasks are not concerned since they ask: the running one, or none.
     asking: u32,
+    /// If threads count: the rules for them.
+    threads: Option<Vec<Rule>>,
 }
 
 /// How a wait ended.
@@ -48,6 +50,8 @@ pub(super) enum Left {
     Count,
     /// Only tasks that are proved never to end.
     Stuck,
+    /// Only threads, whose ends are announced.
+    Threads(Seen),
 }
 
 impl Settling {
@@ -63,6 +67,7 @@ impl Settling {
             } else {
                 Vec::new()
             },
+            threads: options.threads.is_some().then(|| options.all_rules()),
         }
     }
 
@@ -131,8 +136,28 @@ impl Settling {
         if counted::unseen(self.scope) > 0 {
             Left::Count
         } else {
-            Left::Nothing
+            self.look_at_threads()
         }
+    }
+
+    fn look_at_threads(&self) -> Left {
+        let Some(rules) = &self.threads else {
+            return Left::Nothing;
+        };
+        // Before the threads are looked at: one that ends after this is not slept over.
+        let seen = self.scope.gate().look();
+        if threads::left(self.scope, rules).is_empty() {
+            Left::Nothing
+        } else {
+            Left::Threads(seen)
+        }
+    }
+
+    /// Whether threads are left that count.
+    pub(super) fn has_threads(&self) -> bool {
+        self.threads
+            .as_ref()
+            .is_some_and(|rules| !threads::left(self.scope, rules).is_empty())
     }
 
     /// Whether as many tasks as are concerned are found, and all may live on. Finding none that may
@@ -181,6 +206,7 @@ impl Settling {
                         .map_or(deadline, |next| deadline.min(now + next));
                     self.scope.gate().wait(before, threshold, until);
                 }
+                Left::Threads(_) => self.scope.gate().wait(before, ANY_CHANGE, deadline),
                 Left::Count => std::thread::sleep(naps.next()),
             }
         }
@@ -207,6 +233,10 @@ impl Settling {
                 Left::Tasks { seen, threshold } => {
                     let look_again = looks.next().map(|next| timer.nap(next));
                     self.wait_for_tasks(seen, threshold, timer.as_mut(), look_again)
+                        .await;
+                }
+                Left::Threads(seen) => {
+                    self.wait_for_tasks(seen, ANY_CHANGE, timer.as_mut(), None)
                         .await;
                 }
                 Left::Count if naps.yields_first() => tokio::task::yield_now().await,
@@ -244,7 +274,7 @@ impl Left {
         match self {
             Self::Nothing => Some(Waited::Clean),
             Self::Stuck => Some(Waited::Stuck),
-            Self::Tasks { .. } | Self::Count => None,
+            Self::Tasks { .. } | Self::Count | Self::Threads(_) => None,
         }
     }
 }
