@@ -112,6 +112,7 @@ impl Guard {
         let left = settling.trace(waited).await;
         let settled = match left.waited {
             Waited::Clean => Settled::Clean,
+            Waited::Stuck => Settled::Stuck,
             Waited::Expired | Waited::Blocked => Settled::Expired,
         };
         if let Some(open) = self.open.take() {

@@ -14,6 +14,7 @@ mod options;
 mod row;
 mod rule;
 mod settle;
+mod stuck;
 mod threads;
 mod timer;
 mod trace;

@@ -74,8 +74,7 @@ impl Open {
     /// Says what there is to say once the wait is over, and ends the guard.
     pub(crate) fn conclude(mut self, settled: Settled, answers: &Answers) -> Verdict {
         let scope = self.scope();
-        let judgement = judge::judge(scope, &self.options, settled == Settled::Clean, answers)
-            .of_settled(settled);
+        let judgement = judge::judge(scope, &self.options, settled, answers).of_settled(settled);
         let grace = self.options.grace_or_default();
         let report = LeakReport::new(scope.label(), judgement, settled, grace);
         let mut options = std::mem::take(&mut self.options);

@@ -61,6 +61,7 @@ pub(crate) fn settle_blocking(scope: &'static Scope, options: &Options) -> (Sett
         Waited::Clean => Settled::Clean,
         Waited::Expired => Settled::Expired,
         Waited::Blocked => Settled::WithoutGrace,
+        Waited::Stuck => Settled::Stuck,
     };
     (settled, left.answers)
 }

@@ -345,6 +345,7 @@ async fn settle_all(guards: Vec<Open>, timer: impl Fn(Duration) -> Timer) -> Vec
         let left = settling.trace(waited).await;
         let settled = match left.waited {
             Waited::Clean => Settled::Clean,
+            Waited::Stuck => Settled::Stuck,
             Waited::Expired | Waited::Blocked => Settled::Expired,
         };
         failures.extend(guard.conclude(settled, &left.answers).failure());
@@ -354,9 +355,14 @@ async fn settle_all(guards: Vec<Open>, timer: impl Fn(Duration) -> Timer) -> Vec
 
 /// The tasks of a test that does not end.
 pub(super) fn report_timeout(test: &Arc<str>, scope: ScopeRef, timeout: Duration) -> LeakReport {
-    let judgement = scope
-        .open()
-        .map(|scope| judge(scope, &Options::new(), false, &Answers::default()));
+    let judgement = scope.open().map(|scope| {
+        judge(
+            scope,
+            &Options::new(),
+            Settled::TimedOut,
+            &Answers::default(),
+        )
+    });
     LeakReport::new(
         test.clone(),
         judgement.unwrap_or_default(),

@@ -318,7 +318,7 @@ impl TaskRecord {
 
     /// The stable number of its spawn site and, if it was asked what it waits for, of its await site.
     pub fn fingerprint(&self) -> Fingerprint {
-        Fingerprint::of(self.location(), self.await_trace())
+        self.reading.origin.fingerprint(self.await_trace())
     }
 
     /// Takes what it answered when it was asked.
