@@ -3,6 +3,8 @@
 #![deny(unsafe_code)]
 
 mod config;
+#[cfg(any(feature = "flamegraph", feature = "pprof", feature = "prometheus"))]
+pub mod export;
 mod guard;
 mod harness;
 pub mod manager;
