@@ -43,8 +43,8 @@ pub fn find(mut options: Options) -> Result<(), LeakReport> {
     if options.forbid_shutdown {
         scope.keep_killed();
     }
-    let settled = settle_blocking(scope, &options);
-    let judgement = judge::judge(scope, &options, settled == Settled::Clean);
+    let (settled, answers) = settle_blocking(scope, &options);
+    let judgement = judge::judge(scope, &options, settled == Settled::Clean, &answers);
     let report = LeakReport::new(
         scope.label(),
         judgement,

@@ -109,12 +109,13 @@ impl Guard {
         let settling = Settling::new(open.scope(), &open.options);
         let grace = open.options.grace_or_default();
         let waited = settling.wait(|| Timer::anywhere(grace)).await;
-        let settled = match waited {
+        let left = settling.trace(waited).await;
+        let settled = match left.waited {
             Waited::Clean => Settled::Clean,
             Waited::Expired | Waited::Blocked => Settled::Expired,
         };
         if let Some(open) = self.open.take() {
-            open.conclude(settled).enforce();
+            open.conclude(settled, &left.answers).enforce();
         }
     }
 
@@ -152,8 +153,8 @@ impl Guard {
         };
         // A mistake of ours must not fail anybody's test.
         let verdict = catch_unwind(AssertUnwindSafe(|| {
-            let settled = settle_blocking(open.scope(), &open.options);
-            open.conclude(settled)
+            let (settled, answers) = settle_blocking(open.scope(), &open.options);
+            open.conclude(settled, &answers)
         }));
         match verdict {
             Ok(verdict) if panicking => {

@@ -3,6 +3,7 @@
 use super::{Options, Rule};
 use crate::registry::slot::Reading;
 use crate::registry::{self, Scope, Slot, TaskInfo, current};
+use crate::wait::trace::Answers;
 
 /// What is still alive in a scope.
 #[derive(Debug, Default)]
@@ -23,7 +24,12 @@ pub(super) fn members(scope: &'static Scope) -> impl Iterator<Item = Reading> {
 }
 
 /// Looks at every task of the scope; of one that has settled, only at what was killed meanwhile.
-pub(crate) fn judge(scope: &'static Scope, options: &Options, settled: bool) -> Judgement {
+pub(crate) fn judge(
+    scope: &'static Scope,
+    options: &Options,
+    settled: bool,
+    answers: &Answers,
+) -> Judgement {
     let mut judgement = Judgement::default();
     if settled && !options.forbid_shutdown {
         return judgement;
@@ -36,7 +42,11 @@ pub(crate) fn judge(scope: &'static Scope, options: &Options, settled: bool) -> 
     };
     if !settled {
         judgement.unseen = super::counted::unseen_surely(scope);
-        tasks.extend(members(scope).filter_map(|task| TaskInfo::of(&task)));
+        tasks.extend(
+            members(scope)
+                .filter_map(|task| TaskInfo::of(&task))
+                .map(|task| task.with_answer(answers)),
+        );
     }
     let (tolerated, leaks) = tasks
         .into_iter()

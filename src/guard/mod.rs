@@ -14,6 +14,7 @@ mod row;
 mod rule;
 mod settle;
 mod timer;
+mod trace;
 mod verdict;
 
 pub use action::Action;

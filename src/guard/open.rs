@@ -5,6 +5,7 @@ use super::{Options, handover, judge};
 use crate::config;
 use crate::registry::{Scope, ScopeRef, current, entry};
 use crate::report::{LeakReport, Settled};
+use crate::wait::trace::Answers;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -86,9 +87,9 @@ impl Open {
     }
 
     /// Says what there is to say once the wait is over, and ends the guard.
-    pub(crate) fn conclude(mut self, settled: Settled) -> Verdict {
+    pub(crate) fn conclude(mut self, settled: Settled, answers: &Answers) -> Verdict {
         let scope = self.scope();
-        let judgement = judge::judge(scope, &self.options, settled == Settled::Clean);
+        let judgement = judge::judge(scope, &self.options, settled == Settled::Clean, answers);
         let grace = self.options.grace_or_default();
         let report = LeakReport::new(scope.label(), judgement, settled, grace);
         let mut options = std::mem::take(&mut self.options);

@@ -6,6 +6,7 @@ use super::settle::{Settling, Waited};
 use crate::registry::{Scope, current};
 use crate::report::Settled;
 use crate::task::assisted;
+use crate::wait::trace::Answers;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Instant;
 use tokio::runtime::{Handle, RuntimeFlavor};
@@ -39,25 +40,29 @@ impl Row {
     }
 }
 
-/// Waits on this thread, however that can be done here.
-pub(crate) fn settle_blocking(scope: &'static Scope, options: &Options) -> Settled {
+/// Waits on this thread, however that can be done here, and asks what is left what it waits for.
+pub(crate) fn settle_blocking(scope: &'static Scope, options: &Options) -> (Settled, Answers) {
     let settling = Settling::new(scope, options);
     let deadline = Instant::now() + options.grace_or_default();
-    let waited = match Row::here() {
-        Row::Drain => drain(&settling, deadline),
-        // A `LocalSet`, or a current-thread runtime that nobody drives now, may be waiting for this
-        // very thread.
-        Row::Block => settling.block(deadline, || {
-            exhaust(&settling, deadline);
-        }),
-        Row::BlockInPlace => block_in_place(|| settling.block(deadline, || ()))
-            .unwrap_or_else(|| drain(&settling, deadline)),
+    let drain = |deadline| drain(&settling, deadline);
+    // A `LocalSet`, or a current-thread runtime that nobody drives now, may be waiting for this very
+    // thread.
+    let block = |deadline| settling.block(deadline, || _ = exhaust(&settling, deadline));
+    let in_place = |deadline| settling.block(deadline, || ());
+    let left = match Row::here() {
+        Row::Drain => settling.trace_blocking(drain(deadline), drain),
+        Row::Block => settling.trace_blocking(block(deadline), block),
+        Row::BlockInPlace => {
+            block_in_place(|| settling.trace_blocking(in_place(deadline), in_place))
+                .unwrap_or_else(|| settling.trace_blocking(drain(deadline), drain))
+        }
     };
-    match waited {
+    let settled = match left.waited {
         Waited::Clean => Settled::Clean,
         Waited::Expired => Settled::Expired,
         Waited::Blocked => Settled::WithoutGrace,
-    }
+    };
+    (settled, left.answers)
 }
 
 /// As tokio's; nothing where tokio forbids it. That is in a local task beside workers: if nobody

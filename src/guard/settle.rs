@@ -62,6 +62,10 @@ impl Settling {
         }
     }
 
+    pub(super) fn allows_background(&self) -> bool {
+        self.allows_background
+    }
+
     pub(super) fn scope(&self) -> &'static Scope {
         self.scope
     }

@@ -10,6 +10,7 @@ use crate::guard::{
 };
 use crate::registry::ScopeRef;
 use crate::report::{LeakReport, Settled};
+use crate::wait::trace::Answers;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::pin;
@@ -191,8 +192,8 @@ impl Harness {
         if failed && !open.options.runs_on_failure() {
             drop(open);
         } else {
-            let settled = settle_blocking(open.scope(), &open.options);
-            let verdict = open.conclude(settled);
+            let (settled, answers) = settle_blocking(open.scope(), &open.options);
+            let verdict = open.conclude(settled, &answers);
             if failed {
                 verdict.announce();
             } else {
@@ -322,11 +323,13 @@ async fn settle_all(guards: Vec<Open>, timer: impl Fn(Duration) -> Timer) -> Vec
             .grace_or_default()
             .saturating_sub(begin.elapsed());
         let settling = Settling::new(guard.scope(), &guard.options);
-        let settled = match settling.wait(|| timer(left)).await {
+        let waited = settling.wait(|| timer(left)).await;
+        let left = settling.trace(waited).await;
+        let settled = match left.waited {
             Waited::Clean => Settled::Clean,
             Waited::Expired | Waited::Blocked => Settled::Expired,
         };
-        failures.extend(guard.conclude(settled).failure());
+        failures.extend(guard.conclude(settled, &left.answers).failure());
     }
     failures
 }
@@ -335,7 +338,7 @@ async fn settle_all(guards: Vec<Open>, timer: impl Fn(Duration) -> Timer) -> Vec
 pub(super) fn report_timeout(test: &Arc<str>, scope: ScopeRef, timeout: Duration) -> LeakReport {
     let judgement = scope
         .open()
-        .map(|scope| judge(scope, &Options::new(), false));
+        .map(|scope| judge(scope, &Options::new(), false, &Answers::default()));
     LeakReport::new(
         test.clone(),
         judgement.unwrap_or_default(),

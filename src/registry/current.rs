@@ -15,11 +15,13 @@ thread_local! {
 }
 
 /// The tracked task that is being polled on this thread.
+#[inline]
 pub(crate) fn task() -> Option<&'static Slot> {
     TASK.try_with(Cell::get).ok().flatten()
 }
 
 /// Makes `task` the current one; says which was before.
+#[inline]
 pub(super) fn swap_task(task: Option<&'static Slot>) -> Option<&'static Slot> {
     TASK.try_with(|current| current.replace(task))
         .ok()

@@ -6,7 +6,7 @@ use super::ledger::{self, Outcome};
 use super::origin::{Origin, OriginId};
 use super::runtimes::{TrackedRuntime, id_number};
 use super::scope::{Scope, by_index};
-use super::slot::{Birth, Slot, flag};
+use super::slot::{Begun, Birth, Slot, flag};
 use super::{TaskKind, current, ends, judges, pool, timebox, timings};
 use crate::stack;
 use std::marker::PhantomData;
@@ -27,6 +27,7 @@ pub(crate) fn release_backtraces() {
 }
 
 /// The stack of a spawn at `location`, if anybody wants it; 0 for none.
+#[inline]
 fn capture(location: &'static Location<'static>) -> u32 {
     if BACKTRACES.load(Relaxed) == 0 {
         return 0;
@@ -75,9 +76,16 @@ pub(crate) struct Spawner {
 impl Spawner {
     /// The running code, which marks a task at `location`.
     pub(crate) fn here(location: &'static Location<'static>) -> Self {
-        let parent = current::task();
         Self {
             scope: current::scope().innermost_open().admit(false).map(Seat),
+            ..Self::of(current::task(), location)
+        }
+    }
+
+    #[inline]
+    fn of(parent: Option<&'static Slot>, location: &'static Location<'static>) -> Self {
+        Self {
+            scope: None,
             parent: parent.map_or(0, |parent| parent.id().to_bits()),
             origin: parent.map_or(OriginId::ROOT, Slot::origin),
             stack: capture(location),
@@ -115,40 +123,43 @@ pub(crate) struct Entry {
 
 impl Entry {
     /// Registers a task that is about to be spawned by the running code, on the runtime that
-    /// `runtime` tells when it is given the one that the spawning task runs on, if that will do.
+    /// `runtime` tells: exactly if it is given true, else the likely one will do.
+    #[inline]
     pub(crate) fn begin(
         spec: Spec,
-        runtime: impl FnOnce(Option<&'static TrackedRuntime>) -> Option<&'static TrackedRuntime>,
+        runtime: impl FnOnce(bool) -> Option<&'static TrackedRuntime>,
     ) -> Self {
         let parent = current::task();
         let judged = judges::any();
-        // A task may have entered another runtime than its own; only a judge must know.
-        let likely = parent
-            .filter(|_| !judged)
-            .and_then(|parent| parent.runtime_entry());
-        Self::begin_on(spec, parent, runtime(likely), judged)
+        let runtime = runtime(judged);
+        if judged {
+            Self::begin_judged(spec, parent, runtime)
+        } else {
+            Self::begin_unjudged(spec, parent, runtime)
+        }
     }
 
-    fn begin_on(
+    fn begin_judged(
         spec: Spec,
         parent: Option<&'static Slot>,
         runtime: Option<&'static TrackedRuntime>,
-        judged: bool,
     ) -> Self {
-        // With nobody judging and no parent there is no scope to be in.
-        let scope = if judged || parent.is_some() {
-            current::admit(parent, runtime, spec.background)
-        } else {
-            None
-        };
-        let spawner = Spawner {
-            scope: None,
-            parent: parent.map_or(0, |parent| parent.id().to_bits()),
-            origin: parent.map_or(OriginId::ROOT, Slot::origin),
-            stack: capture(spec.location),
-        };
-        let counted = judged && spec.kind == TaskKind::Task;
+        let scope = current::admit(parent, runtime, spec.background);
+        let counted = spec.kind == TaskKind::Task;
+        let spawner = Spawner::of(parent, spec.location);
         Self::record(spec, &spawner, scope, runtime, counted)
+    }
+
+    /// With nobody judging, only a scope that has closed can be inherited.
+    fn begin_unjudged(
+        spec: Spec,
+        parent: Option<&'static Slot>,
+        runtime: Option<&'static TrackedRuntime>,
+    ) -> Self {
+        let scope =
+            parent.and_then(|parent| current::admit(Some(parent), runtime, spec.background));
+        let spawner = Spawner::of(parent, spec.location);
+        Self::record(spec, &spawner, scope, runtime, false)
     }
 
     /// Registers a task of which the first poll begins now, on `runtime`.
@@ -171,6 +182,7 @@ impl Entry {
         entry
     }
 
+    #[inline(always)]
     fn record(
         spec: Spec,
         spawner: &Spawner,
@@ -199,7 +211,7 @@ impl Entry {
         };
         let origin = origin.intern();
         let slot = pool::take();
-        let attached = spec.extras.map(|extras| extras::set(slot, *extras));
+        let attached = spec.extras.map(|extras| extras::set(slot, extras));
         if attached.is_some() {
             flags |= flag::EXTRAS;
         }
@@ -227,6 +239,12 @@ impl Entry {
         ToBeCounted(counted.then(|| self.slot.runtime_entry()).flatten())
     }
 
+    /// Whether anybody answers for the task, counts it, or has more of it than its record.
+    #[inline]
+    pub(crate) fn is_watched(&self) -> bool {
+        self.slot.scope() != 0 || self.slot.flags() & (flag::COUNTED | flag::EXTRAS) != 0
+    }
+
     /// The scope that answers for the task.
     #[inline]
     pub(crate) fn scope(&self) -> Option<&'static Scope> {
@@ -240,6 +258,10 @@ impl Entry {
             .is_some_and(TrackedRuntime::is_current_thread)
     }
 
+    pub(crate) fn kind(&self) -> TaskKind {
+        TaskKind::from_bits(self.slot.flags())
+    }
+
     #[inline]
     pub(crate) fn slot(&self) -> &'static Slot {
         self.slot
@@ -247,7 +269,7 @@ impl Entry {
 
     /// Makes the task the current one for one poll; see [`enter`].
     #[inline]
-    pub(crate) fn enter(&self) -> Entered {
+    pub(crate) fn enter(&self) -> (Entered, Begun) {
         enter(self.slot)
     }
 
@@ -263,14 +285,15 @@ impl Entry {
 ///
 /// Only for who has the task's future in its hands, and so knows that the task's entry lives.
 #[inline]
-pub(crate) fn enter(slot: &'static Slot) -> Entered {
-    if slot.begin_poll() {
+pub(crate) fn enter(slot: &'static Slot) -> (Entered, Begun) {
+    let begun = slot.begin_poll();
+    if begun == Begun::First {
         slot.set_tokio_id(tokio::task::try_id().map_or(0, |id| id_number(&id)));
         if timings::any() {
             slot.time_first_poll();
         }
     }
-    enter_drop(slot)
+    (enter_drop(slot), begun)
 }
 
 /// The same for a poll by a guard, which does not count as one of the task's.
@@ -314,7 +337,29 @@ impl ToBeCounted {
 }
 
 impl Drop for Entry {
+    #[inline]
     fn drop(&mut self) {
+        /// A task with any of these leaves traces elsewhere too.
+        const TRACES: u32 = flag::COUNTED | flag::EXTRAS | flag::HOSTS_GUARD;
+
+        let slot = self.slot;
+        let flags = slot.flags();
+        if flags & TRACES != 0 || slot.scope() != 0 || events::wanted() {
+            self.leave();
+        } else {
+            let (id, origin) = (slot.id(), slot.origin());
+            slot.vacate();
+            slot.end_requests(id);
+            ledger::count_ended(origin, None, Outcome::of(flags));
+            ends::tell();
+        }
+        pool::give_back(slot);
+    }
+}
+
+impl Entry {
+    /// Ends a task that others than its slot know of.
+    fn leave(&self) {
         let slot = self.slot;
         let flags = slot.flags();
         if flags & flag::COUNTED != 0
@@ -335,8 +380,9 @@ impl Drop for Entry {
         let scope = self.scope();
         // First out of the live set, then out of the scope: a guard that sees its scope empty finds
         // nothing when it looks. Until then the membership keeps the scope from being used again.
-        let (origin, outcome) = (slot.origin(), Outcome::of(flags));
+        let (id, origin, outcome) = (slot.id(), slot.origin(), Outcome::of(flags));
         slot.vacate();
+        slot.end_requests(id);
         ledger::count_ended(origin, attached.as_deref(), outcome);
         if attached.is_some() {
             extras::remove(slot);
@@ -346,14 +392,12 @@ impl Drop for Entry {
             events::tell(What::Ended(outcome), last, attached);
         }
         if let Some(scope) = scope {
-            if TaskKind::from_bits(flags & flag::KIND) == TaskKind::Blocking && scope.is_assisted()
-            {
+            if TaskKind::from_bits(flags) == TaskKind::Blocking && scope.is_assisted() {
                 // It may have aborted tasks on its way, which only the guard can let end.
                 scope.gate().notify();
             }
             scope.leave(flags & flag::BACKGROUND != 0);
         }
-        pool::give_back(slot);
     }
 }
 
@@ -370,11 +414,11 @@ impl Entered {
     pub(crate) fn returned(self, completed: bool) {
         self.slot
             .set_flags(if completed { flag::COMPLETED } else { 0 }, flag::POLLING);
+        self.abandon();
     }
-}
 
-impl Entered {
-    /// The task's record ended meanwhile: only what was current before is put back.
+    /// The task's record may have ended meanwhile: only what was current before is put back.
+    #[inline]
     pub(crate) fn abandon(self) {
         current::swap_task(self.outer);
         std::mem::forget(self);
@@ -382,6 +426,8 @@ impl Entered {
 }
 
 impl Drop for Entered {
+    /// Reached without [`Entered::returned`] when the task's poll panics, and after its future was
+    /// dropped, where nothing was being polled.
     #[inline]
     fn drop(&mut self) {
         current::swap_task(self.outer);

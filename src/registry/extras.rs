@@ -55,8 +55,14 @@ type Shard = Option<HashMap<u32, Arc<Attached>>>;
 
 static TABLE: [Mutex<Shard>; SHARDS] = [const { Mutex::new(None) }; SHARDS];
 
-pub(super) fn set(slot: &Slot, extras: Extras) -> Arc<Attached> {
-    let attached = Arc::new(Attached::new(extras));
+#[cold]
+#[inline(never)]
+#[allow(
+    clippy::boxed_local,
+    reason = "as the spawner has it: unboxing is for who needs it"
+)]
+pub(super) fn set(slot: &Slot, extras: Box<Extras>) -> Arc<Attached> {
+    let attached = Arc::new(Attached::new(*extras));
     shard(slot)
         .get_or_insert_default()
         .insert(slot.index(), attached.clone());

@@ -79,6 +79,7 @@ impl Origin {
     }
 
     /// The number of this origin.
+    #[inline]
     pub(super) fn intern(self) -> OriginId {
         // Two spawns in a row from one place are the rule, and comparing four words is far cheaper
         // than hashing a path: so each thread remembers the origins it used last.
@@ -97,6 +98,8 @@ impl Origin {
         .unwrap_or_else(|_| self.intern_slowly())
     }
 
+    #[cold]
+    #[inline(never)]
     fn intern_slowly(self) -> OriginId {
         // A task that spawns its own successor is one origin, not a chain that grows for ever.
         let mut above = self.parent;
@@ -126,6 +129,7 @@ impl Origin {
         id
     }
 
+    #[inline]
     fn is_same_place(&self, other: &Self) -> bool {
         self.parent == other.parent
             && std::ptr::eq(self.location, other.location)
@@ -138,6 +142,7 @@ impl Origin {
             }
     }
 
+    #[inline]
     fn place(&self) -> usize {
         let location = std::ptr::from_ref(self.location).addr();
         let ty = self.type_name.as_ptr().addr();

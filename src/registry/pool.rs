@@ -2,7 +2,7 @@
 
 use super::slot::Slot;
 use super::table::Table;
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::sync::{Mutex, PoisonError};
 
 static SLOTS: Table<Slot> = Table::new();
@@ -20,46 +20,99 @@ struct Free {
     made: u32,
 }
 
-struct Cache(Vec<&'static Slot>);
+/// A stack of vacant slots; a `Vec` in a `RefCell` would cost thrice as much.
+struct Cache {
+    len: Cell<usize>,
+    slots: [Cell<Option<&'static Slot>>; CACHE],
+}
+
+impl Cache {
+    #[inline]
+    fn pop(&self) -> Option<&'static Slot> {
+        let last = self.len.get().checked_sub(1)?;
+        self.len.set(last);
+        self.slots.get(last)?.get()
+    }
+
+    /// Whether there was room for it.
+    #[inline]
+    fn push(&self, slot: &'static Slot) -> bool {
+        let len = self.len.get();
+        let Some(place) = self.slots.get(len) else {
+            return false;
+        };
+        place.set(Some(slot));
+        self.len.set(len + 1);
+        true
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn refill_and_pop(&self) -> Option<&'static Slot> {
+        let mut free = lock_free();
+        free.make_if_empty();
+        for _ in 0..CACHE / 2 {
+            let Some(slot) = free.slots.pop() else { break };
+            self.push(slot);
+        }
+        self.pop()
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn push_after_giving_half_back(&self, slot: &'static Slot) {
+        let mut free = lock_free();
+        for _ in 0..CACHE / 2 {
+            free.slots.extend(self.pop());
+        }
+        self.push(slot);
+    }
+}
 
 impl Drop for Cache {
     fn drop(&mut self) {
-        lock_free().slots.append(&mut self.0);
+        let mut free = lock_free();
+        while let Some(slot) = self.pop() {
+            free.slots.push(slot);
+        }
     }
 }
 
 thread_local! {
-    static CACHED: RefCell<Cache> = const { RefCell::new(Cache(Vec::new())) };
+    static CACHED: Cache = const {
+        Cache {
+            len: Cell::new(0),
+            slots: [const { Cell::new(None) }; CACHE],
+        }
+    };
 }
 
 /// A vacant slot, the caller's until it gives it back.
+#[inline]
 pub(super) fn take() -> &'static Slot {
     CACHED
-        .try_with(|cache| {
-            let cache = &mut cache.borrow_mut().0;
-            if cache.is_empty() {
-                refill(cache, CACHE / 2);
-            }
-            cache.pop()
-        })
+        .try_with(|cache| cache.pop().or_else(|| cache.refill_and_pop()))
         .ok()
         .flatten()
-        .unwrap_or_else(|| {
-            // The thread is ending and its cache is gone.
-            let mut one = Vec::new();
-            refill(&mut one, 1);
-            one.pop().expect("refill adds at least one slot")
-        })
+        .unwrap_or_else(take_without_cache)
+}
+
+/// The thread is ending and its cache is gone.
+#[cold]
+#[inline(never)]
+fn take_without_cache() -> &'static Slot {
+    let mut free = lock_free();
+    free.make_if_empty();
+    free.slots.pop().expect("a chunk of slots was just made")
 }
 
 /// Gives a vacated slot back.
+#[inline]
 pub(super) fn give_back(slot: &'static Slot) {
     let kept = CACHED.try_with(|cache| {
-        let cache = &mut cache.borrow_mut().0;
-        if cache.len() == CACHE {
-            lock_free().slots.extend(cache.drain(CACHE / 2..));
+        if !cache.push(slot) {
+            cache.push_after_giving_half_back(slot);
         }
-        cache.push(slot);
     });
     if kept.is_err() {
         lock_free().slots.push(slot);
@@ -76,16 +129,15 @@ pub(super) fn get(index: u32) -> Option<&'static Slot> {
     SLOTS.get(index)
 }
 
-fn refill(cache: &mut Vec<&'static Slot>, count: usize) {
-    let mut free = lock_free();
-    if free.slots.is_empty() {
-        let chunk = SLOTS.grow(free.made, Slot::vacant);
-        free.made += u32::try_from(chunk.len()).expect("a chunk's length fits its index type");
-        // Last in, first out: low indices are handed out first.
-        free.slots.extend(chunk.iter().rev());
+impl Free {
+    fn make_if_empty(&mut self) {
+        if self.slots.is_empty() {
+            let chunk = SLOTS.grow(self.made, Slot::vacant);
+            self.made += u32::try_from(chunk.len()).expect("a chunk's length fits its index type");
+            // Last in, first out: low indices are handed out first.
+            self.slots.extend(chunk.iter().rev());
+        }
     }
-    let from = free.slots.len().saturating_sub(count);
-    cache.extend(free.slots.drain(from..));
 }
 
 fn lock_free() -> std::sync::MutexGuard<'static, Free> {

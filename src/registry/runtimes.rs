@@ -2,6 +2,7 @@
 
 use super::scope::ScopeRef;
 use super::table::Table;
+use super::{Slot, current};
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::hash::{Hash, Hasher};
@@ -73,6 +74,8 @@ enum Stranger {
 
 thread_local! {
     static LAST: Cell<Option<&'static TrackedRuntime>> = const { Cell::new(None) };
+    /// The task that [`TrackedRuntime::likely`] was last asked in, by tokio's number, and its answer.
+    static LAST_ASKED: Cell<Option<(u64, &'static TrackedRuntime)>> = const { Cell::new(None) };
     static SHARD: Cell<usize> = const { Cell::new(usize::MAX) };
 }
 
@@ -80,6 +83,34 @@ impl TrackedRuntime {
     /// The runtime whose context the thread is in.
     pub(crate) fn current() -> Option<&'static Self> {
         Handle::try_current().ok().map(|handle| Self::of(&handle))
+    }
+
+    /// The runtime that the running code spawns on; if that need not be exact, the one that the
+    /// running task runs on, although the task may have entered another.
+    #[inline]
+    pub(crate) fn here(exact: bool) -> Option<&'static Self> {
+        if exact {
+            return Self::current();
+        }
+        current::task()
+            .and_then(Slot::runtime_entry)
+            .or_else(Self::likely)
+    }
+
+    /// Asks for the runtime's handle, which is counted, only once an untracked task.
+    fn likely() -> Option<&'static Self> {
+        let Some(task) = tokio::task::try_id().map(|id| id_number(&id)) else {
+            return Self::current();
+        };
+        let last = LAST_ASKED.try_with(Cell::get).ok().flatten();
+        if let Some((asked, runtime)) = last
+            && asked == task
+        {
+            return Some(runtime);
+        }
+        let runtime = Self::current()?;
+        let _ = LAST_ASKED.try_with(|last| last.set(Some((task, runtime))));
+        Some(runtime)
     }
 
     pub(crate) fn of(handle: &Handle) -> &'static Self {
@@ -116,6 +147,7 @@ impl TrackedRuntime {
         runtime
     }
 
+    #[inline]
     pub(crate) fn by_index(index: u32) -> Option<&'static Self> {
         RUNTIMES.get(index.checked_sub(1)?)?.get()
     }

@@ -184,6 +184,7 @@ pub(crate) fn all_killed_by_strays() -> Vec<TaskInfo> {
 }
 
 /// The scope of a task's record. Index 0 is no scope.
+#[inline]
 pub(crate) fn by_index(index: u32) -> Option<&'static Scope> {
     SCOPES.get(index.checked_sub(1)?)
 }

@@ -1,7 +1,7 @@
 //! One live task's record.
 
 use super::origin::OriginId;
-use super::sync::{AtomicU32, AtomicU64, fence};
+use super::sync::{AtomicPtr, AtomicU32, AtomicU64, fence};
 use super::{TaskId, TaskKind};
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
@@ -21,16 +21,42 @@ pub(crate) struct Slot {
     scope: AtomicU32,
     /// Index of the runtime, 0 for unknown.
     runtime: AtomicU32,
-    flags: AtomicU32,
     /// Milliseconds from the spawn to the first poll, plus one; 0 if it was not timed.
     waited: AtomicU32,
-    polls: AtomicU64,
+    /// What others want of the task, or do to it: the bits of [`request`].
+    pub(super) requests: AtomicU32,
+    /// The flags, and above them ([`POLL`]) how many polls have begun: one word, since a poll changes
+    /// both. One thread writes it at a time: the owner, or who polls the task.
+    state: AtomicU64,
     parent: AtomicU64,
     spawned: AtomicU64,
     last_poll: AtomicU64,
     /// tokio's number for the task, 0 until its first poll.
     tokio_id: AtomicU64,
+    /// tokio's header of the task, null until its first poll; see [`pin`](super::pin).
+    pub(super) header: AtomicPtr<()>,
 }
+
+/// The bits of [`Slot::requests`], which anybody may set.
+pub(crate) mod request {
+    /// Somebody wants to know what the task waits for: its next poll is to be a traced one.
+    pub(crate) const TRACE: u32 = 1 << 0;
+    /// The task's memory is being looked at: its end has to wait.
+    pub(crate) const PINNED: u32 = 1 << 1;
+}
+
+/// What a poll is, seen from its beginning.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Begun {
+    First,
+    Again,
+    /// Not one of the task's own: somebody wants to know what it waits for.
+    Traced,
+}
+
+/// One poll, in [`Slot::state`].
+const POLL: u64 = 1 << 24;
+const FLAGS: u64 = POLL - 1;
 
 /// The bits of [`Slot::flags`]. The low two bits are the [`TaskKind`].
 pub(crate) mod flag {
@@ -93,13 +119,14 @@ impl Slot {
             stack: AtomicU32::new(0),
             scope: AtomicU32::new(0),
             runtime: AtomicU32::new(0),
-            flags: AtomicU32::new(0),
             waited: AtomicU32::new(0),
-            polls: AtomicU64::new(0),
+            requests: AtomicU32::new(0),
+            state: AtomicU64::new(0),
             parent: AtomicU64::new(0),
             spawned: AtomicU64::new(0),
             last_poll: AtomicU64::new(0),
             tokio_id: AtomicU64::new(0),
+            header: AtomicPtr::new(std::ptr::null_mut()),
         }
     }
 
@@ -121,19 +148,20 @@ impl Slot {
         self.stack.store(birth.stack, Relaxed);
         self.scope.store(birth.scope, Relaxed);
         self.runtime.store(birth.runtime, Relaxed);
-        self.flags.store(birth.flags, Relaxed);
+        self.state.store(u64::from(birth.flags), Relaxed);
         self.waited.store(0, Relaxed);
-        self.polls.store(0, Relaxed);
         self.parent.store(birth.parent, Relaxed);
         self.spawned.store(super::clock::now(), Relaxed);
         self.last_poll.store(0, Relaxed);
         self.tokio_id.store(0, Relaxed);
+        self.header.store(std::ptr::null_mut(), Relaxed);
         // Pairs with the first load in `read`: who sees the new sequence sees the new fields.
         self.sequence
             .store(self.sequence.load(Relaxed).wrapping_add(1), Release);
     }
 
     /// Ends the task that lives here. Only its owner may call it, once.
+    #[inline]
     pub(super) fn vacate(&self) {
         self.sequence
             .store(self.sequence.load(Relaxed).wrapping_add(1), Release);
@@ -145,6 +173,7 @@ impl Slot {
         if sequence.is_multiple_of(2) {
             return None;
         }
+        let state = self.state.load(Relaxed);
         let reading = Reading {
             slot: self,
             id: TaskId::new(sequence, self.index),
@@ -152,9 +181,9 @@ impl Slot {
             stack: self.stack.load(Relaxed),
             scope: self.scope.load(Relaxed),
             runtime: self.runtime.load(Relaxed),
-            flags: self.flags.load(Relaxed),
+            flags: (state & FLAGS) as u32,
+            polls: state / POLL,
             waited: self.waited.load(Relaxed),
-            polls: self.polls.load(Relaxed),
             parent: TaskId::from_bits(self.parent.load(Relaxed)),
             spawned: self.spawned.load(Relaxed),
             last_poll: self.last_poll.load(Relaxed),
@@ -165,16 +194,20 @@ impl Slot {
         (self.sequence.load(Relaxed) == sequence).then_some(reading)
     }
 
+    #[inline]
     pub(crate) fn flags(&self) -> u32 {
-        self.flags.load(Relaxed)
+        (self.state.load(Relaxed) & FLAGS) as u32
     }
 
     /// Changes the flags. Only the task's owner, or who polls it, may: there is one writer at a time.
+    #[inline]
     pub(crate) fn set_flags(&self, set: u32, clear: u32) {
-        self.flags
-            .store((self.flags.load(Relaxed) & !clear) | set, Relaxed);
+        let state = self.state.load(Relaxed);
+        self.state
+            .store((state & !u64::from(clear)) | u64::from(set), Relaxed);
     }
 
+    #[inline]
     pub(super) fn scope(&self) -> u32 {
         self.scope.load(Relaxed)
     }
@@ -191,10 +224,12 @@ impl Slot {
     }
 
     /// The runtime the task was spawned on; only its owner, or code that it runs, may ask.
+    #[inline]
     pub(super) fn runtime_entry(&self) -> Option<&'static super::TrackedRuntime> {
         super::TrackedRuntime::by_index(self.runtime.load(Relaxed))
     }
 
+    #[inline]
     pub(super) fn origin(&self) -> OriginId {
         OriginId::from_bits(self.origin.load(Relaxed))
     }
@@ -220,17 +255,40 @@ impl Slot {
         self.set_flags(flag::POLLING, 0);
     }
 
-    /// Notes that a poll begins and says whether it is the first. There is one poller at a time, so
-    /// no read-modify-write is needed.
-    pub(super) fn begin_poll(&self) -> bool {
-        let polls = self.polls.load(Relaxed);
-        self.polls.store(polls + 1, Relaxed);
-        if super::judges::any() {
-            self.last_poll.store(super::clock::now(), Relaxed);
+    /// Notes that a poll begins and says which. There is one poller at a time, so no
+    /// read-modify-write is needed.
+    #[inline]
+    pub(super) fn begin_poll(&self) -> Begun {
+        let state = self.state.load(Relaxed);
+        let watch = super::judges::watch();
+        if watch.is_kept() {
+            if watch.is_traced() && state >= POLL && self.is_wanted() {
+                self.begin_assisted_poll();
+                return Begun::Traced;
+            }
+            if watch.is_judged() {
+                self.last_poll.store(super::clock::now(), Relaxed);
+            }
         }
-        self.flags
-            .store(self.flags.load(Relaxed) | flag::POLLING, Relaxed);
-        polls == 0
+        self.state
+            .store((state + POLL) | u64::from(flag::POLLING), Relaxed);
+        if state < POLL {
+            Begun::First
+        } else {
+            Begun::Again
+        }
+    }
+
+    /// Whether somebody wants to know what the task waits for.
+    #[inline]
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.requests.load(Relaxed) & request::TRACE != 0
+    }
+
+    /// Sets or takes back requests. Who sets one has told where the answer is to go before.
+    pub(crate) fn request(&self, set: u32, clear: u32) {
+        self.requests.fetch_or(set, Relaxed);
+        self.requests.fetch_and(!clear, Relaxed);
     }
 }
 

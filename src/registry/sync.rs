@@ -1,7 +1,7 @@
 //! What the lock-free parts of the registry are built from. The models in `crates/models` compile
 //! those parts with loom's twins of these in place.
 
-pub(super) use std::sync::atomic::{AtomicU32, AtomicU64, fence};
+pub(super) use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, fence};
 pub(super) use std::sync::{Condvar, Mutex, MutexGuard};
 
 /// Stands between a `SeqCst` write and a `SeqCst` read of another atomic, where each of two threads

@@ -6,6 +6,8 @@ use super::scope::by_index;
 use super::slot::{Reading, flag};
 use super::{TrackedRuntime, clock, pool};
 use crate::stack::{Frame, Stack};
+use crate::wait::AwaitTrace;
+use crate::wait::trace::{Answers, RawTrace};
 use std::fmt;
 use std::panic::Location;
 use std::sync::Arc;
@@ -220,6 +222,8 @@ pub struct TaskInfo {
     age: Duration,
     polls: u64,
     last_poll: Option<Duration>,
+    awaits: Option<Arc<RawTrace>>,
+    silent: bool,
 }
 
 impl TaskInfo {
@@ -251,6 +255,8 @@ impl TaskInfo {
             age: since(reading.spawned),
             polls: reading.polls,
             last_poll: (reading.last_poll > 0).then(|| since(reading.last_poll)),
+            awaits: None,
+            silent: false,
         };
         // What was read beside the record is this task's only if it still lives there.
         reading.still_alive().then_some(info)
@@ -260,6 +266,16 @@ impl TaskInfo {
     pub(crate) fn killed(self) -> Self {
         Self {
             state: TaskState::Killed,
+            ..self
+        }
+    }
+
+    /// The same task with what it answered.
+    pub(crate) fn with_answer(self, answers: &Answers) -> Self {
+        let answer = answers.of(self.id);
+        Self {
+            silent: answer.is_some_and(|answer| answer.is_none()),
+            awaits: answer.flatten().cloned(),
             ..self
         }
     }
@@ -371,6 +387,18 @@ impl TaskInfo {
     /// How often it was polled.
     pub fn polls(&self) -> u64 {
         self.polls
+    }
+
+    /// What it waits for, if it was asked: reports have it of every leaked task that answered, and
+    /// [`dump`](crate::dump) of all.
+    pub fn await_trace(&self) -> Option<&AwaitTrace> {
+        self.awaits.as_deref().map(RawTrace::trace)
+    }
+
+    /// Whether it was asked what it waits for and did not answer in time: it holds its thread, or its
+    /// runtime does not poll it.
+    pub fn is_silent(&self) -> bool {
+        self.silent
     }
 
     /// Time since its last poll began that was timed: polls are while any guard is open, or in a

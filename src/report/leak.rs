@@ -2,6 +2,7 @@
 
 use crate::registry::{Ancestor, TaskInfo, TaskKind, TaskState};
 use crate::stack::{Frame, Stack};
+use crate::wait::AwaitTrace;
 use std::collections::HashMap;
 use std::panic::Location;
 use std::time::Duration;
@@ -58,7 +59,13 @@ impl Leak {
         let mut backtraces = Backtraces::default();
         for task in tasks {
             let backtrace = task.stack().map(|stack| backtraces.number(stack));
-            let key = (task.origin(), backtrace, task.state());
+            let key = (
+                task.origin(),
+                backtrace,
+                task.state(),
+                task.await_trace().cloned(),
+                task.is_silent(),
+            );
             let place = *places.entry(key).or_insert_with(|| {
                 leaks.push(Self { tasks: Vec::new() });
                 leaks.len() - 1
@@ -82,7 +89,7 @@ impl Leak {
         leaks
     }
 
-    fn oldest(&self) -> &TaskInfo {
+    pub(super) fn oldest(&self) -> &TaskInfo {
         &self.tasks[0]
     }
 
@@ -129,6 +136,11 @@ impl Leak {
     /// The tasks above: who spawned them, who spawned that one, up to the test.
     pub fn ancestors(&self) -> &[Ancestor] {
         self.oldest().ancestors()
+    }
+
+    /// What they wait for, all in the same way; see [`TaskInfo::await_trace`].
+    pub fn await_trace(&self) -> Option<&AwaitTrace> {
+        self.oldest().await_trace()
     }
 
     /// The data of the oldest.

@@ -1,5 +1,6 @@
 //! What a person (or a program) reads when tasks leaked.
 
+mod awaits;
 mod leak;
 mod leak_report;
 mod paint;

@@ -40,6 +40,11 @@ fn in_registry(path: &Path) -> Option<PathBuf> {
     (parts.nth(1)? == "src" && parts.next().is_some()).then(|| parts.collect())
 }
 
+/// Whether the file is the project's own, not a dependency's.
+pub(super) fn has(file: &Path) -> bool {
+    file.is_relative() || file.starts_with(root())
+}
+
 /// Where a frame's call is, if known: `src/server.rs:42:9`.
 pub(super) fn place(frame: &Frame) -> Option<String> {
     let mut place = relative(&frame.file()?.to_string_lossy());

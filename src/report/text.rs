@@ -1,11 +1,13 @@
 //! The report as a person reads it.
 
+use super::awaits;
 use super::leak::Leak;
 use super::leak_report::{LeakReport, Settled};
 use super::paint::Paint;
 use super::project;
 use crate::config::{self, Style};
 use crate::registry::{TaskInfo, TaskKind, TaskState};
+use crate::wait::TraceSource;
 use std::fmt::{self, Display};
 use std::time::Duration;
 
@@ -196,6 +198,7 @@ impl LeakText<'_> {
         )?;
         self.source(f)?;
         self.field(f, "state", self.state())?;
+        self.awaits(f)?;
         let data: Vec<_> = leak
             .data()
             .map(|(key, value)| format!("{key} = {value}"))
@@ -319,6 +322,46 @@ impl LeakText<'_> {
         text
     }
 
+    fn awaits(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let oldest = self.leak.oldest();
+        if oldest.is_silent() {
+            return self.field(f, "waits in", awaits::silent(oldest));
+        }
+        let Some(trace) = self.leak.await_trace() else {
+            return Ok(());
+        };
+        if trace.is_empty() {
+            return self.field(f, "waits in", awaits::NOTHING);
+        }
+        let key = match trace.source() {
+            TraceSource::Poll => "waits in",
+            TraceSource::Census => "waits in (as the census read it)",
+        };
+        self.key(f, key)?;
+        writeln!(f)?;
+        let (lines, more) = awaits::lines(trace);
+        let width = lines.iter().map(|line| line.function.chars().count()).max();
+        let width = width.unwrap_or(0).min(48);
+        for line in &lines {
+            match &line.place {
+                Some(place) => writeln!(
+                    f,
+                    "       {:width$}  {}",
+                    line.function,
+                    self.paint.dim(place)
+                )?,
+                None => writeln!(f, "       {}", line.function)?,
+            }
+        }
+        if more > 0 {
+            writeln!(f, "       ... and {more} more lines")?;
+        }
+        if trace.wakes_itself() {
+            writeln!(f, "       {}", awaits::BUSY)?;
+        }
+        Ok(())
+    }
+
     fn backtrace(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let frames = match self.style {
             Style::Short => self.leak.user_frames(),
@@ -397,7 +440,7 @@ impl<T: Display> Display for Range<T> {
 
 /// A duration to three digits: `1.02s`, `750ms`, `3min`.
 #[derive(Clone, Copy)]
-struct Brief(Duration);
+pub(super) struct Brief(pub(super) Duration);
 
 impl Display for Brief {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

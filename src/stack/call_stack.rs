@@ -20,6 +20,12 @@ impl Stack {
         Self(id)
     }
 
+    /// The stack of these return addresses. Takes a lock and allocates if it is a new one; `None` as of
+    /// [`capture`](super::capture).
+    pub fn of(addresses: &super::Addresses) -> Option<Self> {
+        INTERNER.intern(addresses).map(Self)
+    }
+
     /// The stack as a number that is never 0, so that 0 can stand for `None` where a `Stack` is packed into a word.
     #[inline]
     pub fn to_bits(self) -> u32 {

@@ -7,9 +7,11 @@
 //! are due ([`drain`](crate::guard)). What such a poll returns is kept for the runtime, which
 //! delivers it to the task's `JoinHandle` at its next turn.
 
+use crate::registry::inquiry;
 use crate::registry::slot::Reading;
 use crate::registry::{Slot, TaskId, TaskKind, current, entry};
 use crate::wait::Header;
+use crate::wait::trace::{self, TracedPoll};
 use std::any::Any;
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -277,8 +279,15 @@ impl<F: Future> Assist for Cell<F> {
         self.wake.consumed.store(true, Release);
         let waker = Waker::from(self.wake.clone());
         let entered = entry::enter_assisted(task.slot);
+        // Called in this very function, which is where the traces end.
+        let traced = if task.slot.is_wanted() {
+            Some(TracedPoll::begin(task.slot, &waker))
+        } else {
+            None
+        };
+        let waker = traced.as_ref().map_or(&waker, |traced| traced.waker());
         let visit = Visiting::begin(std::ptr::from_ref(self).addr());
-        let poll = catch_unwind(AssertUnwindSafe(|| poll_freely(future.as_mut(), &waker)));
+        let poll = catch_unwind(AssertUnwindSafe(|| poll_freely(future.as_mut(), waker)));
         drop(visit);
         if matches!(*self.whereabouts(), Whereabouts::Gone) {
             // The task itself made its runtime drop it, and its record is no more: what is left of
@@ -289,6 +298,9 @@ impl<F: Future> Assist for Cell<F> {
         let result = match poll {
             Ok(Poll::Pending) => {
                 entered.returned(false);
+                if let Some(traced) = traced {
+                    traced.pending();
+                }
                 return Visit::Polled;
             }
             Ok(Poll::Ready(output)) => {
@@ -351,6 +363,9 @@ fn end(slot: &'static Slot, drop_future: impl FnOnce()) {
     let dropped = catch_unwind(AssertUnwindSafe(drop_future));
     drop(entered);
     entry::settle(slot);
+    if slot.is_wanted() {
+        inquiry::tell(slot, slot.id(), &inquiry::Answer::Ended);
+    }
     if dropped.is_err() {
         crate::report::note("a task's future panicked when a guard dropped it after its abort");
     }
@@ -367,7 +382,7 @@ impl<F: Future> Future for Assisted<F> {
         match progress {
             Progress::Running(future) => {
                 *thread = Some(std::thread::current().id());
-                self.cell.wake.set_runtime(cx.waker());
+                self.cell.wake.set_runtime(trace::real(cx.waker()));
                 self.cell.wake.due.store(false, Release);
                 self.cell.wake.consumed.store(false, Release);
                 future.as_mut().poll(cx)

@@ -19,7 +19,7 @@ where
     let tracked = move || {
         // Named first, so that a closure that never runs is dropped before its record.
         let function = function;
-        let entered = entry.as_ref().map(Entry::enter);
+        let entered = entry.as_ref().map(|entry| entry.enter().0);
         let output = function();
         if let Some(entered) = entered {
             entered.returned(true);

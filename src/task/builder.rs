@@ -160,6 +160,7 @@ impl Builder {
     /// assert_eq!(taskleak::task::Builder::new().spawn(async { 7 }).await.unwrap(), 7);
     /// # }
     /// ```
+    #[inline]
     #[track_caller]
     pub fn spawn<F>(self, future: F) -> JoinHandle<F::Output>
     where
@@ -308,6 +309,7 @@ impl Builder {
         spawner::spawn(spawner::IntoSet(set.inner_mut()), spec, future)
     }
 
+    #[inline]
     #[track_caller]
     pub(super) fn spec<F>(self, kind: TaskKind) -> Spec {
         let Self {

@@ -2,7 +2,10 @@
 #![allow(unsafe_code)]
 
 use super::shutdown;
-use crate::registry::Entry;
+use crate::registry::slot::Begun;
+use crate::registry::{Entry, TaskKind};
+use crate::wait::header_of;
+use crate::wait::trace::TracedPoll;
 use std::future::Future;
 use std::mem::ManuallyDrop;
 use std::pin::Pin;
@@ -38,6 +41,7 @@ pin_project_lite::pin_project! {
 
 impl<F> TaskFuture<F> {
     /// Without an entry, the future is polled as if it stood alone.
+    #[inline]
     pub(super) fn new(entry: Option<Entry>, future: F) -> Self {
         Self {
             future: ManuallyDrop::new(future),
@@ -53,6 +57,7 @@ impl<F> TaskFuture<F> {
 impl<F: Future> Future for TaskFuture<F> {
     type Output = F::Output;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
         // SAFETY: the projection keeps the future pinned: `ManuallyDrop` only wraps it, and the
@@ -61,9 +66,38 @@ impl<F: Future> Future for TaskFuture<F> {
         let Some(entry) = this.entry else {
             return future.poll(cx);
         };
-        let entered = entry.enter();
-        let poll = future.poll(cx);
+        let (entered, begun) = entry.enter();
+        if begun == Begun::First {
+            note_header(entry, cx);
+        }
+        // Called in this very function, which is where the traces end.
+        let traced = if begun == Begun::Traced {
+            Some(TracedPoll::begin(entry.slot(), cx.waker()))
+        } else {
+            None
+        };
+        let waker = match &traced {
+            None => cx.waker(),
+            Some(traced) => traced.waker(),
+        };
+        // One call for both, so that the future's code is there once.
+        let poll = future.poll(&mut Context::from_waker(waker));
         entered.returned(poll.is_ready());
+        if let Some(traced) = traced
+            && poll.is_pending()
+        {
+            traced.pending();
+        }
         poll
+    }
+}
+
+/// Notes where tokio's header of the task is, if the task is tokio's: then this future is part of the
+/// task's memory. Any other spawner may poll it in one task now and in another later.
+fn note_header(entry: &Entry, cx: &Context<'_>) {
+    if matches!(entry.kind(), TaskKind::Task | TaskKind::Local)
+        && let Some(header) = header_of(cx.waker())
+    {
+        entry.slot().set_header(header);
     }
 }

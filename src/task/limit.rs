@@ -171,6 +171,10 @@ impl LimitedBuilder {
     /// # }
     /// ```
     #[track_caller]
+    #[allow(
+        clippy::async_yields_async,
+        reason = "first there is room, then there is a task"
+    )]
     pub fn spawn<F>(self, future: F) -> impl Future<Output = JoinHandle<F::Output>> + Send
     where
         F: Future + Send + 'static,
@@ -310,8 +314,8 @@ impl<T, S: Spawner<T>> Spawner<T> for InPlace<S> {
         self.0.handle()
     }
 
-    fn runtime(&self, likely: Option<&'static TrackedRuntime>) -> Option<&'static TrackedRuntime> {
-        self.0.runtime(likely)
+    fn runtime(&self, exact: bool) -> Option<&'static TrackedRuntime> {
+        self.0.runtime(exact)
     }
 
     #[track_caller]

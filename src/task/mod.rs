@@ -36,6 +36,7 @@ pub use tokio::task::{
 pub use track::{Track, Tracked};
 
 /// Whether spawns are tracked at all.
+#[inline]
 fn is_on() -> bool {
     crate::config::is_on()
 }

@@ -18,8 +18,11 @@ pub(super) trait Spawner<T>: Sized {
         Handle::try_current().ok()
     }
 
-    /// The runtime that this spawns on; `likely` is the one of the spawning task, if that will do.
-    fn runtime(&self, likely: Option<&'static TrackedRuntime>) -> Option<&'static TrackedRuntime>;
+    /// The runtime that this spawns on; the likely one will do if it need not be `exact`.
+    #[inline]
+    fn runtime(&self, exact: bool) -> Option<&'static TrackedRuntime> {
+        TrackedRuntime::here(exact)
+    }
 
     fn hand_over<F>(self, future: F) -> Self::Handle
     where
@@ -63,6 +66,7 @@ const LARGE: usize = if cfg!(debug_assertions) {
 };
 
 /// Registers the task, then hands its future over.
+#[inline]
 #[track_caller]
 pub(super) fn spawn<F, S>(spawner: S, spec: Spec, future: F) -> S::Handle
 where
@@ -77,6 +81,7 @@ where
     }
 }
 
+#[inline]
 #[track_caller]
 fn spawn_sized<F, S>(spawner: S, spec: Spec, future: F) -> S::Handle
 where
@@ -87,7 +92,21 @@ where
     if !super::is_on() {
         return spawner.hand_over(future);
     }
-    let entry = Entry::begin(spec, |likely| spawner.runtime(likely));
+    let entry = Entry::begin(spec, |exact| spawner.runtime(exact));
+    if entry.is_watched() {
+        spawn_watched(spawner, entry, future)
+    } else {
+        spawner.hand_over(TaskFuture::new(Some(entry), future))
+    }
+}
+
+#[track_caller]
+fn spawn_watched<F, S>(spawner: S, entry: Entry, future: F) -> S::Handle
+where
+    S: Spawner<F::Output>,
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
     let to_be_counted = entry.to_be_counted();
     // On a multi-thread runtime a guard can always wait; on a current-thread one it may have to
     // drive the task itself.
@@ -134,7 +153,7 @@ where
     if !super::is_on() {
         return spawner.hand_over(future);
     }
-    let entry = Entry::begin(spec, |likely| likely.or_else(TrackedRuntime::current));
+    let entry = Entry::begin(spec, TrackedRuntime::here);
     let noted = shutdown::Noted::of(&entry);
     let timed = Timed::of(&entry);
     let handle = if entry.scope().is_some_and(Scope::is_assisted) {
@@ -156,10 +175,7 @@ pub(super) struct Here;
 impl<T> Spawner<T> for Here {
     type Handle = JoinHandle<T>;
 
-    fn runtime(&self, likely: Option<&'static TrackedRuntime>) -> Option<&'static TrackedRuntime> {
-        likely.or_else(TrackedRuntime::current)
-    }
-
+    #[inline]
     #[track_caller]
     fn hand_over<F>(self, future: F) -> JoinHandle<T>
     where
@@ -190,7 +206,7 @@ impl<T> Spawner<T> for &Handle {
         Some(Handle::clone(self))
     }
 
-    fn runtime(&self, _: Option<&'static TrackedRuntime>) -> Option<&'static TrackedRuntime> {
+    fn runtime(&self, _: bool) -> Option<&'static TrackedRuntime> {
         Some(TrackedRuntime::of(self))
     }
 
@@ -222,10 +238,6 @@ pub(super) struct IntoSet<'a, T>(pub(super) &'a mut tokio::task::JoinSet<T>);
 
 impl<T: 'static> Spawner<T> for IntoSet<'_, T> {
     type Handle = AbortHandle;
-
-    fn runtime(&self, likely: Option<&'static TrackedRuntime>) -> Option<&'static TrackedRuntime> {
-        likely.or_else(TrackedRuntime::current)
-    }
 
     #[track_caller]
     fn hand_over<F>(self, future: F) -> AbortHandle
@@ -263,7 +275,7 @@ impl<T: 'static> Spawner<T> for IntoSetOn<'_, T, Handle> {
         Some(self.1.clone())
     }
 
-    fn runtime(&self, _: Option<&'static TrackedRuntime>) -> Option<&'static TrackedRuntime> {
+    fn runtime(&self, _: bool) -> Option<&'static TrackedRuntime> {
         Some(TrackedRuntime::of(self.1))
     }
 

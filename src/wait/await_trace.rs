@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 pub struct AwaitTrace {
     source: TraceSource,
     roots: Vec<AwaitNode>,
+    wakes_itself: bool,
 }
 
 /// How an [`AwaitTrace`] was had.
@@ -86,7 +87,25 @@ impl AwaitTrace {
                 level = &mut level[place].children;
             }
         }
-        Self { source, roots }
+        Self {
+            source,
+            roots,
+            wakes_itself: false,
+        }
+    }
+
+    /// The same of a task that woke itself meanwhile, or not.
+    pub(crate) fn waking_itself(self, wakes_itself: bool) -> Self {
+        Self {
+            wakes_itself,
+            ..self
+        }
+    }
+
+    /// Whether the task woke itself when it was polled: it is due again at once, and waits for nothing
+    /// but its turn. That is so of a loop around `yield_now`. Never so of a trace by the census.
+    pub fn wakes_itself(&self) -> bool {
+        self.wakes_itself
     }
 
     /// How the trace was had.
@@ -99,7 +118,7 @@ impl AwaitTrace {
         &self.roots
     }
 
-    /// Whether nothing is known.
+    /// Whether nothing is known. By a poll: no future in the task asked to be woken.
     pub fn is_empty(&self) -> bool {
         self.roots.is_empty()
     }

@@ -60,8 +60,24 @@ pub(crate) mod clock {
 }
 
 pub(crate) mod judges {
-    pub(crate) fn any() -> bool {
-        true
+    pub(crate) struct Watch;
+
+    impl Watch {
+        pub(crate) fn is_kept(&self) -> bool {
+            true
+        }
+
+        pub(crate) fn is_judged(&self) -> bool {
+            true
+        }
+
+        pub(crate) fn is_traced(&self) -> bool {
+            false
+        }
+    }
+
+    pub(crate) fn watch() -> Watch {
+        Watch
     }
 }
 

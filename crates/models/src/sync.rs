@@ -1,6 +1,6 @@
 //! loom's twins of what `src/registry/sync.rs` has.
 
-pub(crate) use loom::sync::atomic::{AtomicU32, AtomicU64, fence};
+pub(crate) use loom::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, fence};
 pub(crate) use loom::sync::{Condvar, Mutex, MutexGuard};
 use std::sync::atomic::Ordering::SeqCst;
 

@@ -1,0 +1,81 @@
+//! Asking the tasks that are left what they wait for: after the grace, before the verdict.
+
+use super::judge::members;
+use super::settle::{Settling, Waited};
+use super::timer::Timer;
+use crate::registry::slot::flag;
+use crate::task::assisted;
+use crate::wait::trace::{Answers, Inquiry};
+use std::time::{Duration, Instant};
+
+/// How long a task may take to answer: one that takes longer holds its thread, or its runtime does
+/// not poll it. As long again may others take to end, if some did when they were asked.
+const ANSWER: Duration = Duration::from_millis(100);
+
+/// How a wait ended, and what those answered that are left.
+#[derive(Debug)]
+pub(crate) struct Left {
+    pub(crate) waited: Waited,
+    pub(crate) answers: Answers,
+}
+
+impl Left {
+    pub(super) fn nothing() -> Self {
+        Self {
+            waited: Waited::Clean,
+            answers: Answers::default(),
+        }
+    }
+}
+
+impl Settling {
+    fn ask(&self) -> Inquiry {
+        let is_judged = |flags: u32| flags & flag::BACKGROUND == 0 || !self.allows_background();
+        Inquiry::of(members(self.scope()).filter(|task| is_judged(task.flags)))
+    }
+
+    /// Asks on this thread, which may be the one that polls the tasks. A task that is asked may end;
+    /// `wait` waits for what comes of that.
+    pub(super) fn trace_blocking(
+        &self,
+        waited: Waited,
+        wait: impl FnOnce(Instant) -> Waited,
+    ) -> Left {
+        if waited == Waited::Clean {
+            return Left::nothing();
+        }
+        let inquiry = self.ask();
+        // First without a wake, after which the runtime would have them queued.
+        for task in inquiry.tasks() {
+            assisted::visit(task, true);
+        }
+        inquiry.wake();
+        inquiry.block(ANSWER);
+        let answers = inquiry.answers();
+        drop(inquiry);
+        if answers.some_ended() && wait(Instant::now() + ANSWER) == Waited::Clean {
+            return Left::nothing();
+        }
+        Left { waited, answers }
+    }
+
+    /// Asks in place, letting the runtime go on.
+    pub(crate) async fn trace(&self, waited: Waited) -> Left {
+        if waited == Waited::Clean {
+            return Left::nothing();
+        }
+        let inquiry = self.ask();
+        inquiry.wake();
+        let deadline = Instant::now() + ANSWER;
+        // The runtime must not park, or a paused clock would go on: so this task stays due.
+        while !inquiry.is_answered() && Instant::now() < deadline {
+            tokio::task::yield_now().await;
+        }
+        let answers = inquiry.answers();
+        drop(inquiry);
+        if answers.some_ended() && self.wait(|| Timer::anywhere(ANSWER)).await == Waited::Clean {
+            return Left::nothing();
+        }
+        Left { waited, answers }
+    }
+}

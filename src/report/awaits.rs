@@ -1,0 +1,74 @@
+//! What tasks wait for, as reports show it.
+
+use super::project;
+use super::text::Brief;
+use crate::registry::{TaskInfo, TaskState};
+use crate::wait::{AwaitNode, AwaitTrace};
+
+/// Lines of a trace that are shown.
+const MOST_LINES: usize = 40;
+
+/// One line of a trace: its function with the lines of the tree before it, and where it awaits.
+pub(super) struct Line {
+    pub(super) function: String,
+    pub(super) place: Option<String>,
+}
+
+/// Of a task of which no future took the waker that it was polled with.
+pub(super) const NOTHING: &str = "nothing that asked to be woken, such as `std::future::pending`";
+/// Of a task that woke itself.
+pub(super) const BUSY: &str = "(it wakes itself, so it is not parked: it goes round and round)";
+
+/// Of a task that did not answer.
+pub(super) fn silent(task: &TaskInfo) -> String {
+    match (task.state(), task.last_poll()) {
+        (TaskState::Running, Some(begun)) => format!(
+            "none: its last poll began {} ago and holds its thread since",
+            Brief(begun)
+        ),
+        (TaskState::Running, None) => "none: its last poll has not returned".to_owned(),
+        _ => "unknown: it was woken, and its runtime did not poll it in time".to_owned(),
+    }
+}
+
+/// The lines of a trace, from the task down; and how many more there are.
+pub(super) fn lines(trace: &AwaitTrace) -> (Vec<Line>, usize) {
+    let mut lines = Vec::new();
+    add(&mut lines, trace.roots(), "");
+    let more = lines.len().saturating_sub(MOST_LINES);
+    lines.truncate(MOST_LINES);
+    (lines, more)
+}
+
+fn add(lines: &mut Vec<Line>, nodes: &[AwaitNode], indent: &str) {
+    let branches = nodes.len() > 1;
+    for (at, node) in nodes.iter().enumerate() {
+        let is_last = at + 1 == nodes.len();
+        let (mark, below) = match (branches, is_last) {
+            (false, _) => ("", ""),
+            (true, false) => ("├ ", "│ "),
+            (true, true) => ("└ ", "  "),
+        };
+        lines.push(Line {
+            function: format!("{indent}{mark}{}", node.function()),
+            place: place(node),
+        });
+        add(lines, node.children(), &format!("{indent}{below}"));
+    }
+}
+
+/// Where it awaits, if that is in the project.
+fn place(node: &AwaitNode) -> Option<String> {
+    let file = node.file()?;
+    if !project::has(file) {
+        return None;
+    }
+    let mut place = project::relative(&file.to_string_lossy());
+    if let Some(line) = node.line() {
+        place += &format!(":{line}");
+        if let Some(column) = node.column() {
+            place += &format!(":{column}");
+        }
+    }
+    Some(place)
+}

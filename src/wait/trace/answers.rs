@@ -1,0 +1,51 @@
+//! What tasks answered.
+
+use super::raw_trace::RawTrace;
+use crate::registry::TaskId;
+use crate::registry::inquiry::{Answer, Found};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// What the tasks of one inquiry answered.
+#[derive(Debug, Default)]
+pub(crate) struct Answers {
+    traces: HashMap<TaskId, Option<Arc<RawTrace>>>,
+    some_ended: bool,
+}
+
+impl Answers {
+    /// From the answers of those asked; none from those that are silent.
+    pub(super) fn new(answers: impl Iterator<Item = (TaskId, Option<Answer>)>) -> Self {
+        // Ten thousand tasks wait in a handful of ways: equal ones share a trace, and its resolution.
+        let mut known: HashMap<Arc<[Found]>, Arc<RawTrace>> = HashMap::new();
+        let mut some_ended = false;
+        let mut traces = HashMap::new();
+        for (task, answer) in answers {
+            let trace = match answer {
+                Some(Answer::Ended) => {
+                    some_ended = true;
+                    continue;
+                }
+                Some(Answer::Waits { found }) => {
+                    let trace = known
+                        .entry(found)
+                        .or_insert_with_key(|found| Arc::new(RawTrace::new(found.clone())));
+                    Some(trace.clone())
+                }
+                None => None,
+            };
+            traces.insert(task, trace);
+        }
+        Self { traces, some_ended }
+    }
+
+    /// What the task answered: `None` if it was not asked, `Some(None)` if it is silent.
+    pub(crate) fn of(&self, task: TaskId) -> Option<Option<&Arc<RawTrace>>> {
+        self.traces.get(&task).map(Option::as_ref)
+    }
+
+    /// Whether some of those asked have ended meanwhile.
+    pub(crate) fn some_ended(&self) -> bool {
+        self.some_ended
+    }
+}

@@ -1,0 +1,155 @@
+//! What a person calls a future.
+
+use crate::stack::{Frame, FrameOrigin};
+
+/// tokio's modules that a person writes after `tokio::` and another module.
+const PUBLIC_INNER: [&str; 6] = ["mpsc", "oneshot", "broadcast", "watch", "unix", "windows"];
+
+/// The name of the function or future that a frame is of.
+pub(super) fn of(frame: &Frame) -> String {
+    let name = without_generics(frame.function());
+    match frame.origin() {
+        FrameOrigin::Tokio => as_imported(&name),
+        FrameOrigin::User if is_block(frame.symbol()) => name + "::{async block}",
+        _ => name,
+    }
+}
+
+/// Whether the function is a method of the type.
+pub(super) fn is_of_type(function: &str, ty: &str) -> bool {
+    let name = without_generics(function);
+    name.strip_prefix(ty)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+}
+
+/// An async block has a closure around it more than the function that it is written in.
+fn is_block(symbol: &str) -> bool {
+    const CLOSURE: &str = "::{{closure}}";
+    symbol
+        .strip_suffix(CLOSURE)
+        .is_some_and(|outer| outer.ends_with(CLOSURE))
+}
+
+/// `a::b::C<D>::e` is `a::b::C::e`, and `<a::B<C> as core::future::Future>::poll` is `a::B`.
+fn without_generics(path: &str) -> String {
+    if let Some((ty, method)) = qualified(path) {
+        let ty = ty.split(" as ").next().unwrap_or(ty);
+        let ty = ty.trim_start_matches(['&', '*']).trim_start_matches("mut ");
+        let ty = without_generics(ty);
+        return match method.trim_start_matches("::") {
+            "" | "poll" | "poll_next" => ty,
+            method => ty + "::" + &without_generics(method),
+        };
+    }
+    let mut plain = String::with_capacity(path.len());
+    let mut depth = 0_usize;
+    let mut before = ' ';
+    for c in path.chars() {
+        match c {
+            '<' => depth += 1,
+            '>' if before != '-' => depth = depth.saturating_sub(1),
+            c if depth == 0 => plain.push(c),
+            _ => {}
+        }
+        before = c;
+    }
+    plain.replace("::::", "::")
+}
+
+/// `<A as B>::c` as `A as B` and `::c`.
+fn qualified(path: &str) -> Option<(&str, &str)> {
+    let inner = path.strip_prefix('<')?;
+    let mut depth = 1_usize;
+    let mut before = ' ';
+    for (at, c) in inner.char_indices() {
+        match c {
+            '<' => depth += 1,
+            '>' if before != '-' => depth -= 1,
+            _ => {}
+        }
+        if depth == 0 {
+            return Some((&inner[..at], &inner[at + 1..]));
+        }
+        before = c;
+    }
+    None
+}
+
+/// A path in tokio as it is imported: `tokio::sync::mpsc::bounded::Receiver::recv` without `bounded`.
+fn as_imported(path: &str) -> String {
+    let path = match path.strip_prefix("tokio::runtime::task::join::") {
+        Some(name) => format!("tokio::task::{name}"),
+        None => path.to_owned(),
+    };
+    let parts: Vec<_> = path.split("::").collect();
+    let is_type = |part: &str| part.starts_with(|c: char| c.is_ascii_uppercase());
+    let Some(ty) = parts.iter().position(|part| is_type(part)) else {
+        // A function: its file's module is not written.
+        return match parts[..] {
+            [tokio, module, .., function] if parts.len() > 3 => {
+                format!("{tokio}::{module}::{function}")
+            }
+            _ => path,
+        };
+    };
+    let shown = parts
+        .iter()
+        .enumerate()
+        .filter(|(at, part)| *at < 2 || *at >= ty || PUBLIC_INNER.contains(part));
+    let shown: Vec<_> = shown.map(|(_, part)| *part).collect();
+    shown.join("::")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pretty_assertions::assert_eq;
+
+    #[test]
+    fn futures_are_called_as_they_are_written() {
+        for (function, name) in [
+            (
+                "tokio::sync::mpsc::bounded::Receiver<T>::recv",
+                "tokio::sync::mpsc::Receiver::recv",
+            ),
+            (
+                "<tokio::runtime::task::join::JoinHandle<T> as core::future::future::Future>::poll",
+                "tokio::task::JoinHandle",
+            ),
+            (
+                "<tokio::time::sleep::Sleep as core::future::future::Future>::poll",
+                "tokio::time::Sleep",
+            ),
+            (
+                "tokio::sync::mutex::Mutex<T>::lock",
+                "tokio::sync::Mutex::lock",
+            ),
+            (
+                "tokio::net::tcp::listener::TcpListener::accept",
+                "tokio::net::TcpListener::accept",
+            ),
+            (
+                "tokio::task::yield_now::yield_now",
+                "tokio::task::yield_now",
+            ),
+            ("tokio::fs::read", "tokio::fs::read"),
+        ] {
+            assert_eq!(as_imported(&without_generics(function)), name);
+        }
+    }
+
+    #[test]
+    fn generics_are_left_out() {
+        for (function, name) in [
+            ("app::Pool<C>::reap", "app::Pool::reap"),
+            ("<app::Pool<C> as app::Reap>::reap", "app::Pool::reap"),
+            (
+                "<&mut app::Leaf as core::future::future::Future>::poll",
+                "app::Leaf",
+            ),
+            ("app::run<fn(u8) -> u8>", "app::run"),
+        ] {
+            assert_eq!(without_generics(function), name);
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! The waker that a traced poll hands to the future.
+//!
+//! It lives as long as the poll and is never cloned: what `clone` gives is a clone of the task's real
+//! waker. A waker may do that: whoever wakes the clone wakes the task that the original would have.
+//!
+//! This file is one of the few with unsafe code: it is a waker by hand.
+#![allow(unsafe_code)]
+
+use super::capture::{self, Captures};
+use crate::stack::Addresses;
+use std::mem::ManuallyDrop;
+use std::sync::{Mutex, PoisonError};
+use std::task::{RawWaker, RawWakerVTable, Waker};
+
+/// What the waker's data points at.
+pub(super) struct Tracer {
+    real: Waker,
+    /// The thread that polls. A future may lend its waker to others, whose stacks say nothing.
+    thread: usize,
+    /// Only ever tried: a leaf that the capture runs in must not wait for another.
+    captures: Mutex<Captures>,
+}
+
+/// The waker of one traced poll.
+pub(super) struct TracingWaker {
+    // Invariant: its data is the address of `*tracer`, and its vtable `VTABLE`. Never dropped, since
+    // it owns nothing.
+    waker: ManuallyDrop<Waker>,
+    tracer: Box<Tracer>,
+}
+
+static VTABLE: RawWakerVTable = RawWakerVTable::new(clone, wake, wake_by_ref, drop);
+
+thread_local! {
+    static HERE: u8 = const { 0 };
+}
+
+/// A number that no other living thread has.
+fn thread() -> usize {
+    HERE.try_with(|here| std::ptr::from_ref(here).addr())
+        .unwrap_or(0)
+}
+
+impl TracingWaker {
+    pub(super) fn new(real: &Waker, captures: Captures) -> Self {
+        let tracer = Box::new(Tracer {
+            real: real.clone(),
+            thread: thread(),
+            captures: Mutex::new(captures),
+        });
+        let data = std::ptr::from_ref::<Tracer>(&tracer).cast::<()>();
+        // SAFETY: the functions of `VTABLE` uphold the contract of a waker as long as `data` points at
+        // a `Tracer`: it does as long as this value lives, which owns the box and lends the waker out
+        // by reference only. A reference can be made to outlive it only by a clone, and clones do not
+        // point here.
+        let waker = ManuallyDrop::new(unsafe { Waker::new(data, &VTABLE) });
+        Self { waker, tracer }
+    }
+
+    pub(super) fn waker(&self) -> &Waker {
+        &self.waker
+    }
+
+    /// What was captured.
+    pub(super) fn into_captures(self) -> Captures {
+        self.tracer
+            .captures
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The task's own waker, be it the one given or behind a tracing one.
+pub(crate) fn real(waker: &Waker) -> &Waker {
+    if std::ptr::eq(waker.vtable(), &VTABLE) {
+        // SAFETY: only `TracingWaker::new` makes wakers of this vtable, none is ever cloned, and the one
+        // that is borrowed here is borrowed from a `TracingWaker`, whose tracer lives as long.
+        unsafe { &(*waker.data().cast::<Tracer>()).real }
+    } else {
+        waker
+    }
+}
+
+impl Tracer {
+    /// Runs inside leaf futures and under their locks: takes no lock that anybody else holds for
+    /// longer than a copy, and does not allocate.
+    #[inline(never)]
+    fn capture(&self, wakes: bool) {
+        if thread() != self.thread {
+            return;
+        }
+        let mut addresses = Addresses::new();
+        if capture::walk(&mut addresses)
+            && let Ok(mut captures) = self.captures.try_lock()
+        {
+            captures.add(&addresses, wakes);
+        }
+    }
+}
+
+/// # Safety
+/// As of all functions of the vtable: `data` is that of a waker that `TracingWaker::new` made.
+unsafe fn clone(data: *const ()) -> RawWaker {
+    // SAFETY: `TracingWaker` keeps the tracer alive as long as its waker is lent out.
+    let tracer = unsafe { &*data.cast::<Tracer>() };
+    tracer.capture(false);
+    let real = ManuallyDrop::new(tracer.real.clone());
+    RawWaker::new(real.data(), real.vtable())
+}
+
+unsafe fn wake(data: *const ()) {
+    // SAFETY: passed on. Nothing is to be dropped: the waker owns nothing.
+    unsafe { wake_by_ref(data) }
+}
+
+unsafe fn wake_by_ref(data: *const ()) {
+    // SAFETY: as in `clone`.
+    let tracer = unsafe { &*data.cast::<Tracer>() };
+    tracer.capture(true);
+    tracer.real.wake_by_ref();
+}
+
+unsafe fn drop(_: *const ()) {}
