@@ -84,6 +84,6 @@ impl TaskStack for TaskInfo {
     }
 
     fn await_trace(&self) -> Option<&AwaitTrace> {
-        None
+        self.await_trace()
     }
 }
