@@ -2,6 +2,8 @@
 
 #![deny(unsafe_code)]
 
+pub mod alloc;
+mod census;
 mod config;
 #[cfg(any(feature = "flamegraph", feature = "pprof", feature = "prometheus"))]
 pub mod export;
@@ -14,12 +16,14 @@ pub mod runtime;
 #[doc(hidden)]
 pub mod stack;
 pub mod task;
+#[doc(hidden)]
+pub mod thread;
 mod wait;
 
-pub use guard::{Action, Guard, Options, Rule, find, verify_none};
+pub use guard::{Action, Guard, Options, Rule, dump, dump_blocking, find, verify_none};
 pub use manager::manager;
 pub use registry::{Ancestor, TaskId, TaskInfo, TaskKind, TaskState, live_tasks};
-pub use report::{Leak, LeakReport};
+pub use report::{Dump, Leak, LeakReport, LeakedThread, UnseenState, UnseenTask};
 pub use stack::{Frame, FrameOrigin};
 pub use task::{Track, spawn};
 pub use taskleak_macros::leak_test;
@@ -30,6 +34,7 @@ pub use wait::{AwaitNode, AwaitTrace, TraceSource};
 pub mod __private {
     pub use crate::guard::register_rule;
     pub use crate::harness::{Harness, at_exit};
+    pub use crate::thread;
     pub use ctor;
     pub use dtor;
     pub use taskleak_macros::{case, case as test};

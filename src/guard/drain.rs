@@ -27,8 +27,9 @@ pub(super) fn drain(settling: &Settling, deadline: Instant) -> Waited {
     let mut until = Instant::now() + LATE_WAKE;
     loop {
         let seen = settling.scope().gate().look();
-        let others_go_on = exhaust(settling, deadline);
-        if let Left::Nothing = settling.look() {
+        let others_go_on = exhaust(settling, deadline) || settling.has_threads();
+        let left = settling.look();
+        if let Left::Nothing = left {
             return Waited::Clean;
         }
         let now = Instant::now();
@@ -41,7 +42,11 @@ pub(super) fn drain(settling: &Settling, deadline: Instant) -> Waited {
             until.min(deadline)
         };
         if now >= until {
-            return Waited::Blocked;
+            // Threads, unlike tasks, have gone on meanwhile.
+            return match left {
+                Left::Threads(_) => Waited::Expired,
+                _ => Waited::Blocked,
+            };
         }
         settling.scope().gate().wait(seen, ANY_CHANGE, until);
     }

@@ -294,6 +294,23 @@ impl Guard {
         self.set(|options| options.allow_background(allowed))
     }
 
+    /// Counts threads that were started and left running as leaked, too; see [`Options::threads`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// taskleak::track_threads!(); // once, at the root of the test binary
+    ///
+    /// # fn main() {
+    /// let guard = taskleak::verify_none().threads(true);
+    /// let thread = std::thread::spawn(|| ());
+    /// guard.finish_blocking(); // waits for the thread
+    /// # drop(thread); }
+    /// ```
+    pub fn threads(self, count: bool) -> Self {
+        self.set(|options| options.threads(count))
+    }
+
     /// Counts tasks that a runtime's shutdown killed as leaked; see [`Options::forbid_shutdown`].
     ///
     /// # Examples

@@ -1,8 +1,10 @@
 //! Looking at a scope and saying which of its tasks should be gone.
 
-use super::{Options, Rule};
+use super::unseen::Unseen;
+use super::{Options, Rule, threads};
 use crate::registry::slot::Reading;
 use crate::registry::{self, Scope, Slot, TaskInfo, current};
+use crate::thread::LiveThread;
 use crate::wait::trace::Answers;
 
 /// What is still alive in a scope.
@@ -12,8 +14,12 @@ pub(crate) struct Judgement {
     pub(crate) leaks: Vec<TaskInfo>,
     /// Tasks that may live on: declared so, or ignored by a rule.
     pub(crate) tolerated: Vec<TaskInfo>,
-    /// How many tasks the scope's runtimes count as alive that nobody tracked.
-    pub(crate) unseen: usize,
+    /// The tasks that the scope's runtimes count as alive and nobody tracked.
+    pub(crate) unseen: Unseen,
+    /// Threads that should be gone.
+    pub(crate) threads: Vec<LiveThread>,
+    /// Why threads were not judged, although they should be.
+    pub(crate) threads_undecided: Option<String>,
 }
 
 /// The live tasks that the scope answers for, but the one that asks: a task that ends its own guard
@@ -30,7 +36,13 @@ pub(crate) fn judge(
     settled: bool,
     answers: &Answers,
 ) -> Judgement {
-    let mut judgement = Judgement::default();
+    let mut judgement = Judgement {
+        threads_undecided: options
+            .threads
+            .as_ref()
+            .and_then(|threads| threads.undecided()),
+        ..Judgement::default()
+    };
     if settled && !options.forbid_shutdown {
         return judgement;
     }
@@ -41,12 +53,16 @@ pub(crate) fn judge(
         Vec::new()
     };
     if !settled {
-        judgement.unseen = super::counted::unseen_surely(scope);
+        judgement.unseen = super::unseen::name(scope, super::counted::unseen_surely(scope));
         tasks.extend(
             members(scope)
                 .filter_map(|task| TaskInfo::of(&task))
                 .map(|task| task.with_answer(answers)),
         );
+        // Last, since it may read debug info, and tasks end meanwhile.
+        if options.threads.is_some() {
+            judgement.threads = threads::left(scope, &rules);
+        }
     }
     let (tolerated, leaks) = tasks
         .into_iter()

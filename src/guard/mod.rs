@@ -3,6 +3,7 @@
 mod action;
 mod counted;
 mod drain;
+mod dump;
 mod find;
 #[allow(clippy::module_inception, reason = "the main type of this folder")]
 mod guard;
@@ -13,11 +14,14 @@ mod options;
 mod row;
 mod rule;
 mod settle;
+mod threads;
 mod timer;
 mod trace;
+mod unseen;
 mod verdict;
 
 pub use action::Action;
+pub use dump::{dump, dump_blocking};
 pub use find::find;
 pub use guard::{Guard, verify_none};
 pub(crate) use judge::Judgement;
@@ -30,3 +34,4 @@ pub use rule::Rule;
 pub use rule::register as register_rule;
 pub(crate) use settle::{Settling, Waited};
 pub(crate) use timer::Timer;
+pub(crate) use unseen::Unseen;

@@ -1,5 +1,6 @@
 //! What a verdict is given by.
 
+use super::threads::Threads;
 use super::{Action, Rule};
 use crate::config;
 use crate::registry::TaskInfo;
@@ -28,6 +29,7 @@ pub struct Options {
     run_on_failure: Option<bool>,
     background_is_a_leak: bool,
     pub(super) forbid_shutdown: bool,
+    pub(super) threads: Option<Box<Threads>>,
     pub(super) cleanup: Option<Cleanup>,
 }
 
@@ -180,6 +182,24 @@ impl Options {
         self
     }
 
+    /// Counts threads that the test started and left running as leaked, too; default no. The check gives them the grace
+    /// to end.
+    ///
+    /// Needs [`track_threads!`](crate::track_threads) in the test binary, and says so if it is not there. A thread
+    /// belongs to the guard that a task would belong to which is spawned there; what it starts belongs to the same.
+    /// Not judged are the threads of tokio's runtimes, idle or busy: they are the runtime's, and end with it. Rules
+    /// by name and by where something was spawned leave out threads too.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let options = taskleak::Options::new().threads(true);
+    /// ```
+    pub fn threads(mut self, count: bool) -> Self {
+        self.threads = count.then(|| Box::new(Threads::from_now_on()));
+        self
+    }
+
     /// Runs the function once when there is a verdict, good or bad, before the test fails: the
     /// report is empty if nothing leaked.
     ///
@@ -231,6 +251,7 @@ impl fmt::Debug for Options {
             .field("run_on_failure", &self.runs_on_failure())
             .field("allow_background", &self.allows_background())
             .field("forbid_shutdown", &self.forbid_shutdown)
+            .field("threads", &self.threads.is_some())
             .field("cleanup", &self.cleanup.is_some())
             .finish()
     }

@@ -65,6 +65,14 @@ pub(crate) fn settle_blocking(scope: &'static Scope, options: &Options) -> (Sett
     (settled, left.answers)
 }
 
+/// Waits on this thread, letting a worker's other tasks move on first.
+pub(super) fn in_place_if_need_be(wait: impl Fn()) {
+    match Row::here() {
+        Row::BlockInPlace => block_in_place(&wait).unwrap_or_else(wait),
+        Row::Block | Row::Drain => wait(),
+    }
+}
+
 /// As tokio's; nothing where tokio forbids it. That is in a local task beside workers: if nobody
 /// tracked it, no public API tells it from a worker's task.
 fn block_in_place<T>(wait: impl FnOnce() -> T) -> Option<T> {

@@ -1,6 +1,8 @@
 //! Which tasks are left out of a verdict.
 
 use crate::registry::TaskInfo;
+use crate::stack::Frame;
+use crate::thread::LiveThread;
 use glob::Pattern;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -107,6 +109,20 @@ impl Rule {
             }
         }
     }
+
+    /// The same for a thread, which has a name and a place where it was started.
+    pub(super) fn matches_thread(&self, thread: &LiveThread) -> bool {
+        match &self.0 {
+            Kind::Named(glob) => glob.matches(&thread.name),
+            Kind::SpawnedIn(glob) => has_frame_in(glob, thread.stack.frames()),
+            Kind::SpawnedBy(glob) => thread
+                .stack
+                .user_frames()
+                .first()
+                .is_some_and(|frame| glob.matches(frame.function())),
+            Kind::If(_) => false,
+        }
+    }
 }
 
 impl fmt::Debug for Rule {
@@ -133,20 +149,24 @@ fn pattern(glob: &str) -> Pattern {
 }
 
 fn spawned_in(glob: &Pattern, task: &TaskInfo) -> bool {
-    let matches_file = |file: &str| {
-        // A glob for a path within the project matches however long the way to the project is.
-        glob.matches(file)
-            || file
-                .match_indices('/')
-                .any(|(at, _)| glob.matches(&file[at + 1..]))
-    };
-    matches_file(task.location().file())
-        || task.frames().iter().any(|frame| {
-            glob.matches(frame.function())
-                || frame
-                    .file()
-                    .is_some_and(|file| matches_file(&file.to_string_lossy()))
-        })
+    matches_file(glob, task.location().file()) || has_frame_in(glob, task.frames())
+}
+
+fn matches_file(glob: &Pattern, file: &str) -> bool {
+    // A glob for a path within the project matches however long the way to the project is.
+    glob.matches(file)
+        || file
+            .match_indices('/')
+            .any(|(at, _)| glob.matches(&file[at + 1..]))
+}
+
+fn has_frame_in(glob: &Pattern, frames: &[Frame]) -> bool {
+    frames.iter().any(|frame| {
+        glob.matches(frame.function())
+            || frame
+                .file()
+                .is_some_and(|file| matches_file(glob, &file.to_string_lossy()))
+    })
 }
 
 static REGISTERED: Mutex<Vec<Rule>> = Mutex::new(Vec::new());

@@ -2,7 +2,7 @@
 
 use super::judge::{is_tolerated, members};
 use super::timer::Timer;
-use super::{Options, Rule, counted};
+use super::{Options, Rule, counted, threads};
 use crate::registry::gate::{ANY_CHANGE, Count, Seen};
 use crate::registry::slot::flag;
 use crate::registry::{Scope, Slot, TaskInfo, current};
@@ -21,6 +21,8 @@ pub(crate) struct Settling {
     rules: Vec<Rule>,
     /// How many of the scope's tasks are not concerned since they ask: the running one, or none.
     asking: u32,
+    /// If threads count: the rules for them.
+    threads: Option<Vec<Rule>>,
 }
 
 /// How a wait ended.
@@ -44,6 +46,8 @@ pub(super) enum Left {
     },
     /// Only the runtime's count, which nobody announces.
     Count,
+    /// Only threads, whose ends are announced.
+    Threads(Seen),
 }
 
 impl Settling {
@@ -59,6 +63,7 @@ impl Settling {
             } else {
                 Vec::new()
             },
+            threads: options.threads.is_some().then(|| options.all_rules()),
         }
     }
 
@@ -107,8 +112,28 @@ impl Settling {
         if counted::unseen(self.scope) > 0 {
             Left::Count
         } else {
-            Left::Nothing
+            self.look_at_threads()
         }
+    }
+
+    fn look_at_threads(&self) -> Left {
+        let Some(rules) = &self.threads else {
+            return Left::Nothing;
+        };
+        // Before the threads are looked at: one that ends after this is not slept over.
+        let seen = self.scope.gate().look();
+        if threads::left(self.scope, rules).is_empty() {
+            Left::Nothing
+        } else {
+            Left::Threads(seen)
+        }
+    }
+
+    /// Whether threads are left that count.
+    pub(super) fn has_threads(&self) -> bool {
+        self.threads
+            .as_ref()
+            .is_some_and(|rules| !threads::left(self.scope, rules).is_empty())
     }
 
     /// Whether as many tasks as are concerned are found, and all may live on. Finding none that may
@@ -152,6 +177,7 @@ impl Settling {
                 Left::Tasks { threshold, .. } => {
                     self.scope.gate().wait(before, threshold, deadline)
                 }
+                Left::Threads(_) => self.scope.gate().wait(before, ANY_CHANGE, deadline),
                 Left::Count => std::thread::sleep(naps.next()),
             }
         }
@@ -176,6 +202,9 @@ impl Settling {
                 Left::Nothing => {}
                 Left::Tasks { seen, threshold } => {
                     self.wait_for_tasks(seen, threshold, timer.as_mut()).await;
+                }
+                Left::Threads(seen) => {
+                    self.wait_for_tasks(seen, ANY_CHANGE, timer.as_mut()).await;
                 }
                 Left::Count if naps.yields_first() => tokio::task::yield_now().await,
                 Left::Count => timer.nap(naps.next()).await,

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 /// How long a task may take to answer: one that takes longer holds its thread, or its runtime does
 /// not poll it. As long again may others take to end, if some did when they were asked.
-const ANSWER: Duration = Duration::from_millis(100);
+pub(super) const ANSWER: Duration = Duration::from_millis(100);
 
 /// How a wait ended, and what those answered that are left.
 #[derive(Debug)]

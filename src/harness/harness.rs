@@ -107,6 +107,11 @@ impl Harness {
         self
     }
 
+    pub fn threads(mut self, count: bool) -> Self {
+        self.options = self.options.threads(count);
+        self
+    }
+
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self

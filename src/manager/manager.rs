@@ -28,6 +28,8 @@ use std::time::Duration;
 pub struct Manager {
     config: Mutex<Config>,
     monitor: Monitor,
+    #[cfg(feature = "metrics")]
+    pub(super) monitors: super::metrics::Monitors,
 }
 
 /// The manager of this process.
@@ -44,6 +46,8 @@ pub fn manager() -> &'static Manager {
     MANAGER.get_or_init(|| Manager {
         config: Mutex::new(Config::new()),
         monitor: Monitor::new(),
+        #[cfg(feature = "metrics")]
+        monitors: super::metrics::Monitors::default(),
     })
 }
 

@@ -25,6 +25,8 @@ mod json;
 mod mailbox;
 #[allow(clippy::module_inception, reason = "the main type of this folder")]
 mod manager;
+#[cfg(feature = "metrics")]
+mod metrics;
 mod monitor;
 mod observer;
 mod shutdown;

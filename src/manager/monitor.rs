@@ -52,7 +52,8 @@ use tokio::sync::Notify;
 /// ```
 pub struct Monitor {
     state: Mutex<State>,
-    /// Held while a snapshot is made known, so that none is after [`stop`](Self::stop).
+    /// Held while a snapshot is taken and made known: in the order in which they were taken, and none
+    /// after [`stop`](Self::stop).
     turn: Mutex<GrowthWatch>,
     /// The interval was changed, or the monitor stopped.
     changed: Notify,
@@ -267,17 +268,39 @@ impl Run {
 impl Monitor {
     /// Takes a snapshot and makes it known, unless the monitor was stopped meanwhile.
     fn take(&self, generation: u64) {
-        let mut snapshot = Manager::take(Vec::new());
-        let mut growth = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        if !self.is_current(generation) {
-            return;
+        let growth = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.is_current(generation) {
+            self.publish(Manager::take(Vec::new()), growth);
         }
+    }
+
+    /// Takes a snapshot now, as one of its cyclic ones: observers are told, and it counts for which
+    /// names keep growing. Also if the monitor does not run, for services that have a schedule of
+    /// their own.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let snapshot = taskleak::manager().monitor().take_now();
+    /// assert!(snapshot.suspects().is_empty());
+    /// ```
+    pub fn take_now(&self) -> Arc<Snapshot> {
+        let growth = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        self.publish(Manager::take(Vec::new()), growth)
+    }
+
+    fn publish(
+        &self,
+        mut snapshot: Snapshot,
+        mut growth: MutexGuard<'_, GrowthWatch>,
+    ) -> Arc<Snapshot> {
         snapshot.suspects = growth.look(&snapshot, manager().config().growth);
         let snapshot = Arc::new(snapshot);
         let former = self.lock().last.replace(snapshot.clone());
         dispatcher::publish(&snapshot);
         drop(growth);
         drop(former);
+        snapshot
     }
 }
 

@@ -20,6 +20,27 @@ pub(crate) fn task() -> Option<&'static Slot> {
     TASK.try_with(Cell::get).ok().flatten()
 }
 
+/// What is to be written into logs of the running task.
+#[cfg(feature = "tracing")]
+pub(crate) struct Description {
+    pub(crate) name: String,
+    pub(crate) operation: super::OperationId,
+    pub(crate) location: &'static std::panic::Location<'static>,
+}
+
+/// Says what the running task is; none outside of tracked tasks.
+#[cfg(feature = "tracing")]
+pub(crate) fn description() -> Option<Description> {
+    let task = task()?;
+    let origin = task.origin();
+    let own_name = super::extras::get(task).and_then(|extras| extras.name.clone());
+    Some(Description {
+        name: own_name.unwrap_or_else(|| origin.name().to_owned()),
+        operation: super::OperationId::of(task.id()),
+        location: origin.get()?.location,
+    })
+}
+
 /// Makes `task` the current one; says which was before.
 #[inline]
 pub(super) fn swap_task(task: Option<&'static Slot>) -> Option<&'static Slot> {

@@ -26,10 +26,15 @@ pub(crate) fn release_backtraces() {
     BACKTRACES.fetch_sub(1, Relaxed);
 }
 
+#[inline]
+pub(crate) fn backtraces_are_wanted() -> bool {
+    BACKTRACES.load(Relaxed) != 0
+}
+
 /// The stack of a spawn at `location`, if anybody wants it; 0 for none.
 #[inline]
 fn capture(location: &'static Location<'static>) -> u32 {
-    if BACKTRACES.load(Relaxed) == 0 {
+    if !backtraces_are_wanted() {
         return 0;
     }
     stack::capture_at(location).map_or(0, stack::Stack::to_bits)

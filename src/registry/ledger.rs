@@ -98,18 +98,46 @@ static LEDGERS: Mutex<Ledgers> = Mutex::new(Ledgers {
 /// For threads that are ending: their own is gone already.
 static LATE: Ledger = Ledger(Table::new());
 
-struct Mine(Cell<Option<&'static Ledger>>);
+struct Mine {
+    ledger: Cell<Option<&'static Ledger>>,
+    /// What it was last asked for: tasks of one origin mostly come and go in a row.
+    last: Cell<(OriginId, Option<&'static Tally>)>,
+}
+
+impl Mine {
+    #[inline]
+    fn tally(&self, origin: OriginId) -> Option<&'static Tally> {
+        let (last, tally) = self.last.get();
+        if last == origin {
+            return tally;
+        }
+        self.look_up(origin)
+    }
+
+    #[inline(never)]
+    fn look_up(&self, origin: OriginId) -> Option<&'static Tally> {
+        let ledger = self.ledger.get().unwrap_or_else(|| claim(self));
+        let tally = ledger.tally(origin);
+        self.last.set((origin, tally));
+        tally
+    }
+}
 
 impl Drop for Mine {
     fn drop(&mut self) {
-        if let Some(ledger) = self.0.take() {
+        if let Some(ledger) = self.ledger.take() {
             ledgers().free.push(ledger);
         }
     }
 }
 
 thread_local! {
-    static MINE: Mine = const { Mine(Cell::new(None)) };
+    static MINE: Mine = const {
+        Mine {
+            ledger: Cell::new(None),
+            last: Cell::new((OriginId::ROOT, None)),
+        }
+    };
 }
 
 fn ledgers() -> MutexGuard<'static, Ledgers> {
@@ -124,7 +152,7 @@ fn claim(mine: &Mine) -> &'static Ledger {
         ledgers.all.push(ledger);
         ledger
     });
-    mine.0.set(Some(ledger));
+    mine.ledger.set(Some(ledger));
     ledger
 }
 
@@ -140,6 +168,7 @@ impl Ledger {
 
 /// Counts one more. The store pairs with the readers' loads: who sees a task ended sees it started,
 /// although another thread counted that.
+#[inline]
 fn count_mine(counter: &AtomicU64) {
     counter.store(counter.load(Relaxed) + 1, Release);
 }
@@ -153,13 +182,9 @@ fn count(origin: OriginId, attached: Option<&Attached>, counter: impl Fn(&Tally)
     if let Some(name) = attached.and_then(Attached::name_tally) {
         return count_shared(counter(name.tally()));
     }
-    let mine = MINE.try_with(|mine| mine.0.get().unwrap_or_else(|| claim(mine)));
-    match mine {
-        Ok(mine) => {
-            if let Some(tally) = mine.tally(origin) {
-                count_mine(counter(tally));
-            }
-        }
+    match MINE.try_with(|mine| mine.tally(origin)) {
+        Ok(Some(tally)) => count_mine(counter(tally)),
+        Ok(None) => {}
         Err(_) => {
             if let Some(tally) = LATE.tally(origin) {
                 count_shared(counter(tally));

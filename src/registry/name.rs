@@ -10,7 +10,7 @@ const ADAPTERS: [&str; 5] = ["futures", "futures_util", "taskleak", "tokio", "to
 ///
 /// `server::accept_loop::{{closure}}` (the future of an async fn) is `server::accept_loop`; an async
 /// block in it is `server::accept_loop::{async block}`; wrappers around either are looked through.
-pub(super) fn of_type(type_name: &str, kind: TaskKind) -> Option<String> {
+pub(crate) fn of_type(type_name: &str, kind: TaskKind) -> Option<String> {
     // An async fn that is generic over futures is itself, not the first of its arguments.
     let outermost = without_generics(type_name);
     let is_adapter = ADAPTERS

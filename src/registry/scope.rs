@@ -80,6 +80,15 @@ impl Watched {
         self.runtime
     }
 
+    pub(crate) fn handle(&self) -> &Handle {
+        &self.handle
+    }
+
+    /// How many tasks that nobody tracked were alive when the scope began to watch.
+    pub(crate) fn baseline(&self) -> usize {
+        self.baseline
+    }
+
     /// How many tasks are alive that nobody tracked and that were not there at the beginning.
     /// May be too high for a moment: the runtime counts a task's end late.
     pub(crate) fn unseen(&self) -> usize {

@@ -1,8 +1,10 @@
 //! The report.
 
 use super::leak::Leak;
+use super::leaked_thread::LeakedThread;
 use super::paint::Paint;
 use super::text;
+use super::unseen::{Unseen, UnseenTask};
 use crate::guard::Judgement;
 use std::fmt;
 use std::sync::Arc;
@@ -49,9 +51,18 @@ pub struct LeakReport {
     pub(super) test: Arc<str>,
     pub(super) leaks: Vec<Leak>,
     pub(super) tolerated: Vec<Leak>,
-    pub(super) unseen: usize,
+    pub(super) unseen: Box<Unseen>,
+    pub(super) threads: Box<Threads>,
     pub(super) settled: Settled,
     pub(super) grace: Duration,
+}
+
+/// What is to be said of threads.
+#[derive(Clone, Debug)]
+pub(super) struct Threads {
+    pub(super) leaked: Vec<LeakedThread>,
+    /// Why they were not judged, although they should be.
+    pub(super) undecided: Option<String>,
 }
 
 impl LeakReport {
@@ -65,7 +76,11 @@ impl LeakReport {
             test,
             leaks: Leak::group(judgement.leaks),
             tolerated: Leak::group(judgement.tolerated),
-            unseen: judgement.unseen,
+            unseen: Box::new(Unseen::of(judgement.unseen)),
+            threads: Box::new(Threads {
+                leaked: judgement.threads.into_iter().map(LeakedThread).collect(),
+                undecided: judgement.threads_undecided,
+            }),
             settled,
             grace,
         }
@@ -89,7 +104,36 @@ impl LeakReport {
     /// How many tasks were alive beside them that taskleak did not see spawned: a dependency's, or
     /// those of a plain `tokio::spawn`.
     pub fn unseen_count(&self) -> usize {
-        self.unseen
+        self.unseen.count
+    }
+
+    /// What could be read of those [`unseen_count`](Self::unseen_count) tasks out of their runtimes' own lists, by the
+    /// binary's debug info. Empty where that can't be done; the report then says why, and what to do about it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "multi_thread", worker_threads = 1)] async fn main() {
+    /// use std::time::Duration;
+    /// use taskleak::{Options, find, verify_none};
+    ///
+    /// let guard = verify_none();
+    /// let task = tokio::spawn(std::future::pending::<()>());
+    /// let report = find(Options::new().grace(Duration::from_millis(10))).unwrap_err();
+    /// assert_eq!(report.unseen_count(), 1);
+    /// for task in report.unseen() {
+    ///     assert_eq!(task.name(), "core::future::pending::Pending");
+    /// }
+    /// # task.abort(); guard.finish().await; }
+    /// ```
+    pub fn unseen(&self) -> &[UnseenTask] {
+        self.unseen.tasks.as_deref().unwrap_or_default()
+    }
+
+    /// The threads that leaked; none unless the check was to count them, by
+    /// [`Options::threads`](crate::Options::threads).
+    pub fn threads(&self) -> &[LeakedThread] {
+        &self.threads.leaked
     }
 
     /// The tasks that were alive and may be: background tasks, and those that a rule ignores.
@@ -102,12 +146,15 @@ impl LeakReport {
     /// Tasks that taskleak did not see spawned are no leak here if the guard could give them no time
     /// to end: nobody could tell.
     pub fn is_empty(&self) -> bool {
-        self.leaks.is_empty() && !self.unseen_leaked() && self.settled != Settled::TimedOut
+        self.leaks.is_empty()
+            && self.threads.leaked.is_empty()
+            && !self.unseen_leaked()
+            && self.settled != Settled::TimedOut
     }
 
     /// Whether the tasks that nobody saw spawned had their chance to end.
     pub(super) fn unseen_leaked(&self) -> bool {
-        self.unseen > 0 && self.settled != Settled::WithoutGrace
+        self.unseen.count > 0 && self.settled != Settled::WithoutGrace
     }
 
     /// Prints the report to standard error, where a test's output is captured.
@@ -123,8 +170,18 @@ impl LeakReport {
 
     /// Prints what is worth a note although nothing leaked for certain.
     pub(crate) fn print_notes(&self) {
-        if self.unseen > 0 {
-            super::note(text::unseen_undecided(self.unseen));
+        if let Some(why) = &self.threads.undecided {
+            super::note(why);
+        }
+        if self.unseen.count > 0 {
+            super::note(format_args!(
+                "{}{}",
+                text::unseen_undecided(self.unseen.count),
+                super::unseen::UnseenText {
+                    report: self,
+                    paint: Paint::for_stderr()
+                }
+            ));
         }
     }
 }

@@ -1,15 +1,23 @@
 //! What a person (or a program) reads when tasks leaked.
 
 mod awaits;
+mod dump;
+mod frames;
 mod leak;
 mod leak_report;
+mod leaked_thread;
 mod paint;
 mod project;
 mod text;
+mod thread_text;
+mod unseen;
 
+pub use dump::Dump;
 pub use leak::Leak;
 pub use leak_report::LeakReport;
 pub(crate) use leak_report::Settled;
+pub use leaked_thread::LeakedThread;
+pub use unseen::{UnseenState, UnseenTask};
 
 /// Says something in one line that is no verdict: a limit met, a mistake of ours.
 pub(crate) fn note(message: impl std::fmt::Display) {

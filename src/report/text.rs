@@ -4,7 +4,9 @@ use super::awaits;
 use super::leak::Leak;
 use super::leak_report::{LeakReport, Settled};
 use super::paint::Paint;
-use super::project;
+use super::thread_text::ThreadText;
+use super::unseen::UnseenText;
+use super::{frames, project};
 use crate::config::{self, Style};
 use crate::registry::{TaskInfo, TaskKind, TaskState};
 use crate::wait::TraceSource;
@@ -15,8 +17,7 @@ use std::time::Duration;
 const MOST_LEAKS: usize = 50;
 /// Names of one kind of leak that are shown.
 const MOST_NAMES: usize = 3;
-/// Frames and ancestors that are shown.
-const MOST_FRAMES: usize = 24;
+/// Ancestors that are shown.
 const MOST_ANCESTORS: usize = 8;
 
 pub(super) struct Text<'a> {
@@ -36,6 +37,7 @@ impl Display for Text<'_> {
                 leak,
                 paint: self.paint,
                 style,
+                what: "leak",
             }
             .write(f, numbered)?;
         }
@@ -49,6 +51,14 @@ impl Display for Text<'_> {
                 left.len()
             )?;
         }
+        let threads = ThreadText::group(&self.report.threads.leaked, self.paint, style);
+        for group in threads.iter().take(MOST_LEAKS) {
+            write!(f, "\n{group}")?;
+        }
+        if threads.len() > MOST_LEAKS {
+            let left = threads.len() - MOST_LEAKS;
+            writeln!(f, "\n... and {left} more kinds of leaked threads")?;
+        }
         self.after(f)
     }
 }
@@ -61,11 +71,11 @@ impl Text<'_> {
             test => format!("`{test}`"),
         };
         let unseen = if report.unseen_leaked() {
-            report.unseen
+            report.unseen_count()
         } else {
             0
         };
-        let count = tasks_of(report.task_count() + unseen);
+        let count = outlived(report.task_count() + unseen, report.threads.leaked.len());
         let name = paint.error("taskleak:");
         match report.settled {
             Settled::TimedOut => {
@@ -115,22 +125,49 @@ impl Text<'_> {
         let Self { report, paint } = self;
         if report.unseen_leaked() {
             let more = if report.leaks.is_empty() { "" } else { " more" };
-            let (count, are) = (report.unseen, if report.unseen == 1 { "is" } else { "are" });
+            let (count, are) = (
+                report.unseen_count(),
+                if report.unseen_count() == 1 {
+                    "is"
+                } else {
+                    "are"
+                },
+            );
             let plural = if count == 1 { "" } else { "s" };
             writeln!(f)?;
             writeln!(
                 f,
                 "{count}{more} task{plural} {are} alive that taskleak did not see spawned."
             )?;
+            write!(
+                f,
+                "{}",
+                UnseenText {
+                    report,
+                    paint: *paint
+                }
+            )?;
             writeln!(f, "  {} {UNSEEN_HELP}", paint.help("help:"),)?;
-        } else if report.unseen > 0 {
+        } else if report.unseen_count() > 0 {
             writeln!(f)?;
             writeln!(
                 f,
                 "{} {}",
                 paint.strong("note:"),
-                unseen_undecided(report.unseen)
+                unseen_undecided(report.unseen_count())
             )?;
+            write!(
+                f,
+                "{}",
+                UnseenText {
+                    report,
+                    paint: *paint
+                }
+            )?;
+        }
+        if let Some(why) = &report.threads.undecided {
+            writeln!(f)?;
+            writeln!(f, "{} {why}", paint.strong("note:"))?;
         }
         if report.settled == Settled::WithoutGrace {
             writeln!(f)?;
@@ -172,18 +209,26 @@ pub(super) fn unseen_undecided(count: usize) -> String {
 }
 
 /// One kind of leak.
-struct LeakText<'a> {
-    leak: &'a Leak,
-    paint: Paint,
-    style: Style,
+pub(super) struct LeakText<'a> {
+    pub(super) leak: &'a Leak,
+    pub(super) paint: Paint,
+    pub(super) style: Style,
+    /// What one is called: a leak.
+    pub(super) what: &'static str,
 }
 
 impl LeakText<'_> {
-    fn write(&self, f: &mut fmt::Formatter<'_>, number: Option<(usize, usize)>) -> fmt::Result {
-        let Self { leak, paint, .. } = self;
+    pub(super) fn write(
+        &self,
+        f: &mut fmt::Formatter<'_>,
+        number: Option<(usize, usize)>,
+    ) -> fmt::Result {
+        let Self {
+            leak, paint, what, ..
+        } = self;
         let title = match number {
-            Some((number, of)) => format!("leak {number} of {of}:"),
-            None => "leak:".to_owned(),
+            Some((number, of)) => format!("{what} {number} of {of}:"),
+            None => format!("{what}:"),
         };
         let times = if leak.count() > 1 {
             format!("{} tasks ", leak.count())
@@ -372,43 +417,32 @@ impl LeakText<'_> {
         }
         self.key(f, "spawn backtrace")?;
         writeln!(f)?;
-        let shown = match self.style {
-            Style::Short => frames.len().min(MOST_FRAMES),
-            Style::Full => frames.len(),
-        };
-        let width = frames[..shown]
-            .iter()
-            .map(|frame| frame.function().chars().count())
-            .max();
-        let width = width.unwrap_or(0).min(48);
-        for frame in &frames[..shown] {
-            let place = project::place(frame).unwrap_or_else(|| "(no debug info)".to_owned());
-            writeln!(
-                f,
-                "       {:width$}  {}",
-                frame.function(),
-                self.paint.dim(place)
-            )?;
-        }
-        if shown < frames.len() {
-            writeln!(f, "       ... and {} more frames", frames.len() - shown)?;
-        }
-        Ok(())
+        frames::write(f, self.paint, self.style, &frames)
     }
 }
 
-fn tasks_of(count: usize) -> String {
+/// What did, as a headline begins.
+fn outlived(tasks: usize, threads: usize) -> String {
+    let plural = if threads == 1 { "" } else { "s" };
+    match (tasks, threads) {
+        (_, 0) => tasks_of(tasks),
+        (0, _) => format!("{threads} thread{plural}"),
+        _ => format!("{} and {threads} thread{plural}", tasks_of(tasks)),
+    }
+}
+
+pub(super) fn tasks_of(count: usize) -> String {
     format!("{count} task{}", if count == 1 { "" } else { "s" })
 }
 
 /// The least and the greatest of some values; as one if they read the same.
-struct Range<T> {
+pub(super) struct Range<T> {
     least: T,
     greatest: T,
 }
 
 impl<T: Ord + Copy + Default> Range<T> {
-    fn of(values: impl Iterator<Item = T> + Clone) -> Self {
+    pub(super) fn of(values: impl Iterator<Item = T> + Clone) -> Self {
         Self {
             least: values.clone().min().unwrap_or_default(),
             greatest: values.max().unwrap_or_default(),
@@ -419,7 +453,7 @@ impl<T: Ord + Copy + Default> Range<T> {
         self.least == *value && self.greatest == *value
     }
 
-    fn map<U>(&self, map: impl Fn(T) -> U) -> Range<U> {
+    pub(super) fn map<U>(&self, map: impl Fn(T) -> U) -> Range<U> {
         Range {
             least: map(self.least),
             greatest: map(self.greatest),

@@ -27,21 +27,27 @@ const OWN_PACKAGES: [&str; 3] = ["taskleak", "taskleak-tokio", "taskleak-macros"
 
 /// Where the C runtime starts a process or a thread. Where it was built with debug info its files have paths that look
 /// like a project's, such as `./nptl/pthread_create.c`.
-const C_RUNTIME: [&str; 8] = [
+const C_RUNTIME: [&str; 9] = [
     "_start",
     "__libc_start_main",
     "__libc_start_main_impl",
     "__libc_start_call_main",
+    "pthread_create",
     "start_thread",
     "clone",
     "clone3",
     "__clone3",
 ];
 
+/// The functions that the compiler makes of a `#[global_allocator]`, with the static's place for theirs.
+const ALLOCATOR_SHIMS: &str = "__rustc::__rust_";
+
 /// The origin of a function, and the registry package it is in.
 pub(super) fn of(symbol: &str, file: Option<&'static Path>) -> (FrameOrigin, Option<&'static str>) {
     match file {
-        _ if C_RUNTIME.contains(&symbol) => (FrameOrigin::Std, None),
+        _ if C_RUNTIME.contains(&symbol) || symbol.starts_with(ALLOCATOR_SHIMS) => {
+            (FrameOrigin::Std, None)
+        }
         Some(file) => of_file(file),
         None => (of_symbol(symbol), None),
     }
@@ -236,6 +242,18 @@ mod tests {
         ] {
             assert_eq!((file, of_file(Path::new(file))), (file, (origin, package)));
         }
+    }
+
+    #[test]
+    fn what_the_compiler_makes_is_nobody_s() {
+        let file = Some(Path::new("/home/ann/shop/src/main.rs"));
+        for symbol in ["__rustc::__rust_alloc", "start_thread"] {
+            assert_eq!(
+                (symbol, of(symbol, file)),
+                (symbol, (FrameOrigin::Std, None))
+            );
+        }
+        assert_eq!(of("shop::main", file), (FrameOrigin::User, None));
     }
 
     #[test]

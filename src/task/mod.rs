@@ -18,6 +18,8 @@ pub mod join_set;
 mod limit;
 mod local_set;
 mod shutdown;
+#[cfg(feature = "tracing")]
+mod span;
 mod spawn;
 mod spawner;
 mod timed;
@@ -28,6 +30,8 @@ pub use builder::Builder;
 pub use join_set::JoinSet;
 pub use limit::{LimitReached, LimitedBuilder};
 pub use local_set::LocalSet;
+#[cfg(feature = "tracing")]
+pub use span::{InTaskSpan, TaskSpan};
 pub use spawn::{spawn, spawn_blocking, spawn_local};
 pub use tokio::task::{
     AbortHandle, Id, JoinError, JoinHandle, LocalKey, block_in_place, coop, futures, id, try_id,

@@ -4,6 +4,7 @@ use super::assisted::Assisted;
 use super::future::TaskFuture;
 use super::shutdown;
 use super::timed::Timed;
+use crate::alloc::Turn;
 use crate::registry::{Entry, Scope, Spec, TrackedRuntime};
 use std::future::Future;
 use tokio::runtime::Handle;
@@ -113,6 +114,7 @@ where
     let may_need_help =
         entry.scope().is_some_and(Scope::is_assisted) && entry.is_on_current_thread_runtime();
     let noted = shutdown::Noted::of(&entry);
+    let turn = Turn::of_tracked();
     let timed = Timed::of(&entry);
     let handle = if may_need_help {
         let (future, cell) = Assisted::new(entry.slot(), spawner.handle(), future);
@@ -122,6 +124,7 @@ where
     } else {
         spawner.hand_over(TaskFuture::new(Some(entry), future))
     };
+    drop(turn);
     to_be_counted.count();
     noted.note(|| handle.to_abort());
     timed.watch(|| handle.to_abort());
@@ -155,6 +158,7 @@ where
     }
     let entry = Entry::begin(spec, TrackedRuntime::here);
     let noted = shutdown::Noted::of(&entry);
+    let turn = Turn::of_tracked();
     let timed = Timed::of(&entry);
     let handle = if entry.scope().is_some_and(Scope::is_assisted) {
         let (future, cell) = Assisted::new_local(entry.slot(), future);
@@ -164,6 +168,7 @@ where
     } else {
         spawner.hand_over(TaskFuture::new(Some(entry), future))
     };
+    drop(turn);
     noted.note(|| handle.to_abort());
     timed.watch(|| handle.to_abort());
     handle

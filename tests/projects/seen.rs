@@ -85,6 +85,7 @@ fn masked(line: &str) -> String {
         ("Summary [", "]"),
         ("FAIL [", "]"),
         ("PASS [", "]"),
+        (", started ", " ago"),
         (" run ID ", " with"),
     ] {
         line = mask_between(&line, before, after);

@@ -43,6 +43,8 @@ use leak_test::Origin;
 /// - `grace = "750ms"`: how long tasks may take to finish after the body returned.
 /// - `ignore = "pool-*"`, `ignore = ["pool-*", "janitor"]`: names of tasks that may live on.
 /// - `background = false`: tasks that were declared to live on count as leaks, too.
+/// - `threads = true`: threads that the test started and left running count as leaks, too; see
+///   `taskleak::Options::threads`.
 /// - `timeout = "5s"`: how long the body may take; past it the test fails and names the tasks alive. A body that holds
 ///   its thread, as a synchronous one does, cannot be failed: the process is aborted.
 /// - `crate = "path"`: where the crate `taskleak` is found, if not at `::taskleak`.

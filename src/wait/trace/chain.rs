@@ -14,45 +14,80 @@ use std::path::Path;
 /// The frames of this library that poll tasks: all that is further out is not the task's.
 const POLLERS: [&str; 2] = ["src/task/future.rs", "src/task/assisted.rs"];
 /// tokio's futures that poll another one which they were given: where they call, a new run begins.
-const ADAPTERS: [&str; 5] = [
+const ADAPTERS: [&str; 3] = [
     "tokio::time::timeout::Timeout",
-    "tokio::task::coop::Coop",
-    "tokio::task::coop::unconstrained::Unconstrained",
     "tokio::task::task_local::TaskLocalFuture",
     "tokio::task::local::RunUntil",
 ];
+/// Sources of what is around a future without being one that anybody awaits: what `join!` keeps its
+/// branches in, the budget of a poll.
+const AROUND: [&str; 4] = [
+    "src/future/maybe_done.rs",
+    "src/future/poll_fn.rs",
+    "src/task/coop/mod.rs",
+    "src/task/coop/unconstrained.rs",
+];
+/// Crates that leaves keep their wakers in.
+const PLUMBING: [&str; 2] = ["futures-core", "atomic-waker"];
+/// Where tokio keeps the wakers of tasks that only want their next turn.
+const DEFER: &str = "tokio::runtime::context::defer";
 
 /// The chain, from the task down to the leaf.
 pub(super) fn of(found: &Found) -> Vec<AwaitNode> {
-    let mut chain: Vec<&Frame> = Vec::new();
-    let frames = inside(found.stack.frames());
+    let mut chain: Vec<AwaitNode> = Vec::new();
     let mut run: Option<&Frame> = None;
-    for frame in frames.iter().rev() {
+    let mut user: Option<&Frame> = None;
+    let mut in_closure = false;
+    for frame in inside(found.stack.frames()).iter().rev() {
         match frame.origin() {
-            FrameOrigin::Std | FrameOrigin::Taskleak => {}
+            FrameOrigin::Std => in_closure = name::is_poll_function(frame),
+            FrameOrigin::Taskleak => {}
             FrameOrigin::User => {
                 run = None;
-                if chain
-                    .last()
-                    .is_some_and(|outer| is_same_await(outer, frame))
-                {
-                    // The closure that a macro (`select!`, `join!`) polls its branches from.
-                    continue;
+                // The closure that a macro (`select!`, `join!`) polls its branches from is skipped.
+                if !user.is_some_and(|outer| is_same_await(outer, frame)) {
+                    chain.push(node(frame, in_closure));
                 }
-                chain.push(frame);
+                user = Some(frame);
+                in_closure = false;
             }
-            // What a macro of theirs (`select!`, `join!`) wrote into the project's function.
-            _ if is_written_in(chain.last().copied(), frame) => run = None,
+            // What such a macro wrote into the project's function, as a frame of the macro's file.
+            _ if user.is_some_and(|outer| outer.function() == frame.function()) => run = None,
+            _ if is_around(frame) => {}
             FrameOrigin::Tokio | FrameOrigin::Dependency => {
-                if run.is_some_and(|entered| is_of_run(entered, frame)) {
+                if run.is_some_and(|entered| is_of_run(entered, frame)) || is_plumbing(frame) {
                     continue;
                 }
                 run = Some(frame);
-                chain.push(frame);
+                chain.push(node(frame, false));
             }
         }
     }
-    chain.into_iter().map(node).collect()
+    chain
+}
+
+/// Whether the task woke itself there, and waits for nothing but its turn.
+pub(super) fn is_own_wake(found: &Found) -> bool {
+    found.wakes
+        || inside(found.stack.frames())
+            .iter()
+            .any(|frame| frame.function().starts_with(DEFER))
+}
+
+fn is_around(frame: &Frame) -> bool {
+    frame
+        .file()
+        .is_some_and(|file| AROUND.iter().any(|around| file.ends_with(around)))
+}
+
+fn is_plumbing(frame: &Frame) -> bool {
+    let of = |package: &str, name: &str| {
+        let version = package.strip_prefix(name);
+        version.is_some_and(|version| version.is_empty() || version.starts_with('-'))
+    };
+    frame
+        .package()
+        .is_some_and(|package| PLUMBING.iter().any(|name| of(package, name)))
 }
 
 /// The frames of the task itself: without the capture's own, and without who polls the task.
@@ -85,13 +120,6 @@ fn is_of_run(entered: &Frame, frame: &Frame) -> bool {
     !is_adapter || entered.file() == frame.file()
 }
 
-/// Whether a frame in another crate's file is of the project's function, by whose frame it was called.
-fn is_written_in(outer: Option<&Frame>, frame: &Frame) -> bool {
-    outer.is_some_and(|outer| {
-        outer.origin() == FrameOrigin::User && outer.function() == frame.function()
-    })
-}
-
 /// Whether `inner` is a closure inside of what `outer` awaits in the same place.
 fn is_same_await(outer: &Frame, inner: &Frame) -> bool {
     outer.function() == inner.function()
@@ -102,10 +130,10 @@ fn is_same_await(outer: &Frame, inner: &Frame) -> bool {
 }
 
 /// Where inside another crate its future awaits is not told: it would keep branches of one future apart.
-fn node(frame: &Frame) -> AwaitNode {
+fn node(frame: &Frame, in_closure: bool) -> AwaitNode {
     let place = Some(frame).filter(|frame| frame.origin() == FrameOrigin::User);
     AwaitNode {
-        function: name::of(frame),
+        function: name::of(frame, in_closure),
         file: place.and_then(Frame::file).map(Path::to_path_buf),
         line: place.and_then(Frame::line),
         column: place.and_then(Frame::column),

@@ -5,14 +5,27 @@ use crate::stack::{Frame, FrameOrigin};
 /// tokio's modules that a person writes after `tokio::` and another module.
 const PUBLIC_INNER: [&str; 6] = ["mpsc", "oneshot", "broadcast", "watch", "unix", "windows"];
 
-/// The name of the function or future that a frame is of.
-pub(super) fn of(frame: &Frame) -> String {
+/// The name of the function or future that a frame is of. A closure and an async block look the same:
+/// `in_closure` says that it is a closure.
+pub(super) fn of(frame: &Frame, in_closure: bool) -> String {
     let name = without_generics(frame.function());
     match frame.origin() {
         FrameOrigin::Tokio => as_imported(&name),
-        FrameOrigin::User if is_block(frame.symbol()) => name + "::{async block}",
+        FrameOrigin::Dependency => without_own_modules(&name),
+        FrameOrigin::User if is_block(frame.symbol()) => {
+            name + if in_closure {
+                "::{closure}"
+            } else {
+                "::{async block}"
+            }
+        }
         _ => name,
     }
+}
+
+/// Whether it is the standard library's future around a closure.
+pub(super) fn is_poll_function(frame: &Frame) -> bool {
+    frame.function().contains("poll_fn::PollFn<")
 }
 
 /// Whether the function is a method of the type.
@@ -100,6 +113,20 @@ fn as_imported(path: &str) -> String {
     shown.join("::")
 }
 
+/// Without modules that say the same again: `hub::stream::stream::next::Next` is `hub::stream::Next`.
+fn without_own_modules(path: &str) -> String {
+    let parts: Vec<_> = path.split("::").collect();
+    let says_nothing = |at: usize| {
+        let (part, next) = (parts[at], parts.get(at + 1).copied().unwrap_or_default());
+        at > 0 && (part == next || part.replace('_', "") == next.to_lowercase())
+    };
+    let shown: Vec<_> = (0..parts.len())
+        .filter(|&at| !says_nothing(at))
+        .map(|at| parts[at])
+        .collect();
+    shown.join("::")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -135,6 +162,23 @@ mod tests {
             ("tokio::fs::read", "tokio::fs::read"),
         ] {
             assert_eq!(as_imported(&without_generics(function)), name);
+        }
+    }
+
+    #[test]
+    fn modules_that_say_the_same_are_left_out() {
+        for (path, name) in [
+            (
+                "futures_util::stream::stream::next::Next",
+                "futures_util::stream::Next",
+            ),
+            (
+                "tokio_util::sync::cancellation_token::CancellationToken::cancelled",
+                "tokio_util::sync::CancellationToken::cancelled",
+            ),
+            ("hub::deliver", "hub::deliver"),
+        ] {
+            assert_eq!(without_own_modules(path), name);
         }
     }
 

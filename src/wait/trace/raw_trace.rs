@@ -26,7 +26,7 @@ impl RawTrace {
         self.resolved.get_or_init(|| {
             let chains = self.found.iter().map(chain::of);
             AwaitTrace::of_chains(TraceSource::Poll, chains)
-                .waking_itself(self.found.iter().any(|found| found.wakes))
+                .waking_itself(self.found.iter().any(chain::is_own_wake))
         })
     }
 }

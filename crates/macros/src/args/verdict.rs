@@ -16,11 +16,12 @@ pub(crate) struct VerdictArguments {
     timeout: Option<Duration>,
     ignore: Vec<String>,
     background: Option<bool>,
+    threads: Option<bool>,
 }
 
 impl VerdictArguments {
     /// Their names, in the order in which messages list them.
-    pub(super) const NAMES: [&str; 4] = ["grace", "ignore", "background", "timeout"];
+    pub(super) const NAMES: [&str; 5] = ["grace", "ignore", "background", "threads", "timeout"];
 
     /// Takes the argument if it is one of these; `false` if it is not.
     pub(super) fn take(&mut self, name: &Ident, value: &Expr) -> Result<bool> {
@@ -37,6 +38,7 @@ impl VerdictArguments {
             }
             "ignore" => self.ignore = glob::parse(&key, value)?,
             "background" => self.background = Some(literal::boolean(&key, value)?),
+            "threads" => self.threads = Some(literal::boolean(&key, value)?),
             _ => return Ok(false),
         }
         Ok(true)
@@ -58,6 +60,9 @@ impl VerdictArguments {
         }
         if let Some(allowed) = self.background {
             calls.extend(quote!(.background(#allowed)));
+        }
+        if let Some(count) = self.threads {
+            calls.extend(quote!(.threads(#count)));
         }
         calls
     }

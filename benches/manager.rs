@@ -1,0 +1,184 @@
+//! What the task manager costs: spawn + run + join beside plain tokio, with and without an observer;
+//! a snapshot of 100 000 live tasks, and how long it keeps a spawn waiting. Compare figures of one
+//! run only, as ratios to `plain`.
+
+use criterion::{
+    BenchmarkGroup, Criterion, criterion_group, criterion_main, measurement::WallTime,
+};
+use std::future::pending;
+use std::hint::black_box;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
+use std::thread;
+use std::time::{Duration, Instant};
+use taskleak::manager::{Observer, TaskRecord};
+use taskleak::task::{Builder, JoinSet};
+use tokio::runtime::Runtime;
+use tokio::task::JoinHandle;
+
+type Spawn = fn() -> JoinHandle<u32>;
+
+async fn work(state: [u8; 100]) -> u32 {
+    black_box(&state);
+    7
+}
+
+fn runtimes() -> [(&'static str, Runtime); 2] {
+    let mut multi_thread = tokio::runtime::Builder::new_multi_thread();
+    [
+        (
+            "current_thread",
+            tokio::runtime::Builder::new_current_thread()
+                .build()
+                .unwrap(),
+        ),
+        (
+            "multi_thread",
+            multi_thread.worker_threads(2).build().unwrap(),
+        ),
+    ]
+}
+
+fn bench_spawner(
+    group: &mut BenchmarkGroup<'_, WallTime>,
+    name: &str,
+    runtime: &Runtime,
+    spawn: Spawn,
+) {
+    group.bench_function(name, |bencher| {
+        bencher.iter_custom(|n| {
+            let timed = async move {
+                let start = Instant::now();
+                for _ in 0..n {
+                    spawn().await.unwrap();
+                }
+                start.elapsed()
+            };
+            runtime.block_on(async { tokio::spawn(timed).await.unwrap() })
+        });
+    });
+}
+
+struct Watch;
+
+impl Observer for Watch {
+    fn task_finished(&self, task: &TaskRecord) {
+        black_box(task);
+    }
+}
+
+const PLAIN: Spawn = || tokio::spawn(work([7; 100]));
+const TRACKED: Spawn = || taskleak::spawn(work([7; 100]));
+const MADE_NAME: Spawn = || Builder::new().name("made".to_owned()).spawn(work([7; 100]));
+const BOXED: Spawn = || {
+    Builder::new()
+        .timebox(Duration::from_secs(60))
+        .spawn(work([7; 100]))
+};
+
+fn spawn_run_join(criterion: &mut Criterion) {
+    for (flavor, runtime) in runtimes() {
+        let mut group = criterion.benchmark_group(format!("manager, spawn+run+join/{flavor}"));
+        bench_spawner(&mut group, "plain", &runtime, PLAIN);
+        bench_spawner(&mut group, "on", &runtime, TRACKED);
+        bench_spawner(
+            &mut group,
+            "on, a name made at run time",
+            &runtime,
+            MADE_NAME,
+        );
+        bench_spawner(&mut group, "on, a time box", &runtime, BOXED);
+        let observing = taskleak::manager().add_observer(Watch);
+        bench_spawner(&mut group, "on, one observer", &runtime, TRACKED);
+        println!("{} events were dropped", observing.missed());
+        drop(observing);
+        taskleak::manager().disable();
+        bench_spawner(&mut group, "off", &runtime, TRACKED);
+        taskleak::manager().enable();
+        group.finish();
+    }
+}
+
+fn snapshot(criterion: &mut Criterion) {
+    const LIVE: usize = 100_000;
+    let (_, runtime) = &runtimes()[1];
+    let mut group = criterion.benchmark_group("snapshot of 100 000 live tasks");
+    for (name, spawn) in [
+        (
+            "one name",
+            (|set, _| Builder::new().name("one").spawn_into(set, pending()))
+                as fn(&mut JoinSet<()>, usize) -> _,
+        ),
+        ("1 000 names made at run time, with data", |set, number| {
+            Builder::new()
+                .name(format!("name {}", number % 1000))
+                .data("number", number)
+                .spawn_into(set, pending())
+        }),
+    ] {
+        let mut live = JoinSet::new();
+        let entered = runtime.enter();
+        for number in 0..LIVE {
+            spawn(&mut live, number);
+        }
+        group.sample_size(10);
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| taskleak::manager().snapshot().total());
+        });
+        let (longest, longest_alone) =
+            (longest_spawn(runtime, true), longest_spawn(runtime, false));
+        println!(
+            "{name}: of 200 000 spawns the longest took {longest:?} while snapshots were taken, \
+             {longest_alone:?} without; 99.9 % took no longer than {:?} and {:?}",
+            longest.most, longest_alone.most
+        );
+        drop(entered);
+        runtime.block_on(live.shutdown());
+    }
+    group.finish();
+}
+
+struct Spawns {
+    longest: Duration,
+    most: Duration,
+}
+
+impl std::fmt::Debug for Spawns {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.longest.fmt(f)
+    }
+}
+
+/// The longest of many spawns, with or without snapshots being taken all the time.
+fn longest_spawn(runtime: &Runtime, beside_snapshots: bool) -> Spawns {
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        if beside_snapshots {
+            scope.spawn(|| {
+                while !is_over.load(Relaxed) {
+                    black_box(taskleak::manager().snapshot());
+                }
+            });
+        }
+        let mut times = Vec::new();
+        let _entered = runtime.enter();
+        for number in 0..200_000 {
+            let start = Instant::now();
+            let task = Builder::new()
+                .name("beside".to_owned())
+                .data("number", number)
+                .spawn(async {});
+            times.push(start.elapsed());
+            drop(task);
+        }
+        is_over.store(true, Relaxed);
+        times.sort();
+        Spawns {
+            longest: times[times.len() - 1],
+            most: times[times.len() / 1000 * 999],
+        }
+    })
+}
+
+criterion_group!(benches, spawn_run_join, snapshot);
+criterion_main!(benches);

@@ -1,0 +1,104 @@
+//! Taking the census of a runtime.
+
+use super::dwarf::DebugInfo;
+use super::future::{Reader, Snapshot, await_trace};
+use super::tasks::{Cells, Listed, RuntimeLayout, anchor_address, listed, state_of};
+use super::{SeenState, SeenTask, Unavailable};
+use crate::wait::{AwaitTrace, TraceSource};
+use std::sync::{Mutex, PoisonError};
+use tokio::runtime::Handle;
+
+/// What was learned by earlier censuses; or why there are none.
+static KNOWN: Mutex<Option<Result<Known, Unavailable>>> = Mutex::new(None);
+
+struct Known {
+    debug: DebugInfo,
+    cells: Cells,
+}
+
+/// How often a task is read anew when it moved meanwhile.
+const TRIES: usize = 8;
+
+/// Reads the tasks of a runtime out of its own list: those in it from the beginning to the end of this call.
+///
+/// It never waits for the runtime and takes none of its locks, so it may be called anywhere.
+pub(crate) fn take(handle: &Handle) -> Result<Vec<SeenTask>, Unavailable> {
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    let known = known.get_or_insert_with(|| {
+        let debug = DebugInfo::of_code_at(anchor_address())?;
+        let cells = Cells::default();
+        Ok(Known { debug, cells })
+    });
+    let Known { debug, cells } = known.as_mut().map_err(|reason| reason.clone())?;
+    let runtime = RuntimeLayout::of(debug, handle)?;
+    let (tasks, _) = listed(debug, cells, &runtime);
+    Ok(tasks
+        .into_iter()
+        .filter_map(|task| read_task(debug, &runtime, task))
+        .collect())
+}
+
+fn read_task(
+    debug: &mut DebugInfo,
+    runtime: &RuntimeLayout,
+    task: Listed,
+) -> Option<SeenTask> {
+    let mut seen = SeenTask {
+        id: task.id,
+        address: task.address as usize,
+        name: "(unknown)".to_owned(),
+        declared: None,
+        state: SeenState::Unknown,
+        await_trace: AwaitTrace::of_chains(TraceSource::Census, []),
+        is_wrapped: false,
+    };
+    let Some(layout) = &task.layout.future else {
+        let word = super::memory::read_word(task.address.checked_add(runtime.state())?)?;
+        seen.state = state_of(word);
+        return Some(seen);
+    };
+    seen.name.clone_from(&layout.name);
+    seen.declared.clone_from(&layout.declared);
+    seen.is_wrapped = layout.is_wrapped;
+    for _ in 0..TRIES {
+        let mut memory = Snapshot::default();
+        // At once, so that its parts fit together.
+        memory.bytes(task.address, layout.cell_size)?;
+        let word = memory.number(task.address.checked_add(runtime.state())?, 8)?;
+        seen.state = state_of(word);
+        if seen.state == SeenState::Running {
+            return Some(seen);
+        }
+        let reader = &mut Reader {
+            debug,
+            memory: &mut memory,
+        };
+        let stage = super::future::Value {
+            ty: layout.stage_type,
+            address: task.address.checked_add(layout.stage)?,
+        };
+        let variant = reader.variant(stage)?;
+        if variant.field.name != "Running" {
+            seen.state = SeenState::Complete;
+        } else if let Some((_, future)) = reader.parts(stage).into_iter().next() {
+            seen.await_trace = await_trace(reader, future);
+            if layout.is_boxed {
+                name_by_trace(&mut seen);
+            }
+        }
+        if memory.still_holds() {
+            return Some(seen);
+        }
+    }
+    // It never stood still: what was read may not fit together.
+    seen.state = SeenState::Running;
+    seen.await_trace = AwaitTrace::of_chains(TraceSource::Census, []);
+    Some(seen)
+}
+
+/// Calls a task whose type says only that it is a future after the future that it turned out to be.
+fn name_by_trace(task: &mut SeenTask) {
+    if let [root] = task.await_trace.roots() {
+        task.name = root.function().to_owned();
+    }
+}

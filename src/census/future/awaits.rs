@@ -1,0 +1,328 @@
+//! What a suspended future waits for, down to the leaves.
+
+use super::live::{Reader, Value};
+use super::names::person;
+use crate::wait::{AwaitNode, AwaitTrace, TraceSource};
+use super::super::dwarf::{Shape, Type};
+
+/// Nodes of one task that are shown, and how deep.
+const MOST_NODES: usize = 256;
+const MOST_STEPS: usize = 1 << 13;
+const DEEPEST: usize = 96;
+/// Futures of one collection that are looked at.
+const MOST_OF_A_KIND: usize = 32;
+
+/// Futures that wait by themselves. An awaited future is known by being awaited; these are known wherever they lie in
+/// another one.
+const LEAVES: [&str; 12] = [
+    "core::future::pending::Pending",
+    "futures_channel::oneshot::Receiver",
+    "futures_timer::native::delay::Delay",
+    "futures_util::future::pending::Pending",
+    "tokio::runtime::task::join::JoinHandle",
+    "tokio::sync::batch_semaphore::Acquire",
+    "tokio::sync::notify::Notified",
+    "tokio::sync::notify::OwnedNotified",
+    "tokio::sync::oneshot::Receiver",
+    "tokio::time::sleep::Sleep",
+    "tokio_util::sync::cancellation_token::WaitForCancellationFuture",
+    "tokio_util::sync::cancellation_token::WaitForCancellationFutureOwned",
+];
+
+/// What only passes polls on, and says nothing to a person.
+const TRANSPARENT: [&str; 8] = [
+    "core::future::poll_fn::PollFn",
+    "core::mem::manually_drop::ManuallyDrop",
+    "core::mem::maybe_dangling::MaybeDangling",
+    "core::pin::Pin",
+    "futures_util::future::maybe_done::MaybeDone",
+    "futures_util::future::poll_fn::PollFn",
+    "tokio::future::maybe_done::MaybeDone",
+    "core::option::Option",
+];
+
+/// The await trace of a future, and what of it could be read.
+pub(in crate::census) fn await_trace(reader: &mut Reader<'_>, future: Value) -> AwaitTrace {
+    let mut walk = Walk {
+        reader,
+        nodes: 0,
+        steps: 0,
+    };
+    let roots = walk.awaited(future, 0);
+    let mut chains = Vec::new();
+    for root in roots {
+        chains_of(root, &mut Vec::new(), &mut chains);
+    }
+    AwaitTrace::of_chains(TraceSource::Census, chains)
+}
+
+fn chains_of(mut node: AwaitNode, above: &mut Vec<AwaitNode>, chains: &mut Vec<Vec<AwaitNode>>) {
+    let children = std::mem::take(&mut node.children);
+    above.push(node);
+    if children.is_empty() {
+        chains.push(above.clone());
+    }
+    for child in children {
+        chains_of(child, above, chains);
+    }
+    above.pop();
+}
+
+struct Walk<'a, 'b> {
+    reader: &'a mut Reader<'b>,
+    nodes: usize,
+    steps: usize,
+}
+
+impl Walk<'_, '_> {
+    /// A future that is awaited: itself, unless it only passes polls on, with what it awaits.
+    fn awaited(&mut self, future: Value, depth: usize) -> Vec<AwaitNode> {
+        if depth > DEEPEST || self.nodes > MOST_NODES {
+            return vec![node("(deeper than is shown)".to_owned())];
+        }
+        if future.ty.is_coroutine() {
+            return self.coroutine(future, depth);
+        }
+        if let Some(target) = self.behind(future) {
+            return match target {
+                Some(target) => self.awaited(target, depth + 1),
+                None => vec![node(UNKNOWN.to_owned())],
+            };
+        }
+        let path = self.reader.debug.path(future.ty.at).unwrap_or_default();
+        let plain = plain(path);
+        if LEAVES.contains(&plain) {
+            return self.leaf(plain);
+        }
+        let inside = self.inside(future, depth);
+        let is_told_by_its_parent =
+            TRANSPARENT.contains(&plain) || plain.starts_with("taskleak::") || is_tuple(future.ty);
+        if is_told_by_its_parent {
+            return inside;
+        }
+        self.nodes += 1;
+        vec![AwaitNode {
+            children: inside,
+            ..node(if plain.is_empty() {
+                UNKNOWN.to_owned()
+            } else {
+                combinator(plain)
+            })
+        }]
+    }
+
+    fn leaf(&mut self, path: &str) -> Vec<AwaitNode> {
+        self.nodes += 1;
+        vec![node(path.to_owned())]
+    }
+
+    fn coroutine(&mut self, future: Value, depth: usize) -> Vec<AwaitNode> {
+        let path = self.reader.debug.path(future.ty.at).unwrap_or(UNKNOWN);
+        let function = self.function_name(future.ty, path);
+        self.nodes += 1;
+        let Some(state) = self.reader.variant(future) else {
+            return vec![node(function)];
+        };
+        let data = future
+            .address
+            .checked_add(state.field.offset)
+            .and_then(|address| self.reader.value(state.field.ty, address));
+        let name = data.map_or("", |data| data.ty.name.as_str());
+        // It has ended, and nobody waits for it.
+        if name.starts_with("Returned") || name.starts_with("Panicked") {
+            return Vec::new();
+        }
+        let children = match data {
+            Some(data) if name.starts_with("Suspend") => match self.reader.field(data, "__awaitee") {
+                Some(awaitee) => self.awaited(awaitee, depth + 1),
+                None => Vec::new(),
+            },
+            _ => Vec::new(),
+        };
+        let file = state
+            .place
+            .and_then(|(file, _)| self.reader.debug.file(future.ty.at, file));
+        vec![AwaitNode {
+            line: state.place.map(|(_, line)| line).filter(|_| file.is_some()),
+            file,
+            children,
+            ..node(function)
+        }]
+    }
+
+    /// The function's name; of a method, with its type if it borrows or owns a `self`.
+    fn function_name(&mut self, ty: &Type, path: &str) -> String {
+        super::names::of_future(self.reader.debug, ty, path)
+    }
+
+    /// What a pointer that owns or uniquely borrows a future points at: nothing if the value is no such pointer, and
+    /// nothing within if what it points at can't be told.
+    fn behind(&mut self, value: Value) -> Option<Option<Value>> {
+        let value = self.unpinned(value);
+        let is_dyn = value.ty.field("vtable").is_some() && value.ty.size == 16;
+        let passes_on = is_dyn || value.ty.name.starts_with("&mut ") || is_box(value.ty);
+        if !passes_on {
+            return None;
+        }
+        let is_pointer = is_dyn || matches!(value.ty.shape, Shape::Pointer(_));
+        is_pointer.then(|| self.reader.target(value))
+    }
+
+    fn unpinned(&mut self, mut value: Value) -> Value {
+        while value.ty.plain_name() == "Pin" {
+            let inner = value.ty.fields().first().map(|field| field.name.as_str());
+            match inner.and_then(|name| self.reader.field(value, name)) {
+                Some(inner) => value = inner,
+                None => break,
+            }
+        }
+        value
+    }
+
+    /// The futures that lie in a value that is none itself, or that combines them.
+    fn inside(&mut self, value: Value, depth: usize) -> Vec<AwaitNode> {
+        if value.ty.plain_name() == "FuturesUnordered" {
+            return self.unordered(value, depth);
+        }
+        let disabled = self.disabled_branches(value);
+        let mut found = Vec::new();
+        for (_, part) in self.reader.parts(value) {
+            let part = self.unpinned(part);
+            // The futures of a `select!` or `join!` lie in a tuple.
+            let tuple = match self.behind(part) {
+                Some(Some(target)) if is_tuple(target.ty) => Some(target),
+                None if is_tuple(part.ty) => Some(part),
+                _ => None,
+            };
+            match tuple {
+                Some(tuple) if is_poll_fn_s(value.ty) => {
+                    for (at, (_, future)) in self.reader.parts(tuple).into_iter().enumerate() {
+                        if disabled & 1_u64.checked_shl(at as u32).unwrap_or(0) == 0 {
+                            found.extend(self.awaited(future, depth + 1));
+                        }
+                    }
+                }
+                _ => found.extend(self.among(part, depth + 1)),
+            }
+        }
+        found
+    }
+
+    /// The branches of a `select!` that are done for: one bit each.
+    fn disabled_branches(&mut self, closure: Value) -> u64 {
+        // What a closure borrows is called so.
+        self.reader
+            .field(closure, "_ref__disabled")
+            .and_then(|disabled| self.reader.target(disabled))
+            .and_then(|bits| self.reader.number(bits))
+            .unwrap_or(0)
+    }
+
+    /// A part of a value: if it is a future, what it awaits; if not, the futures in it.
+    fn among(&mut self, part: Value, depth: usize) -> Vec<AwaitNode> {
+        self.steps += 1;
+        if depth > DEEPEST || self.nodes > MOST_NODES || self.steps > MOST_STEPS {
+            return Vec::new();
+        }
+        if part.ty.is_coroutine() {
+            return self.coroutine(part, depth);
+        }
+        if let Some(elements) = is_box(part.ty).then(|| self.reader.slice(part)).flatten() {
+            let mut found = Vec::new();
+            for element in elements.into_iter().take(MOST_OF_A_KIND) {
+                found.extend(self.among(element, depth + 1));
+            }
+            return found;
+        }
+        if let Some(target) = self.behind(part) {
+            let is_future = !part.ty.name.contains("dyn ")
+                || ["Future<", "Stream<"].iter().any(|name| part.ty.name.contains(name));
+            return match target {
+                Some(target) if is_future => self.among_pointed(part, target, depth),
+                _ => Vec::new(),
+            };
+        }
+        if matches!(part.ty.shape, Shape::Plain | Shape::Pointer(_)) {
+            return Vec::new();
+        }
+        let path = self.reader.debug.path(part.ty.at).unwrap_or_default();
+        let plain = plain(path);
+        if LEAVES.contains(&plain) {
+            return self.leaf(plain);
+        }
+        self.inside(part, depth)
+    }
+
+    fn among_pointed(&mut self, pointer: Value, target: Value, depth: usize) -> Vec<AwaitNode> {
+        if pointer.ty.field("vtable").is_some() {
+            return self.awaited(target, depth + 1);
+        }
+        self.among(target, depth + 1)
+    }
+
+    /// The futures of a `FuturesUnordered`, which are in a list.
+    fn unordered(&mut self, set: Value, depth: usize) -> Vec<AwaitNode> {
+        let mut found = Vec::new();
+        let mut next = self.reader.field(set, "head_all").and_then(|head| self.pointed(head));
+        let mut seen = 0;
+        while let Some(task) = next.take() {
+            seen += 1;
+            if seen > MOST_OF_A_KIND {
+                break;
+            }
+            if let Some(future) = self.reader.field(task, "future") {
+                for node in self.inside(future, depth + 1) {
+                    if !found.contains(&node) {
+                        found.push(node);
+                    }
+                }
+            }
+            next = self.reader.field(task, "next_all").and_then(|link| self.pointed(link));
+        }
+        found
+    }
+
+    /// What the one pointer in a value points at, through cells and atomics.
+    fn pointed(&mut self, mut value: Value) -> Option<Value> {
+        while let Shape::Struct(fields) = &value.ty.shape {
+            let only = fields.first()?;
+            value = self.reader.value(only.ty, value.address.checked_add(only.offset)?)?;
+        }
+        self.reader.target(value)
+    }
+}
+
+const UNKNOWN: &str = "(unknown)";
+
+fn node(function: String) -> AwaitNode {
+    AwaitNode {
+        function,
+        file: None,
+        line: None,
+        column: None,
+        children: Vec::new(),
+    }
+}
+
+/// A path without generic arguments.
+fn plain(path: &str) -> &str {
+    path.split('<').next().unwrap_or_default()
+}
+
+/// What to call a future that is no coroutine: a closure by the function it is in.
+fn combinator(path: &str) -> String {
+    if path.contains('{') { person(path) } else { path.to_owned() }
+}
+
+fn is_tuple(ty: &Type) -> bool {
+    ty.name.starts_with('(')
+}
+
+fn is_box(ty: &Type) -> bool {
+    ty.name.starts_with("alloc::boxed::Box<") || ty.name.starts_with("Box<")
+}
+
+/// Whether it is the closure of a `poll_fn`, as `select!` and `join!` make them.
+fn is_poll_fn_s(ty: &Type) -> bool {
+    ty.name.starts_with("{closure_env")
+}

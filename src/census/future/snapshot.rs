@@ -1,0 +1,58 @@
+//! A copy of the memory that one task was read from.
+
+use super::super::memory;
+
+/// No future, and nothing in one, is longer than this.
+const LONGEST: u64 = 1 << 24;
+
+/// Copies of memory. What was read once reads the same again, and in the end one can see whether it is still so.
+#[derive(Debug, Default)]
+pub(in crate::census) struct Snapshot {
+    regions: Vec<(u64, Vec<u8>)>,
+}
+
+impl Snapshot {
+    /// What is at an address; none if it can't be read.
+    pub(in crate::census) fn bytes(&mut self, address: u64, length: u64) -> Option<&[u8]> {
+        if length > LONGEST {
+            return None;
+        }
+        let end = address.checked_add(length)?;
+        let known = self.regions.iter().position(|(start, bytes)| {
+            *start <= address && end <= start.saturating_add(bytes.len() as u64)
+        });
+        let known = match known {
+            Some(known) => known,
+            None => {
+                let mut bytes = vec![0; length as usize];
+                if !memory::read(address, &mut bytes) {
+                    return None;
+                }
+                self.regions.push((address, bytes));
+                self.regions.len() - 1
+            }
+        };
+        let (start, bytes) = &self.regions[known];
+        let from = (address - start) as usize;
+        bytes.get(from..from + length as usize)
+    }
+
+    /// A number of up to eight bytes.
+    pub(in crate::census) fn number(&mut self, address: u64, size: u64) -> Option<u64> {
+        if size > 8 {
+            return None;
+        }
+        let mut value = [0; 8];
+        value[..size as usize].copy_from_slice(self.bytes(address, size)?);
+        Some(u64::from_le_bytes(value))
+    }
+
+    /// Whether all of it is as it was: then it was so all the time between, but for changes taken back.
+    pub(in crate::census) fn still_holds(&self) -> bool {
+        let mut now = Vec::new();
+        self.regions.iter().all(|(start, bytes)| {
+            now.resize(bytes.len(), 0);
+            memory::read(*start, &mut now) && now == *bytes
+        })
+    }
+}

@@ -1,0 +1,53 @@
+//! The census: tasks that nobody tracked, read out of the runtime's own list through the binary's debug info.
+//!
+//! From the type of a function's parameter, debug info leads by the names of types and fields to the scheduler, to its
+//! list of tasks, to each task's cell, and through the state machines of its async functions down to the leaf future. No
+//! offset is known beforehand: what is not found under its name, or does not look as it must, is "unavailable" or
+//! "unknown", never a guess. Memory is copied by the kernel and never dereferenced, so nothing here can crash.
+
+mod seen_task;
+mod unavailable;
+
+pub(crate) use seen_task::{SeenState, SeenTask};
+pub(crate) use unavailable::Unavailable;
+
+/// Where debug info can be read as this code does.
+macro_rules! where_there_is_one {
+    ($($item:item)*) => {
+        $(
+            #[cfg(all(
+                feature = "census",
+                target_os = "linux",
+                any(target_arch = "x86_64", target_arch = "aarch64"),
+                not(miri)
+            ))]
+            $item
+        )*
+    };
+}
+
+where_there_is_one! {
+    #[allow(clippy::module_inception, reason = "the main function of this folder")]
+    mod census;
+    mod dwarf;
+    mod future;
+    mod memory;
+    mod tasks;
+
+    pub(crate) use census::take;
+}
+
+#[cfg(not(all(
+    feature = "census",
+    target_os = "linux",
+    any(target_arch = "x86_64", target_arch = "aarch64"),
+    not(miri)
+)))]
+mod elsewhere;
+#[cfg(not(all(
+    feature = "census",
+    target_os = "linux",
+    any(target_arch = "x86_64", target_arch = "aarch64"),
+    not(miri)
+)))]
+pub(crate) use elsewhere::take;

@@ -1,0 +1,214 @@
+//! A task's cell: the header, the future, and the links of the list.
+
+use super::super::dwarf::{DebugInfo, Shape, Type, TypeRef};
+use super::super::future::{of_future, person};
+use super::super::memory;
+use super::runtime::{HeaderLayout, find_part, first_pointer};
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+/// What all tasks of one future on one kind of scheduler have in common.
+#[derive(Debug)]
+pub(in crate::census) struct CellLayout {
+    pub(super) prev: u64,
+    pub(super) next: u64,
+    pub(super) id: u64,
+    /// Of the future; none if its type can't be told.
+    pub(in crate::census) future: Option<FutureLayout>,
+}
+
+/// Where the future is in its cell, and what is known of it by its type alone.
+#[derive(Debug)]
+pub(in crate::census) struct FutureLayout {
+    pub(in crate::census) cell_size: u64,
+    /// Of the enum that holds the future until it has ended, in the cell.
+    pub(in crate::census) stage: u64,
+    pub(in crate::census) stage_type: &'static Type,
+    pub(in crate::census) name: String,
+    pub(in crate::census) declared: Option<(PathBuf, u32)>,
+    pub(in crate::census) is_wrapped: bool,
+    /// Whether the type says only that it is a future: a box of a `dyn` one.
+    pub(in crate::census) is_boxed: bool,
+}
+
+/// The cells' layouts, by the vtables that headers point at.
+#[derive(Debug, Default)]
+pub(in crate::census) struct Cells {
+    by_vtable: HashMap<u64, Option<&'static CellLayout>>,
+    /// Where the links are in a trailer, and the id behind its place: known from the first cell that is understood.
+    trailer: Option<Trailer>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Trailer {
+    prev: u64,
+    next: u64,
+}
+
+/// What a vtable holds.
+struct Vtable {
+    /// Its functions that are made for one type of future.
+    functions: Vec<u64>,
+    trailer: u64,
+    id: u64,
+}
+
+/// The functions of a vtable that tell the future's type. If two disagree, the linker or optimiser has put equal
+/// functions together, and neither is to be believed.
+const FUNCTIONS: [&str; 4] = ["poll", "dealloc", "try_read_output", "shutdown"];
+
+impl Cells {
+    pub(super) fn layout(
+        &mut self,
+        debug: &mut DebugInfo,
+        header: &HeaderLayout,
+        vtable: u64,
+    ) -> Option<&'static CellLayout> {
+        if let Some(Some(known)) = self.by_vtable.get(&vtable) {
+            return Some(known);
+        }
+        let found = self
+            .read(debug, header, vtable)
+            .map(|layout| &*Box::leak(Box::new(layout)));
+        self.by_vtable.insert(vtable, found);
+        found
+    }
+
+    fn read(
+        &mut self,
+        debug: &mut DebugInfo,
+        header: &HeaderLayout,
+        vtable: u64,
+    ) -> Option<CellLayout> {
+        let vtable = Vtable::read(debug, header, vtable)?;
+        let cell = cell_type(debug, &vtable).and_then(|cell| {
+            let trailer = cell.field("trailer")?;
+            (trailer.offset == vtable.trailer).then_some(cell)
+        });
+        if let Some(cell) = cell {
+            let trailer = debug.ty(cell.field("trailer")?.ty)?;
+            let (links, pointers) = find_part(debug, trailer, "PointersInner")?;
+            self.trailer = Some(Trailer {
+                prev: links + pointers.field("prev")?.offset,
+                next: links + pointers.field("next")?.offset,
+            });
+        }
+        let trailer = self.trailer?;
+        Some(CellLayout {
+            prev: vtable.trailer + trailer.prev,
+            next: vtable.trailer + trailer.next,
+            id: vtable.id,
+            future: cell.and_then(|cell| FutureLayout::read(debug, cell, vtable.id)),
+        })
+    }
+}
+
+impl Vtable {
+    fn read(debug: &mut DebugInfo, header: &HeaderLayout, address: u64) -> Option<Self> {
+        let ty = debug.ty(header.vtable_type)?;
+        let word = |name: &str| {
+            let at = address.checked_add(ty.field(name)?.offset)?;
+            memory::read_word(at)
+        };
+        Some(Self {
+            functions: FUNCTIONS.into_iter().filter_map(word).collect(),
+            trailer: word("trailer_offset")?,
+            id: word("id_offset")?,
+        })
+    }
+}
+
+/// The type of the cells that a vtable is for.
+fn cell_type(debug: &mut DebugInfo, vtable: &Vtable) -> Option<&'static Type> {
+    let mut cell = None;
+    let mut future: Option<&str> = None;
+    for address in &vtable.functions {
+        let Some(function) = debug.function_at(*address) else {
+            continue;
+        };
+        let types = debug.types_in(function);
+        let argument = |name: &str| {
+            let found = types.iter().find(|(parameter, _)| parameter == name);
+            found.map(|(_, ty)| *ty)
+        };
+        let (Some(t), Some(s)) = (argument("T"), argument("S")) else {
+            continue;
+        };
+        let path = debug.path(t)?;
+        if *future.get_or_insert(path) != path {
+            return None;
+        }
+        if cell.is_none() {
+            let harness = types.iter().map(|(_, ty)| *ty).find_map(|ty| {
+                let ty = debug.ty(ty).filter(|ty| ty.plain_name() == "Harness")?;
+                let pointer = first_pointer(debug, ty)?;
+                debug.ty(pointer.ty)
+            });
+            let is_meant = |cell: &&'static Type| {
+                cell.plain_name() == "Cell"
+                    && cell.argument("T") == Some(t)
+                    && cell.argument("S") == Some(s)
+            };
+            cell = harness
+                .filter(is_meant)
+                .or_else(|| debug.types_called(t, "Cell").into_iter().find(is_meant));
+        }
+    }
+    cell
+}
+
+impl FutureLayout {
+    fn read(debug: &mut DebugInfo, cell: &'static Type, id: u64) -> Option<Self> {
+        let core = cell.field("core")?;
+        let core_type = debug.ty(core.ty)?;
+        // The vtable and the debug info must tell the same.
+        if core.offset + core_type.field("task_id")?.offset != id {
+            return None;
+        }
+        let (stage, stage_type) = find_part(debug, core_type, "Stage")?;
+        let future = cell.argument("T")?;
+        let path = debug.path(future)?;
+        let ty = debug.ty(future)?;
+        Some(Self {
+            cell_size: cell.size,
+            stage: core.offset + stage,
+            stage_type,
+            name: name(debug, ty, path),
+            declared: declared(debug, ty),
+            is_wrapped: path.starts_with("taskleak::task::"),
+            is_boxed: path.contains("(dyn ") || path.contains("<dyn "),
+        })
+    }
+}
+
+fn name(debug: &mut DebugInfo, ty: &Type, path: &str) -> String {
+    if ty.is_coroutine() {
+        of_future(debug, ty, path)
+    } else {
+        person(path)
+    }
+}
+
+/// Where an async function or block is declared: its first state says so. Of what wraps one, where that is.
+fn declared(debug: &mut DebugInfo, ty: &Type) -> Option<(PathBuf, u32)> {
+    declared_within(debug, ty, 0)
+}
+
+fn declared_within(debug: &mut DebugInfo, ty: &Type, depth: usize) -> Option<(PathBuf, u32)> {
+    if depth > 8 {
+        return None;
+    }
+    if let (true, Shape::Enum { variants, .. }) = (ty.is_coroutine(), &ty.shape) {
+        let (file, line) = variants.first()?.place?;
+        return Some((debug.file(ty.at, file)?, line));
+    }
+    let inner: Vec<TypeRef> = match &ty.shape {
+        Shape::Pointer(target) => vec![*target],
+        Shape::Struct(fields) => fields.iter().map(|field| field.ty).collect(),
+        _ => Vec::new(),
+    };
+    inner.into_iter().find_map(|inner| {
+        let inner = debug.ty(inner)?;
+        declared_within(debug, inner, depth + 1)
+    })
+}

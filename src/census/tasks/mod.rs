@@ -1,0 +1,11 @@
+//! The runtime's own list of its tasks, and each task's cell.
+
+mod cell;
+mod list;
+mod runtime;
+mod state;
+
+pub(super) use cell::Cells;
+pub(super) use list::{Listed, listed};
+pub(super) use runtime::{RuntimeLayout, anchor_address};
+pub(super) use state::state_of;

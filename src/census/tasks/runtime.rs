@@ -1,0 +1,242 @@
+//! From a runtime's handle to the list of its tasks, by the names of types and fields.
+
+use super::super::Unavailable;
+use super::super::dwarf::{DebugInfo, Field, Shape, Type, TypeRef};
+use super::super::future::{Reader, Snapshot, Value};
+use super::super::memory;
+use tokio::runtime::Handle;
+
+/// Where a runtime keeps its tasks, and what is needed to go from one to the next.
+#[derive(Debug)]
+pub(in crate::census) struct RuntimeLayout {
+    /// Where the heads of the lists are: one a shard.
+    pub(super) heads: Vec<u64>,
+    /// What the tasks in them say they belong to.
+    pub(super) owner: u64,
+    pub(super) header: HeaderLayout,
+}
+
+/// Where the fields of a task's header are.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::census) struct HeaderLayout {
+    pub(super) size: u64,
+    pub(super) state: u64,
+    pub(super) vtable: u64,
+    pub(super) owner: u64,
+    pub(super) vtable_type: TypeRef,
+}
+
+/// Shards of a list that a runtime may have.
+const MOST_SHARDS: u64 = 1 << 16;
+
+/// A function whose parameter leads the debug info to everything else.
+#[inline(never)]
+fn anchor(handle: &Handle) -> u64 {
+    std::ptr::from_ref(std::hint::black_box(handle)).addr() as u64
+}
+
+/// Its address.
+pub(in crate::census) fn anchor_address() -> u64 {
+    anchor as *const () as usize as u64
+}
+
+fn unknown(what: &str) -> Unavailable {
+    Unavailable::new(format!(
+        "the debug info does not show {what}: this version of tokio is laid out differently; please report it"
+    ))
+}
+
+impl RuntimeLayout {
+    /// Where the state word is in a task's header.
+    pub(in crate::census) fn state(&self) -> u64 {
+        self.header.state
+    }
+
+    pub(in crate::census) fn of(
+        debug: &mut DebugInfo,
+        handle: &Handle,
+    ) -> Result<Self, Unavailable> {
+        let address = anchor(handle);
+        let handle = handle_type(debug)?;
+        let mut memory = Snapshot::default();
+        let reader = &mut Reader {
+            debug,
+            memory: &mut memory,
+        };
+        Self::read(reader, handle, address)
+    }
+
+    fn read(reader: &mut Reader<'_>, handle: TypeRef, address: u64) -> Result<Self, Unavailable> {
+        let handle = reader.value(handle, address);
+        let inner = handle.and_then(|handle| reader.field(handle, "inner"));
+        let scheduler = inner
+            .and_then(|inner| reader.parts(inner).into_iter().next())
+            .and_then(|(_, arc)| behind_arc(reader, arc))
+            .ok_or_else(|| unknown("the scheduler behind a runtime's handle"))?;
+        let owned = part(reader, scheduler, "OwnedTasks")
+            .ok_or_else(|| unknown("the scheduler's list of tasks"))?;
+        let heads = heads(reader, owned).ok_or_else(|| unknown("the lists in `OwnedTasks`"))?;
+        let owner = reader
+            .field(owned, "id")
+            .and_then(|id| reader.number(id))
+            .ok_or_else(|| unknown("the id of `OwnedTasks`"))?;
+        let header = HeaderLayout::read(reader.debug, heads.header)
+            .ok_or_else(|| unknown("the fields of a task's header"))?;
+        Ok(Self {
+            heads: heads.addresses,
+            owner,
+            header,
+        })
+    }
+}
+
+/// The type of a runtime's handle, from the parameter of [`anchor`].
+fn handle_type(debug: &mut DebugInfo) -> Result<TypeRef, Unavailable> {
+    let Some(anchor) = debug.function_at(anchor_address()) else {
+        return Err(Unavailable::new(
+            "taskleak was built without debug info; remove `debug` from `[profile.dev.package]`, or set it to 2 there \
+             for taskleak",
+        ));
+    };
+    let pointer = debug
+        .types_in(anchor)
+        .into_iter()
+        .find(|(name, _)| name == "handle")
+        .and_then(|(_, ty)| debug.ty(ty));
+    match pointer.map(|pointer| &pointer.shape) {
+        Some(Shape::Pointer(handle)) => Ok(*handle),
+        _ => Err(Unavailable::new(format!(
+            "the debug info has lines only, and no types; {}",
+            super::super::dwarf::REMEDY
+        ))),
+    }
+}
+
+/// What an `Arc` holds.
+fn behind_arc(reader: &mut Reader<'_>, arc: Value) -> Option<Value> {
+    let pointer = first_pointer(reader.debug, arc.ty)?;
+    let address = memory::read_word(arc.address.checked_add(pointer.offset)?)?;
+    let inner = reader.value(pointer.ty, address)?;
+    reader.field(inner, "data")
+}
+
+/// The first pointer in a type: where, and to what.
+pub(super) fn first_pointer(debug: &mut DebugInfo, ty: &Type) -> Option<Field> {
+    let fields: Vec<&Field> = match &ty.shape {
+        Shape::Pointer(target) => {
+            return Some(Field {
+                name: String::new(),
+                offset: 0,
+                ty: *target,
+            });
+        }
+        Shape::Struct(fields) => fields.iter().collect(),
+        Shape::Enum { variants, .. } => variants.iter().map(|variant| &variant.field).collect(),
+        Shape::Array { .. } | Shape::Plain => return None,
+    };
+    fields.into_iter().find_map(|field| {
+        let ty = debug.ty(field.ty)?;
+        let within = first_pointer(debug, ty)?;
+        Some(Field {
+            offset: field.offset + within.offset,
+            ..within
+        })
+    })
+}
+
+/// The part of a type, however deep in it by value, whose type is called so: where it is, and its type.
+pub(super) fn find_part(
+    debug: &mut DebugInfo,
+    ty: &'static Type,
+    name: &str,
+) -> Option<(u64, &'static Type)> {
+    // Level by level: what is nearer is meant.
+    let mut level = vec![(0, ty)];
+    for _ in 0..12 {
+        if let Some(found) = level.iter().find(|(_, ty)| ty.plain_name() == name) {
+            return Some(*found);
+        }
+        let mut next = Vec::new();
+        for (offset, ty) in level {
+            for field in ty.fields() {
+                if let Some(part) = debug.ty(field.ty) {
+                    next.push((offset + field.offset, part));
+                }
+            }
+        }
+        level = next;
+    }
+    None
+}
+
+fn part(reader: &mut Reader<'_>, value: Value, name: &str) -> Option<Value> {
+    let (offset, ty) = find_part(reader.debug, value.ty, name)?;
+    let address = value.address.checked_add(offset)?;
+    Some(Value { ty, address })
+}
+
+struct Heads {
+    addresses: Vec<u64>,
+    header: TypeRef,
+}
+
+/// The heads of the lists: of each shard, or of the one list that older versions have.
+fn heads(reader: &mut Reader<'_>, owned: Value) -> Option<Heads> {
+    let mut addresses = Vec::new();
+    let list;
+    if let Some(sharded) = part(reader, owned, "ShardedList") {
+        let lists = reader.field(sharded, "lists")?;
+        let start = reader.field(lists, "data_ptr")?;
+        let Shape::Pointer(shard) = start.ty.shape else {
+            return None;
+        };
+        let start = memory::read_word(start.address)?;
+        let length = reader.field(lists, "length")?;
+        let length = memory::read_word(length.address)?;
+        if length > MOST_SHARDS {
+            return None;
+        }
+        let shard = reader.debug.ty(shard)?;
+        let (offset, found) = find_part(reader.debug, shard, "LinkedList")?;
+        list = found;
+        for at in 0..length {
+            addresses.push(
+                start
+                    .checked_add(at * shard.size)?
+                    .checked_add(offset + list.field("head")?.offset)?,
+            );
+        }
+    } else {
+        let found = part(reader, owned, "LinkedList")?;
+        list = found.ty;
+        addresses.push(found.address.checked_add(list.field("head")?.offset)?);
+    }
+    let head = reader.debug.ty(list.field("head")?.ty)?;
+    let header = first_pointer(reader.debug, head)?.ty;
+    (head.size == 8).then_some(Heads { addresses, header })
+}
+
+impl HeaderLayout {
+    fn read(debug: &mut DebugInfo, header: TypeRef) -> Option<Self> {
+        let header = debug.ty(header)?;
+        let vtable = header.field("vtable")?;
+        let pointer = debug.ty(vtable.ty)?;
+        let owner = header.field("owner_id")?;
+        let is_word = |debug: &mut DebugInfo, field: &Field| {
+            debug.ty(field.ty).is_some_and(|ty| ty.size == 8)
+        };
+        let Shape::Pointer(vtable_type) = pointer.shape else {
+            return None;
+        };
+        let state = header.field("state")?;
+        (header.plain_name() == "Header" && is_word(debug, owner) && is_word(debug, state)).then_some(
+            Self {
+                size: header.size,
+                state: state.offset,
+                vtable: vtable.offset,
+                owner: owner.offset,
+                vtable_type,
+            },
+        )
+    }
+}

@@ -1,0 +1,91 @@
+//! Asking every task what it waits for, with no guard.
+
+use super::row::in_place_if_need_be;
+use super::timer::Timer;
+use super::trace::ANSWER;
+use crate::registry::{self, TaskInfo};
+use crate::report::Dump;
+use crate::wait::trace::{Answers, Inquiry};
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::Poll;
+
+/// Asks every live tracked task of the process what it waits for, at any time, in production too.
+///
+/// Each task is woken and polled once, with a waker that notes where the futures inside it wait: what
+/// its code sees is a spurious wake, which every future must bear and which happens without this as
+/// well. The dump is complete once all tasks have answered, which takes their runtimes some
+/// microseconds a task; a task that holds its thread, or whose runtime nobody drives, is waited for
+/// 100 ms in all, and then listed as silent. Closures on the blocking pool and tasks that were never
+/// polled are listed without a trace. So are tasks tracked by [`Track`](crate::Track): nobody may wake
+/// them from outside.
+///
+/// The first `Display` of a dump in a process reads debug info, which takes from tens to some hundreds
+/// of milliseconds and holds its thread. Names without line numbers are what a build without debug
+/// info has (`debug = "line-tables-only"` is enough), and of functions that the optimizer inlined
+/// not even those.
+///
+/// # Cancel safety
+/// Dropping the future asks no more. Tasks that were woken by then are polled once for nothing.
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// let lock = std::sync::Arc::new(tokio::sync::Mutex::new(()));
+/// let held = lock.clone().lock_owned().await;
+/// let task = taskleak::spawn(async move { drop(lock.lock().await) });
+/// tokio::task::yield_now().await;
+///
+/// let dump = taskleak::dump().await;
+/// let trace = dump.tasks().next().unwrap().await_trace().unwrap();
+/// let leaf = &trace.roots()[0].children()[0];
+/// assert_eq!(leaf.function(), "tokio::sync::Mutex::lock");
+/// # drop(held); task.await.unwrap(); }
+/// ```
+pub async fn dump() -> Dump {
+    let inquiry = Inquiry::of(registry::live());
+    inquiry.wake();
+    if !inquiry.is_answered() {
+        let mut timer = pin!(Timer::anywhere(ANSWER));
+        poll_fn(|cx| {
+            if inquiry.poll_answered(cx).is_ready() {
+                return Poll::Ready(());
+            }
+            timer.as_mut().poll(cx)
+        })
+        .await;
+    }
+    dump_of(&inquiry.answers())
+}
+
+/// The same from a thread that may be blocked, at most for 100 ms: one outside of any runtime, a
+/// closure on the blocking pool, one that waits for signals.
+///
+/// Tasks of a current-thread runtime that is driven by this very thread cannot answer meanwhile.
+/// There, `dump().await`.
+///
+/// # Examples
+///
+/// ```
+/// let runtime = tokio::runtime::Runtime::new().unwrap();
+/// let _entered = runtime.enter();
+/// let (polled, is_polled) = std::sync::mpsc::channel();
+/// taskleak::spawn(async move {
+///     polled.send(()).unwrap();
+///     tokio::time::sleep(std::time::Duration::from_secs(60)).await;
+/// });
+/// is_polled.recv().unwrap();
+/// assert!(taskleak::dump_blocking().to_string().contains("tokio::time::Sleep"));
+/// ```
+pub fn dump_blocking() -> Dump {
+    let inquiry = Inquiry::of(registry::live());
+    inquiry.wake();
+    in_place_if_need_be(|| inquiry.block(ANSWER));
+    dump_of(&inquiry.answers())
+}
+
+fn dump_of(answers: &Answers) -> Dump {
+    let tasks = registry::live().filter_map(|task| TaskInfo::of(&task));
+    Dump::new(tasks.map(|task| task.with_answer(answers)).collect())
+}

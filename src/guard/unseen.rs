@@ -1,0 +1,68 @@
+//! Naming the tasks that are known by their number only.
+
+use crate::census::{self, SeenTask, Unavailable};
+use crate::registry::runtimes::id_number;
+use crate::registry::{self, Scope, TrackedRuntime};
+use std::collections::HashSet;
+
+/// What could be learned of the tasks that a scope's runtimes count and nobody tracked.
+#[derive(Debug)]
+pub(crate) struct Unseen {
+    /// How many there are: what the runtimes count is what holds.
+    pub(crate) count: usize,
+    /// Those of them that the census found, oldest first; or why there was none.
+    pub(crate) tasks: Result<Vec<SeenTask>, Unavailable>,
+}
+
+impl Default for Unseen {
+    fn default() -> Self {
+        Self {
+            count: 0,
+            tasks: Ok(Vec::new()),
+        }
+    }
+}
+
+/// Takes the census of the scope's runtimes, if it has anything to explain.
+pub(super) fn name(scope: &'static Scope, count: usize) -> Unseen {
+    if count == 0 {
+        return Unseen::default();
+    }
+    let mut found = Ok(Vec::new());
+    let asking = tokio::task::try_id().map(|id| id_number(&id));
+    for watched in scope.watched() {
+        let uncounted = watched.unseen();
+        if uncounted == 0 {
+            continue;
+        }
+        match census::take(watched.handle()) {
+            Ok(mut tasks) => {
+                let tracked = tracked_on(watched.runtime());
+                tasks.retain(|task| {
+                    !task.is_wrapped && !tracked.contains(&task.id) && Some(task.id) != asking
+                });
+                // tokio numbers tasks as they are spawned. Those that were there before the guard are the oldest.
+                tasks.sort_by_key(|task| task.id);
+                let before = watched
+                    .baseline()
+                    .min(tasks.len().saturating_sub(uncounted));
+                if let Ok(found) = &mut found {
+                    found.extend(tasks.drain(before..));
+                }
+            }
+            Err(reason) => found = Err(reason),
+        }
+    }
+    Unseen {
+        count,
+        tasks: found,
+    }
+}
+
+/// The numbers of the tracked tasks on a runtime that have been polled.
+fn tracked_on(runtime: &TrackedRuntime) -> HashSet<u64> {
+    registry::live()
+        .filter(|task| task.runtime == runtime.index() && task.tokio_id != 0)
+        .map(|task| task.tokio_id)
+        .collect()
+}

@@ -1,0 +1,213 @@
+//! Tasks that nobody saw spawned, and what the census says of them.
+
+use super::leak_report::LeakReport;
+use super::paint::Paint;
+use super::project;
+use crate::census::{SeenState, SeenTask};
+use crate::wait::{AwaitNode, AwaitTrace};
+use std::fmt::{self, Display};
+use std::path::Path;
+
+/// Kinds of tasks that are shown.
+const MOST_KINDS: usize = 50;
+
+/// A task that taskleak did not see spawned: what its runtime's own list and the binary's debug info tell of it.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use taskleak::{Options, find, verify_none};
+///
+/// async fn listen(port: u16) {
+///     tokio::time::sleep(Duration::from_secs(port.into())).await;
+/// }
+///
+/// # #[tokio::main(flavor = "multi_thread", worker_threads = 1)] async fn main() {
+/// let guard = verify_none();
+/// let task = tokio::spawn(listen(8080));
+/// let report = find(Options::new().grace(Duration::from_millis(50))).unwrap_err();
+/// if let [task] = report.unseen() {
+///     assert!(task.name().ends_with("listen"));
+///     let awaited = &task.await_trace().roots()[0].children()[0];
+///     assert_eq!(awaited.function(), "tokio::time::sleep::Sleep");
+/// }
+/// # task.abort(); guard.finish().await; }
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnseenTask(SeenTask);
+
+/// What an [`UnseenTask`] was doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum UnseenState {
+    /// It waited to be woken.
+    Parked,
+    /// The same, and nobody had a waker of it any more: only an abort could have ended it.
+    NoWaker,
+    /// It was queued to be polled.
+    Runnable,
+    /// It had been aborted, and the runtime had not come to it yet.
+    Cancelled,
+    /// It was being polled.
+    Running,
+    /// It had ended, and was about to be forgotten by its runtime.
+    Complete,
+    /// This version of tokio does not tell.
+    Unknown,
+}
+
+/// The tasks that nobody saw spawned.
+#[derive(Clone, Debug)]
+pub(super) struct Unseen {
+    pub(super) count: usize,
+    /// Those of them that could be read, or why they can't be.
+    pub(super) tasks: Result<Vec<UnseenTask>, String>,
+}
+
+impl Unseen {
+    pub(super) fn of(judged: crate::guard::Unseen) -> Self {
+        let tasks = judged.tasks.map_err(|reason| reason.to_string());
+        Self {
+            count: judged.count,
+            tasks: tasks.map(|tasks| tasks.into_iter().map(UnseenTask).collect()),
+        }
+    }
+}
+
+impl UnseenTask {
+    /// The type of its future as a person writes it: an async function by its path. `(unknown)` if the type can't be
+    /// told: its crate was built without debug info, or the optimiser has put equal functions together.
+    pub fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// The source file and line where its async function or block is declared, if it is one.
+    pub fn declared(&self) -> Option<(&Path, u32)> {
+        let (file, line) = self.0.declared.as_ref()?;
+        Some((file, *line))
+    }
+
+    /// What it was doing.
+    pub fn state(&self) -> UnseenState {
+        match self.0.state {
+            SeenState::Parked => UnseenState::Parked,
+            SeenState::NoWaker => UnseenState::NoWaker,
+            SeenState::Runnable => UnseenState::Runnable,
+            SeenState::Cancelled => UnseenState::Cancelled,
+            SeenState::Running => UnseenState::Running,
+            SeenState::Complete => UnseenState::Complete,
+            SeenState::Unknown => UnseenState::Unknown,
+        }
+    }
+
+    /// Where it was suspended, down to the leaf futures; empty if it was not.
+    pub fn await_trace(&self) -> &AwaitTrace {
+        &self.0.await_trace
+    }
+
+    /// The number behind [`tokio::task::Id`], as tracing and tokio-console show it.
+    pub fn tokio_id(&self) -> u64 {
+        self.0.id
+    }
+
+    fn reads_as(&self, other: &Self) -> bool {
+        self.name() == other.name()
+            && self.0.declared == other.0.declared
+            && self.state() == other.state()
+            && self.await_trace() == other.await_trace()
+    }
+}
+
+/// What a report says of the tasks that nobody saw spawned, beside their number.
+pub(super) struct UnseenText<'a> {
+    pub(super) report: &'a LeakReport,
+    pub(super) paint: Paint,
+}
+
+impl Display for UnseenText<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let tasks = self.report.unseen();
+        let mut kinds: Vec<(&UnseenTask, usize)> = Vec::new();
+        for task in tasks {
+            match kinds.iter_mut().find(|(kind, _)| kind.reads_as(task)) {
+                Some((_, count)) => *count += 1,
+                None => kinds.push((task, 1)),
+            }
+        }
+        kinds.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+        for (task, count) in kinds.iter().take(MOST_KINDS) {
+            self.kind(f, task, *count)?;
+        }
+        if kinds.len() > MOST_KINDS {
+            writeln!(f, "  ... and {} more kinds", kinds.len() - MOST_KINDS)?;
+        }
+        let note = self.paint.strong("note:");
+        if let Err(reason) = &self.report.unseen.tasks {
+            writeln!(f, "  {note} they have no names here: {reason}")?;
+        } else if tasks.len() != self.report.unseen_count() {
+            let (counted, found) = (self.report.unseen_count(), tasks.len());
+            writeln!(
+                f,
+                "  {note} the runtime counts {counted}, and its list showed {found}: the count is what holds"
+            )?;
+        }
+        Ok(())
+    }
+}
+
+impl UnseenText<'_> {
+    fn kind(&self, f: &mut fmt::Formatter<'_>, task: &UnseenTask, count: usize) -> fmt::Result {
+        let paint = self.paint;
+        let times = if count > 1 {
+            format!("{count} tasks ")
+        } else {
+            String::new()
+        };
+        writeln!(
+            f,
+            "  {times}{}",
+            paint.strong(format_args!("`{}`", task.name()))
+        )?;
+        if let Some((file, line)) = task.declared() {
+            let file = project::relative(&file.to_string_lossy());
+            writeln!(f, "   {} {file}:{line}", paint.frame("-->"))?;
+        }
+        let key = |key| {
+            let sign = paint.frame("=");
+            format!("    {sign} {}", paint.strong(format_args!("{key}:")))
+        };
+        writeln!(f, "{} {}", key("state"), state(task.state()))?;
+        let roots = task.await_trace().roots();
+        if !roots.is_empty() {
+            writeln!(f, "{}", key("awaits"))?;
+            self.nodes(f, roots, 0)?;
+        }
+        Ok(())
+    }
+
+    fn nodes(&self, f: &mut fmt::Formatter<'_>, nodes: &[AwaitNode], depth: usize) -> fmt::Result {
+        for node in nodes {
+            write!(f, "        {:1$}{2}", "", 2 * depth, node.function())?;
+            if let (Some(file), Some(line)) = (node.file(), node.line()) {
+                let file = project::relative(&file.to_string_lossy());
+                write!(f, "  {}", self.paint.dim(format_args!("{file}:{line}")))?;
+            }
+            writeln!(f)?;
+            self.nodes(f, node.children(), depth + 1)?;
+        }
+        Ok(())
+    }
+}
+
+fn state(state: UnseenState) -> &'static str {
+    match state {
+        UnseenState::Parked => "parked",
+        UnseenState::NoWaker => "parked, and nobody can wake it any more",
+        UnseenState::Runnable => "queued to be polled",
+        UnseenState::Cancelled => "aborted, and not dropped yet",
+        UnseenState::Running => "inside a poll that has not returned",
+        UnseenState::Complete => "ended, and not forgotten yet by its runtime",
+        UnseenState::Unknown => "not known",
+    }
+}

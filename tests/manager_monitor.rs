@@ -1,0 +1,277 @@
+//! The monitor: cyclic snapshots, and names that keep growing. One monitor in a process, so the tests
+//! take turns.
+
+use pretty_assertions::assert_eq;
+use std::future::pending;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+use taskleak::manager::{Config, Monitor, Observer, ObserverHandle, Snapshot, Suspect};
+use taskleak::task::{Builder, JoinSet};
+
+const LONG: Duration = Duration::from_secs(60);
+
+fn turn() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    taskleak::manager().configure(&Config::new().interval(Duration::from_millis(1)).growth(4));
+    turn
+}
+
+fn monitor() -> &'static Monitor {
+    taskleak::manager().monitor()
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .build()
+        .unwrap()
+}
+
+enum Told {
+    Snapshot(Snapshot),
+    Suspect(Suspect),
+}
+
+struct Tell(Mutex<Sender<Told>>);
+
+impl Observer for Tell {
+    fn snapshot_taken(&self, snapshot: &Snapshot) {
+        let _ = self
+            .0
+            .lock()
+            .unwrap()
+            .send(Told::Snapshot(snapshot.clone()));
+    }
+
+    fn suspect_found(&self, suspect: &Suspect) {
+        let _ = self.0.lock().unwrap().send(Told::Suspect(suspect.clone()));
+    }
+}
+
+fn observe() -> (Receiver<Told>, ObserverHandle) {
+    let (tell, told) = channel();
+    (
+        told,
+        taskleak::manager().add_observer(Tell(Mutex::new(tell))),
+    )
+}
+
+fn next_snapshot(told: &Receiver<Told>) -> Snapshot {
+    loop {
+        if let Told::Snapshot(snapshot) = told.recv_timeout(LONG).expect("the monitor runs") {
+            return snapshot;
+        }
+    }
+}
+
+/// Until no snapshot of a stopped monitor is being taken any more.
+fn until_gone() {
+    loop {
+        let snapshot = taskleak::manager().snapshot();
+        if snapshot.live("taskleak-monitor") + snapshot.live("taskleak-snapshot") == 0 {
+            return;
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
+#[test]
+fn it_takes_snapshots_until_it_is_stopped() {
+    let _turn = turn();
+    // Without a timer of the runtime's.
+    let runtime = runtime();
+    let (told, handle) = observe();
+    let number = taskleak::manager().snapshot().number();
+    monitor().start_on(runtime.handle());
+    let first = next_snapshot(&told);
+    let second = next_snapshot(&told);
+    assert!(number < first.number() && first.number() < second.number());
+    let itself = second.tasks_named("taskleak-monitor").next().unwrap();
+    assert!(itself.is_background());
+    assert!(itself.started_at().is_some());
+    monitor().stop();
+    assert!(handle.flush(LONG));
+    while told.try_recv().is_ok() {}
+    thread::sleep(Duration::from_millis(20));
+    assert!(handle.flush(LONG));
+    assert!(told.try_recv().is_err());
+    assert!(monitor().last().unwrap().number() >= second.number());
+    until_gone();
+}
+
+#[test]
+fn starts_and_stops_may_come_in_any_number_from_anywhere() {
+    let _turn = turn();
+    let runtime = runtime();
+    for is_started_last in [true, false] {
+        thread::scope(|scope| {
+            for number in 0..8 {
+                let runtime = &runtime;
+                scope.spawn(move || {
+                    for step in 0..200 {
+                        if (number + step) % 2 == 0 {
+                            monitor().start_on(runtime.handle());
+                        } else {
+                            monitor().stop();
+                        }
+                    }
+                });
+            }
+        });
+        if is_started_last {
+            monitor().start_on(runtime.handle());
+            assert!(monitor().is_running());
+            let (told, _handle) = observe();
+            next_snapshot(&told);
+            // Of all those that were started one is left.
+            let one_is_left = || taskleak::manager().snapshot().live("taskleak-monitor") == 1;
+            while !one_is_left() {
+                thread::sleep(Duration::from_millis(1));
+            }
+        } else {
+            monitor().stop();
+            assert!(!monitor().is_running());
+            until_gone();
+        }
+    }
+}
+
+#[test]
+fn a_new_interval_holds_at_once() {
+    let _turn = turn();
+    monitor().set_interval(Duration::from_secs(3600));
+    let runtime = runtime();
+    let (told, _handle) = observe();
+    monitor().start_on(runtime.handle());
+    thread::sleep(Duration::from_millis(10));
+    assert!(told.try_recv().is_err());
+    monitor().set_interval(Duration::from_millis(1));
+    next_snapshot(&told);
+    monitor().stop();
+    until_gone();
+}
+
+/// Also in the middle of a snapshot: at this pace one is nearly always being taken.
+#[test]
+fn it_ends_with_its_runtime_and_starts_on_another() {
+    let _turn = turn();
+    for round in 0..20 {
+        let runtime = runtime();
+        for _ in 0..1000 {
+            Builder::new()
+                .name("in the way")
+                .spawn_on(pending::<()>(), runtime.handle());
+        }
+        let (told, _handle) = observe();
+        monitor().start_on(runtime.handle());
+        next_snapshot(&told);
+        if round % 2 == 0 {
+            drop(runtime);
+        } else {
+            runtime.shutdown_background();
+        }
+        while monitor().is_running() {
+            thread::sleep(Duration::from_millis(1));
+        }
+        until_gone();
+    }
+    let dead = runtime();
+    let handle = dead.handle().clone();
+    drop(dead);
+    monitor().start_on(&handle);
+    assert!(!monitor().is_running());
+}
+
+/// Whether a name was ever suspect in snapshots before each of which `step` was done.
+fn suspects_while(name: &str, snapshots: usize, mut step: impl FnMut()) -> Vec<Suspect> {
+    monitor().stop();
+    let mut suspects = Vec::new();
+    for _ in 0..snapshots {
+        step();
+        let snapshot = monitor().take_now();
+        suspects.extend(
+            snapshot
+                .suspects()
+                .iter()
+                .filter(|one| one.name() == name)
+                .cloned(),
+        );
+        // More than a tick of the clock that tasks are timed by.
+        thread::sleep(Duration::from_millis(12));
+    }
+    suspects
+}
+
+#[test]
+fn a_name_that_grows_and_whose_tasks_do_not_end_is_suspect() {
+    let _turn = turn();
+    let runtime = runtime();
+    let (told, handle) = observe();
+    let suspects = suspects_while("leaks", 6, || {
+        for _ in 0..3 {
+            Builder::new()
+                .name("leaks")
+                .spawn_on(pending::<()>(), runtime.handle());
+        }
+    });
+    let counts: Vec<_> = suspects
+        .iter()
+        .map(|suspect| suspect.counts().to_vec())
+        .collect();
+    assert_eq!(counts, [[3, 6, 9, 12], [6, 9, 12, 15], [9, 12, 15, 18]]);
+    let survivors: Vec<_> = suspects.iter().map(Suspect::survivors).collect();
+    assert_eq!(survivors, [3, 6, 9]);
+    let snapshot = taskleak::manager().snapshot();
+    let leaked = snapshot.tasks_named("leaks").next().unwrap();
+    assert_eq!(snapshot.suspects(), &suspects[2..]);
+    assert_eq!(suspects[2].fingerprint(), leaked.fingerprint());
+    assert_eq!(suspects[2].location(), leaked.location());
+    let text = suspects[0].to_string();
+    let expected = "`leaks` grew from 3 to 12 tasks over 4 snapshots, and 3 of the first have not ended; \
+                    spawned at tests/manager_monitor.rs:";
+    assert!(text.starts_with(expected), "{text}");
+    assert!(handle.flush(LONG));
+    let told: Vec<_> = told
+        .try_iter()
+        .filter_map(|told| match told {
+            Told::Suspect(suspect) => Some(suspect),
+            Told::Snapshot(_) => None,
+        })
+        .collect();
+    assert_eq!(told, suspects);
+}
+
+#[test]
+fn a_name_that_grows_while_its_older_tasks_end_is_none() {
+    let _turn = turn();
+    let runtime = runtime();
+    let mut tasks = JoinSet::new();
+    let mut count = 1;
+    let suspects = suspects_while("ramps up", 10, || {
+        // More each time, and all are new.
+        runtime.block_on(tasks.shutdown());
+        count += 2;
+        let _entered = runtime.enter();
+        for _ in 0..count {
+            Builder::new()
+                .name("ramps up")
+                .spawn_into(&mut tasks, pending::<()>());
+        }
+    });
+    assert_eq!(suspects, []);
+}
+
+#[test]
+fn a_name_whose_count_stays_is_none() {
+    let _turn = turn();
+    let runtime = runtime();
+    for _ in 0..50 {
+        Builder::new()
+            .name("stays")
+            .spawn_on(pending::<()>(), runtime.handle());
+    }
+    assert_eq!(suspects_while("stays", 10, || ()), []);
+}

@@ -1,0 +1,221 @@
+//! Observers: what they are told, and that nobody waits for them.
+
+use pretty_assertions::assert_eq;
+use std::future::pending;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use taskleak::manager::{Config, Observer, ObserverHandle, Status, TaskRecord};
+use taskleak::task::{Builder, TimeboxAction};
+
+const LONG: Duration = Duration::from_secs(60);
+
+/// Notes what it is told of tasks whose names begin in one way.
+struct Notes {
+    prefix: &'static str,
+    seen: Mutex<Vec<(&'static str, String, Status)>>,
+    missed: Mutex<u64>,
+}
+
+impl Notes {
+    fn of(prefix: &'static str) -> (Arc<Self>, ObserverHandle) {
+        let notes = Arc::new(Self {
+            prefix,
+            seen: Mutex::default(),
+            missed: Mutex::default(),
+        });
+        let handle = taskleak::manager().add_observer(notes.clone());
+        (notes, handle)
+    }
+
+    fn note(&self, what: &'static str, task: &TaskRecord) {
+        if let Some(name) = task.name().strip_prefix(self.prefix) {
+            self.seen
+                .lock()
+                .unwrap()
+                .push((what, name.to_owned(), task.status()));
+        }
+    }
+
+    fn seen(&self) -> Vec<(&'static str, String, Status)> {
+        self.seen.lock().unwrap().clone()
+    }
+}
+
+impl Observer for Notes {
+    fn task_started(&self, task: &TaskRecord) {
+        assert!(task.ended_at().is_none());
+        self.note("started", task);
+    }
+
+    fn task_finished(&self, task: &TaskRecord) {
+        assert!(task.ended_at().unwrap() >= task.created_at());
+        self.note("finished", task);
+    }
+
+    fn timebox_exceeded(&self, task: &TaskRecord) {
+        self.note("over", task);
+    }
+
+    fn events_missed(&self, count: u64) {
+        *self.missed.lock().unwrap() += count;
+    }
+}
+
+#[tokio::test]
+async fn it_is_told_of_each_start_and_end_once_and_in_order() {
+    let (notes, handle) = Notes::of("told ");
+    Builder::new()
+        .name("told once")
+        .spawn(async {})
+        .await
+        .unwrap();
+    Builder::new()
+        .name("told panic")
+        .spawn(async { panic!("planned") })
+        .await
+        .unwrap_err();
+    let task = Builder::new()
+        .name("told abort".to_owned())
+        .spawn(pending::<()>());
+    task.abort();
+    task.await.unwrap_err();
+    assert!(handle.flush(LONG));
+    let expected = [
+        ("started", "once", Status::Created),
+        ("finished", "once", Status::Finished),
+        ("started", "panic", Status::Created),
+        ("finished", "panic", Status::Panicked),
+        ("started", "abort", Status::Created),
+        ("finished", "abort", Status::Aborted),
+    ];
+    let expected = expected.map(|(what, name, status)| (what, name.to_owned(), status));
+    assert_eq!(notes.seen(), expected);
+    assert_eq!(handle.missed(), 0);
+}
+
+#[tokio::test]
+async fn it_is_told_once_that_a_time_box_is_over() {
+    let (notes, handle) = Notes::of("boxed ");
+    let short = Duration::from_millis(5);
+    let slow = Builder::new()
+        .name("boxed slow")
+        .timebox(short)
+        .spawn(async { tokio::time::sleep(Duration::from_millis(50)).await });
+    slow.await.unwrap();
+    let stuck = Builder::new()
+        .name("boxed stuck")
+        .timebox(short)
+        .on_timebox(TimeboxAction::Abort)
+        .spawn(pending::<()>());
+    assert!(stuck.await.unwrap_err().is_cancelled());
+    let quick = Builder::new()
+        .name("boxed quick")
+        .timebox(LONG)
+        .spawn(async {});
+    quick.await.unwrap();
+    assert!(handle.flush(LONG));
+    let expected = [
+        ("started", "slow", Status::Created),
+        ("over", "slow", Status::OverTime),
+        ("finished", "slow", Status::FinishedOverTime),
+        ("started", "stuck", Status::Created),
+        ("over", "stuck", Status::OverTime),
+        ("finished", "stuck", Status::Aborted),
+        ("started", "quick", Status::Created),
+        ("finished", "quick", Status::Finished),
+    ];
+    let expected = expected.map(|(what, name, status)| (what, name.to_owned(), status));
+    assert_eq!(notes.seen(), expected);
+}
+
+#[tokio::test]
+async fn once_removed_it_is_told_no_more() {
+    let (notes, handle) = Notes::of("removed ");
+    Builder::new()
+        .name("removed before")
+        .spawn(async {})
+        .await
+        .unwrap();
+    assert!(handle.flush(LONG));
+    handle.remove();
+    Builder::new()
+        .name("removed after")
+        .spawn(async {})
+        .await
+        .unwrap();
+    let (_, other) = Notes::of("removed ");
+    assert!(other.flush(LONG));
+    let names: Vec<_> = notes.seen().into_iter().map(|(_, name, _)| name).collect();
+    assert_eq!(names, ["before", "before"]);
+    drop(other);
+    drop(notes);
+}
+
+#[tokio::test]
+async fn one_that_panics_is_called_again_and_harms_nobody() {
+    struct Panics(Mutex<u32>);
+    impl Observer for Panics {
+        fn task_started(&self, task: &TaskRecord) {
+            if task.name() == "panics" {
+                *self.0.lock().unwrap() += 1;
+                panic!("planned");
+            }
+        }
+    }
+    let panics = Arc::new(Panics(Mutex::new(0)));
+    let handle = taskleak::manager().add_observer(panics.clone());
+    let (notes, other) = Notes::of("panics");
+    for _ in 0..3 {
+        Builder::new().name("panics").spawn(async {}).await.unwrap();
+    }
+    assert!(handle.flush(LONG) && other.flush(LONG));
+    assert_eq!(handle.panics(), 3);
+    assert_eq!(*panics.0.lock().unwrap(), 3);
+    assert_eq!(notes.seen().len(), 6);
+}
+
+#[tokio::test]
+async fn one_that_blocks_stalls_neither_tasks_nor_others() {
+    struct Blocks(Mutex<Receiver<()>>, Sender<()>, Mutex<u64>);
+    impl Observer for Blocks {
+        fn task_started(&self, task: &TaskRecord) {
+            if task.name() == "blocks" {
+                let _ = self.1.send(());
+                let _ = self.0.lock().unwrap().recv();
+            }
+        }
+
+        fn events_missed(&self, count: u64) {
+            *self.2.lock().unwrap() += count;
+        }
+    }
+    let (unblock, blocked) = channel();
+    let (called, calls) = channel();
+    taskleak::manager().configure(&Config::new().queue(1000));
+    let blocks = Arc::new(Blocks(Mutex::new(blocked), called, Mutex::new(0)));
+    let stuck = taskleak::manager().add_observer(blocks.clone());
+    taskleak::manager().configure(&Config::new());
+    let (notes, other) = Notes::of("unblocked ");
+
+    Builder::new().name("blocks").spawn(async {}).await.unwrap();
+    calls.recv().unwrap();
+    for _ in 0..5000 {
+        Builder::new()
+            .name("unblocked task")
+            .spawn(async {})
+            .await
+            .unwrap();
+        if fastrand::u8(..) == 0 {
+            // The queue that all share is not what is tested here.
+            assert!(other.flush(LONG));
+        }
+    }
+    assert!(other.flush(LONG));
+    assert_eq!(notes.seen().len(), 10_000);
+    assert!(stuck.missed() >= 9_000, "{}", stuck.missed());
+    assert!(!stuck.flush(Duration::from_millis(10)));
+    drop(unblock);
+    assert!(stuck.flush(LONG));
+    assert_eq!(*blocks.2.lock().unwrap(), stuck.missed());
+}

@@ -1,0 +1,89 @@
+//! Graceful shutdown. It waits for all tasks of the process, so the tests take turns.
+
+use pretty_assertions::assert_eq;
+use std::future::pending;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::SeqCst;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use taskleak::task::Builder;
+
+const LONG: Duration = Duration::from_secs(60);
+
+fn run<F: Future>(future: F) -> F::Output {
+    static TURN: Mutex<()> = Mutex::new(());
+    let _turn: MutexGuard<'_, ()> = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(future)
+}
+
+#[test]
+fn it_waits_for_tasks_and_for_those_that_they_spawn() {
+    run(async {
+        let done = Arc::new(AtomicUsize::new(0));
+        for _ in 0..100 {
+            let done = done.clone();
+            taskleak::spawn(async move {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+                taskleak::spawn(async move {
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                    done.fetch_add(1, SeqCst);
+                });
+            });
+        }
+        taskleak::manager().shutdown(LONG).await.unwrap();
+        assert_eq!(done.load(SeqCst), 100);
+    });
+}
+
+#[test]
+fn it_names_those_that_did_not_end() {
+    run(async {
+        let first = Builder::new().name("uploader").spawn(pending::<()>());
+        let spawn_stuck = || Builder::new().name("stuck").spawn(pending::<()>());
+        let stuck = [spawn_stuck(), spawn_stuck()];
+        let line = line!() - 2;
+        let unfinished = taskleak::manager()
+            .shutdown(Duration::from_millis(20))
+            .await
+            .unwrap_err();
+        assert_eq!(unfinished.tasks().len(), 3);
+        assert_eq!(unfinished.grace(), Duration::from_millis(20));
+        let text = unfinished.to_string();
+        assert!(
+            text.starts_with("3 tasks did not end within 20ms:\n  2 x `stuck` spawned at "),
+            "{text}"
+        );
+        assert!(
+            text.contains(&format!("tests/manager_shutdown.rs:{line}:")),
+            "{text}"
+        );
+        assert!(text.contains("\n  `uploader` spawned at "), "{text}");
+        first.abort();
+        stuck.iter().for_each(|task| task.abort());
+        taskleak::manager().shutdown(LONG).await.unwrap();
+    });
+}
+
+#[test]
+fn it_waits_neither_for_background_tasks_nor_for_those_that_wait_for_it() {
+    run(async {
+        Builder::new().background().spawn(pending::<()>());
+        let above = taskleak::spawn(async {
+            let own = taskleak::spawn(async { taskleak::manager().shutdown(LONG).await });
+            own.await.unwrap()
+        });
+        above.await.unwrap().unwrap();
+    });
+}
+
+#[test]
+fn without_tasks_and_without_grace_it_returns_at_once() {
+    run(async { taskleak::manager().shutdown(Duration::ZERO).await.unwrap() });
+    // No timer of the runtime's is needed, nor a runtime.
+    futures::executor::block_on(taskleak::manager().shutdown(Duration::MAX)).unwrap();
+}
