@@ -13,7 +13,7 @@ pub(crate) mod entry;
 pub(crate) mod events;
 pub(crate) mod extras;
 mod fence;
-mod fingerprint;
+pub(crate) mod fingerprint;
 pub(crate) mod gate;
 pub(crate) mod inquiry;
 pub(crate) mod judges;
