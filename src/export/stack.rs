@@ -17,7 +17,9 @@ impl Step {
     fn new(function: &str, file: Option<&Path>, line: Option<u32>) -> Self {
         Self {
             function: function.to_owned(),
-            file: file.map(|file| file.display().to_string()).unwrap_or_default(),
+            file: file
+                .map(|file| file.display().to_string())
+                .unwrap_or_default(),
             line: line.unwrap_or(0),
         }
     }
@@ -38,7 +40,11 @@ pub(super) fn spawned(task: &impl TaskStack) -> Vec<Step> {
     let mut spawn_site = task.location();
     for ancestor in task.ancestors() {
         let file = Path::new(spawn_site.file());
-        steps.push(Step::new(ancestor.name(), Some(file), Some(spawn_site.line())));
+        steps.push(Step::new(
+            ancestor.name(),
+            Some(file),
+            Some(spawn_site.line()),
+        ));
         spawn_site = ancestor.location();
     }
     let file = Path::new(spawn_site.file());

@@ -94,7 +94,9 @@ async fn run(options: Options) -> Result<bool, Box<dyn Error>> {
         println!("Prometheus: http://{}/alerts", prometheus.address());
         Some(prometheus)
     } else {
-        println!("There is no Prometheus here. Install it (Debian: apt-get install prometheus) to see the alert.");
+        println!(
+            "There is no Prometheus here. Install it (Debian: apt-get install prometheus) to see the alert."
+        );
         None
     };
     let seen = watch(options, prometheus.as_ref()).await?;
@@ -107,12 +109,19 @@ async fn run(options: Options) -> Result<bool, Box<dyn Error>> {
 }
 
 async fn watch(options: Options, prometheus: Option<&Prometheus>) -> Result<bool, Box<dyn Error>> {
-    let seconds = if options.fixed { FIXED_SECONDS } else { SECONDS };
+    let seconds = if options.fixed {
+        FIXED_SECONDS
+    } else {
+        SECONDS
+    };
     for second in 1..=seconds {
         tokio::time::sleep(Duration::from_secs(1)).await;
         let snapshot = taskleak::manager().snapshot();
         let bar = "#".repeat(snapshot.live("place-order") / 4);
-        println!("{second:2} s: {:4} tasks place-order {bar}", snapshot.live("place-order"));
+        println!(
+            "{second:2} s: {:4} tasks place-order {bar}",
+            snapshot.live("place-order")
+        );
         let told = match prometheus {
             Some(prometheus) => tokio::task::block_in_place(|| prometheus.firing(ALERT))?
                 .iter()
@@ -122,10 +131,18 @@ async fn watch(options: Options, prometheus: Option<&Prometheus>) -> Result<bool
                     format!("{}. {}", text("summary"), text("description"))
                 })
                 .collect(),
-            None => snapshot.suspects().iter().map(ToString::to_string).collect::<Vec<_>>(),
+            None => snapshot
+                .suspects()
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>(),
         };
         for one in &told {
-            let by = if prometheus.is_some() { "Prometheus: alert" } else { "taskleak:" };
+            let by = if prometheus.is_some() {
+                "Prometheus: alert"
+            } else {
+                "taskleak:"
+            };
             println!("{by} {one}");
         }
         if !told.is_empty() {

@@ -55,7 +55,9 @@ async fn deliver(mut orders: mpsc::Receiver<String>, mut warehouse: TcpStream, g
         let acknowledged = acknowledged(&mut warehouse, &order);
         let outcome = if gives_up {
             let patience = Duration::from_millis(20);
-            tokio::time::timeout(patience, acknowledged).await.unwrap_or(Ok(()))
+            tokio::time::timeout(patience, acknowledged)
+                .await
+                .unwrap_or(Ok(()))
         } else {
             acknowledged.await
         };
@@ -75,22 +77,25 @@ async fn acknowledged(warehouse: &mut TcpStream, order: &str) -> std::io::Result
 async fn warehouse() -> std::io::Result<SocketAddr> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
-    Builder::new().name("warehouse").background().spawn(async move {
-        let (mut connection, _) = listener.accept().await?;
-        let mut acknowledgements = 10;
-        let mut orders = [0; 1024];
-        loop {
-            let read = connection.read(&mut orders).await?;
-            if read == 0 {
-                return std::io::Result::Ok(());
-            }
-            for _ in orders[..read].iter().filter(|byte| **byte == b'\n') {
-                if acknowledgements > 0 {
-                    acknowledgements -= 1;
-                    connection.write_all(b"+").await?;
+    Builder::new()
+        .name("warehouse")
+        .background()
+        .spawn(async move {
+            let (mut connection, _) = listener.accept().await?;
+            let mut acknowledgements = 10;
+            let mut orders = [0; 1024];
+            loop {
+                let read = connection.read(&mut orders).await?;
+                if read == 0 {
+                    return std::io::Result::Ok(());
+                }
+                for _ in orders[..read].iter().filter(|byte| **byte == b'\n') {
+                    if acknowledgements > 0 {
+                        acknowledgements -= 1;
+                        connection.write_all(b"+").await?;
+                    }
                 }
             }
-        }
-    });
+        });
     Ok(address)
 }

@@ -52,7 +52,10 @@ impl Prometheus {
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
         let process = Command::new("prometheus")
             .arg(format!("--config.file={}", config.display()))
-            .arg(format!("--storage.tsdb.path={}", folder.path().join("data").display()))
+            .arg(format!(
+                "--storage.tsdb.path={}",
+                folder.path().join("data").display()
+            ))
             .arg(format!("--web.listen-address={address}"))
             .arg("--log.level=error")
             .stdin(Stdio::null())
@@ -63,9 +66,14 @@ impl Prometheus {
             _folder: folder,
         };
         let begin = Instant::now();
-        while ureq::get(format!("http://{address}/-/ready")).call().is_err() {
+        while ureq::get(format!("http://{address}/-/ready"))
+            .call()
+            .is_err()
+        {
             if begin.elapsed() > Duration::from_secs(30) {
-                return Err(Error::other("Prometheus was started and is not ready after 30 s"));
+                return Err(Error::other(
+                    "Prometheus was started and is not ready after 30 s",
+                ));
             }
             std::thread::sleep(Duration::from_millis(50));
         }
@@ -102,7 +110,10 @@ impl Prometheus {
     /// If Prometheus does not answer, or does not understand the query.
     pub fn query(&self, query: &str) -> Result<Vec<Value>> {
         let mut data = self.api("query", &[("query", query)])?;
-        Ok(data["result"].as_array_mut().map(std::mem::take).unwrap_or_default())
+        Ok(data["result"]
+            .as_array_mut()
+            .map(std::mem::take)
+            .unwrap_or_default())
     }
 
     /// The alerts of this name that are firing.
@@ -111,7 +122,10 @@ impl Prometheus {
     /// If Prometheus does not answer.
     pub fn firing(&self, alert: &str) -> Result<Vec<Value>> {
         let mut data = self.api("alerts", &[])?;
-        let mut alerts = data["alerts"].as_array_mut().map(std::mem::take).unwrap_or_default();
+        let mut alerts = data["alerts"]
+            .as_array_mut()
+            .map(std::mem::take)
+            .unwrap_or_default();
         alerts.retain(|one| one["state"] == "firing" && one["labels"]["alertname"] == alert);
         Ok(alerts)
     }

@@ -51,7 +51,10 @@ async fn front() -> Result<String, StatusCode> {
             text
         })
     };
-    let (head, offers) = (part("front-head", "the shop"), part("front-offers", "apples"));
+    let (head, offers) = (
+        part("front-head", "the shop"),
+        part("front-offers", "apples"),
+    );
     let parts = [head.await, offers.await];
     let parts: Result<Vec<_>, _> = parts.into_iter().collect();
     parts

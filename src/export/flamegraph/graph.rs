@@ -66,14 +66,9 @@ pub fn svg<'a, T: TaskStack + 'a>(
     options.colors = color::Palette::Multi(color::MultiPalette::Rust);
     options.deterministic = true;
     let mut svg = Vec::new();
-    flamegraph::from_lines(
-        &mut options,
-        lines.iter().map(String::as_str),
-        &mut svg,
-    )
-    .map_err(FlameGraphError)?;
-    String::from_utf8(svg)
-        .map_err(|error| FlameGraphError(std::io::Error::other(error)))
+    flamegraph::from_lines(&mut options, lines.iter().map(String::as_str), &mut svg)
+        .map_err(FlameGraphError)?;
+    String::from_utf8(svg).map_err(|error| FlameGraphError(std::io::Error::other(error)))
 }
 
 /// The stack in a line, outermost first, as inferno takes it.

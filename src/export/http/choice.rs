@@ -14,6 +14,8 @@ pub(super) struct Choice {
     min_age: f64,
     sort: Order,
     pub(super) limit: Option<usize>,
+    /// Whether the tasks are asked what they wait for.
+    pub(super) trace: Option<bool>,
 }
 
 #[derive(Clone, Copy, Debug, Default, serde::Deserialize)]
@@ -52,7 +54,9 @@ impl Choice {
 fn mentions(task: &TaskRecord, text: &str) -> bool {
     let mentions = |part: &str| part.to_lowercase().contains(text);
     mentions(task.name())
-        || task.data().any(|(key, value)| mentions(key) || mentions(value))
+        || task
+            .data()
+            .any(|(key, value)| mentions(key) || mentions(value))
         || mentions(&task.location().to_string())
         || mentions(&task.id().to_string())
         || mentions(&task.fingerprint().to_string())

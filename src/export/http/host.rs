@@ -29,7 +29,9 @@ fn is_address(host: &str) -> bool {
         Some(ipv6) => ipv6.split(']').next(),
         None => host.split(':').next(),
     };
-    name.is_some_and(|name| name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok())
+    name.is_some_and(|name| {
+        name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok()
+    })
 }
 
 #[cfg(test)]
@@ -38,10 +40,22 @@ mod tests {
 
     #[test]
     fn domain_names_are_no_addresses() {
-        for host in ["localhost", "LOCALHOST:80", "127.0.0.1", "127.0.0.1:9100", "[::1]:9100"] {
+        for host in [
+            "localhost",
+            "LOCALHOST:80",
+            "127.0.0.1",
+            "127.0.0.1:9100",
+            "[::1]:9100",
+        ] {
             assert!(is_address(host), "{host}");
         }
-        for host in ["evil.example", "evil.example:9100", "localhost.evil.example", "", "[evil]"] {
+        for host in [
+            "evil.example",
+            "evil.example:9100",
+            "localhost.evil.example",
+            "",
+            "[evil]",
+        ] {
             assert!(!is_address(host), "{host}");
         }
     }

@@ -4,13 +4,17 @@ use super::answer::{answer, failure, worked_out};
 use super::choice::Choice;
 use super::listing::Listing;
 use crate::export::{flamegraph, pprof, prometheus};
+use crate::manager::Snapshot;
 use axum::Router;
 use axum::extract::Query;
 use axum::http::header::CONTENT_DISPOSITION;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use std::time::Duration;
 
 const TEXT: &str = "text/plain; charset=utf-8";
+/// How long tasks have to say what they wait for. Those that hold their thread don't.
+const ANSWER: Duration = Duration::from_millis(200);
 const PAGE: &str = include_str!("page.html");
 
 /// The pages as routes, to be merged into a service's router or nested below a path of it.
@@ -44,8 +48,9 @@ async fn page() -> Response {
 }
 
 async fn tasks(Query(choice): Query<Choice>) -> Response {
+    let snapshot = snapshot(choice.trace.unwrap_or(false)).await;
     worked_out(move || {
-        let snapshot = crate::manager().snapshot();
+        let snapshot = snapshot.unwrap_or_else(now);
         match serde_json::to_vec(&Listing::new(&snapshot, &choice)) {
             Ok(json) => answer("application/json", json),
             Err(error) => failure(format_args!("the tasks could not be written: {error}")),
@@ -59,11 +64,13 @@ async fn tasks(Query(choice): Query<Choice>) -> Response {
 struct ProfileForm {
     /// As for Go's profiles: 0 the profile, 1 the profile as text, 2 each task as text.
     debug: u32,
+    trace: Option<bool>,
 }
 
 async fn profile(Query(form): Query<ProfileForm>) -> Response {
+    let snapshot = snapshot(form.trace.unwrap_or(true)).await;
     worked_out(move || {
-        let snapshot = crate::manager().snapshot();
+        let snapshot = snapshot.unwrap_or_else(now);
         match form.debug {
             0 => {
                 let bytes = pprof::Profile::of(&snapshot).to_gzip();
@@ -78,8 +85,9 @@ async fn profile(Query(form): Query<ProfileForm>) -> Response {
 }
 
 async fn graph(Query(choice): Query<Choice>) -> Response {
+    let snapshot = snapshot(choice.trace.unwrap_or(true)).await;
     worked_out(move || {
-        let snapshot = crate::manager().snapshot();
+        let snapshot = snapshot.unwrap_or_else(now);
         let mut tasks = choice.of(&snapshot);
         tasks.truncate(choice.limit.unwrap_or(usize::MAX));
         match flamegraph::svg(tasks) {
@@ -88,6 +96,20 @@ async fn graph(Query(choice): Query<Choice>) -> Response {
         }
     })
     .await
+}
+
+/// A snapshot for which the tasks are asked what they wait for, if that is wanted. One without is
+/// better taken later, off the runtime's own threads.
+async fn snapshot(traced: bool) -> Option<Snapshot> {
+    if traced {
+        Some(crate::manager().traced_snapshot(ANSWER).await)
+    } else {
+        None
+    }
+}
+
+fn now() -> Snapshot {
+    crate::manager().snapshot()
 }
 
 async fn metrics() -> Response {

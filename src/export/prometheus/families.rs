@@ -4,9 +4,7 @@ use super::by_data::ByData;
 use super::by_name::{ByName, Row};
 use super::shown::cut;
 use crate::manager::{Counts, Snapshot};
-use prometheus_client::encoding::{
-    DescriptorEncoder, EncodeGaugeValue, NoLabelSet,
-};
+use prometheus_client::encoding::{DescriptorEncoder, EncodeGaugeValue, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Unit;
 use std::collections::{BTreeMap, HashSet};
@@ -81,7 +79,11 @@ impl<'a> Families<'a> {
             None,
             MetricType::Gauge,
         )?;
-        let keys = || ["name"].into_iter().chain(data_labels.iter().map(String::as_str));
+        let keys = || {
+            ["name"]
+                .into_iter()
+                .chain(data_labels.iter().map(String::as_str))
+        };
         for (values, count) in &self.by_data.live {
             let labels: Vec<_> = keys().zip(values.iter().map(|value| &**value)).collect();
             live.encode_family(&labels)?.encode_gauge(count)?;

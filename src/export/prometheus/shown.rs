@@ -56,7 +56,13 @@ pub(super) fn label_of(key: &str) -> String {
     let is_allowed = |character: char| character.is_ascii_alphanumeric() || character == '_';
     let label: String = key
         .chars()
-        .map(|character| if is_allowed(character) { character } else { '_' })
+        .map(|character| {
+            if is_allowed(character) {
+                character
+            } else {
+                '_'
+            }
+        })
         .collect();
     // Labels that begin with two underscores are Prometheus's own, and `name` is ours.
     let is_free = label.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
