@@ -1,6 +1,6 @@
 //! Every task as text.
 
-use super::super::stack;
+use super::super::stack::{self, Step};
 use super::labels;
 use crate::manager::{Snapshot, TaskRecord};
 use std::fmt;
@@ -61,7 +61,8 @@ fn write(f: &mut fmt::Formatter<'_>, task: &TaskRecord) -> fmt::Result {
     }
     f.write_str("}]:\n")?;
     for step in task.await_trace().map(stack::awaits).unwrap_or_default() {
-        writeln!(f, "{}\n\t{}:{}", step.function, step.file, step.line)?;
+        f.write_str(&step.function)?;
+        end(f, &step)?;
     }
     for (number, step) in stack::spawned(task).into_iter().enumerate() {
         match (number, task.parent()) {
@@ -69,7 +70,15 @@ fn write(f: &mut fmt::Formatter<'_>, task: &TaskRecord) -> fmt::Result {
             (0, Some(parent)) => write!(f, "created by {} in task {parent}", step.function)?,
             _ => f.write_str(&step.function)?,
         }
-        writeln!(f, "\n\t{}:{}", step.file, step.line)?;
+        end(f, &step)?;
     }
     Ok(())
+}
+
+/// The place of a step, where it is known: library code that was inlined has none.
+fn end(f: &mut fmt::Formatter<'_>, step: &Step) -> fmt::Result {
+    if step.file.is_empty() {
+        return f.write_str("\n");
+    }
+    writeln!(f, "\n\t{}:{}", step.file, step.line)
 }

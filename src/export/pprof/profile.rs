@@ -4,6 +4,7 @@ use super::super::stack::{self, Step};
 use super::{encode, labels};
 use crate::manager::{Snapshot, TaskRecord};
 use crate::registry::origin::OriginId;
+use crate::wait::AwaitTrace;
 use std::collections::HashMap;
 use std::fmt;
 use std::time::{Duration, SystemTime};
@@ -57,6 +58,8 @@ struct Steps {
     all: Vec<Step>,
     numbers: HashMap<Step, usize>,
     spawned: HashMap<SpawnedAs, Vec<usize>>,
+    /// By where the trace is in memory: tasks that wait alike share it.
+    awaits: HashMap<*const AwaitTrace, Vec<usize>>,
 }
 
 /// Tasks for which this is equal were spawned by equal stacks.
@@ -72,8 +75,16 @@ impl Steps {
     }
 
     fn of(&mut self, task: &TaskRecord) -> Vec<usize> {
-        let awaits = task.await_trace().map(stack::awaits).unwrap_or_default();
-        let mut steps: Vec<_> = awaits.into_iter().map(|step| self.number(step)).collect();
+        let mut steps = Vec::new();
+        if let Some(trace) = task.await_trace() {
+            let key = std::ptr::from_ref(trace);
+            if !self.awaits.contains_key(&key) {
+                let awaits = stack::awaits(trace);
+                let awaits = awaits.into_iter().map(|step| self.number(step)).collect();
+                self.awaits.insert(key, awaits);
+            }
+            steps.extend_from_slice(&self.awaits[&key]);
+        }
         let key = (task.origin(), task.stack_id());
         if !self.spawned.contains_key(&key) {
             let spawned = stack::spawned(task);
