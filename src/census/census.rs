@@ -18,11 +18,14 @@ struct Known {
 
 /// How often a task is read anew when it moved meanwhile.
 const TRIES: usize = 8;
+/// How many tasks' cells are read at once.
+const AT_ONCE: usize = 64;
 
 /// Reads the tasks of a runtime out of its own list: those in it from the beginning to the end of this call.
 ///
 /// It never waits for the runtime and takes none of its locks, so it may be called anywhere.
 pub(crate) fn take(handle: &Handle) -> Result<Vec<SeenTask>, Unavailable> {
+    super::memory::begin();
     let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
     let known = known.get_or_insert_with(|| {
         let debug = DebugInfo::of_code_at(anchor_address())?;
@@ -31,17 +34,35 @@ pub(crate) fn take(handle: &Handle) -> Result<Vec<SeenTask>, Unavailable> {
     });
     let Known { debug, cells } = known.as_mut().map_err(|reason| reason.clone())?;
     let runtime = RuntimeLayout::of(debug, handle)?;
-    let (tasks, _) = listed(debug, cells, &runtime);
-    Ok(tasks
-        .into_iter()
-        .filter_map(|task| read_task(debug, &runtime, task))
-        .collect())
+    let tasks = listed(debug, cells, &runtime);
+    let mut seen = Vec::with_capacity(tasks.len());
+    for tasks in tasks.chunks(AT_ONCE) {
+        let mut cells = cells_of(tasks);
+        for task in tasks {
+            let cell = cells.as_mut().and_then(Iterator::next);
+            seen.extend(read_task(debug, &runtime, *task, cell.unwrap_or_default()));
+        }
+    }
+    Ok(seen)
+}
+
+/// Copies of the tasks' cells, made at once: most of what there is to read of most tasks.
+fn cells_of(tasks: &[Listed]) -> Option<impl Iterator<Item = Snapshot>> {
+    let cells: Vec<_> = tasks.iter().map(Listed::cell).collect();
+    let bytes = super::memory::read_parts(&cells)?;
+    let mut at = 0;
+    Some(cells.into_iter().map(move |(address, length)| {
+        let cell = bytes[at..at + length].to_vec();
+        at += length;
+        Snapshot::of(address, cell)
+    }))
 }
 
 fn read_task(
     debug: &mut DebugInfo,
     runtime: &RuntimeLayout,
     task: Listed,
+    cell: Snapshot,
 ) -> Option<SeenTask> {
     let mut seen = SeenTask {
         id: task.id,
@@ -60,8 +81,9 @@ fn read_task(
     seen.name.clone_from(&layout.name);
     seen.declared.clone_from(&layout.declared);
     seen.is_wrapped = layout.is_wrapped;
+    let mut first = Some(cell);
     for _ in 0..TRIES {
-        let mut memory = Snapshot::default();
+        let mut memory = first.take().unwrap_or_default();
         // At once, so that its parts fit together.
         memory.bytes(task.address, layout.cell_size)?;
         let word = memory.number(task.address.checked_add(runtime.state())?, 8)?;

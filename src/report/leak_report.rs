@@ -17,6 +17,8 @@ pub(crate) enum Settled {
     Clean,
     /// The grace is over.
     Expired,
+    /// All that is left is proved never to end, so the grace was not waited for.
+    Stuck,
     /// The guard blocked the thread that its tasks need.
     WithoutGrace,
     /// The process ends; nothing is alive any more.
@@ -53,6 +55,8 @@ pub struct LeakReport {
     pub(super) tolerated: Vec<Leak>,
     pub(super) unseen: Box<Unseen>,
     pub(super) threads: Box<Threads>,
+    /// Tasks of which it cannot be told.
+    pub(super) undecided: Box<[Leak]>,
     pub(super) settled: Settled,
     pub(super) grace: Duration,
 }
@@ -81,6 +85,7 @@ impl LeakReport {
                 leaked: judgement.threads.into_iter().map(LeakedThread).collect(),
                 undecided: judgement.threads_undecided,
             }),
+            undecided: Leak::group(judgement.undecided).into(),
             settled,
             grace,
         }
@@ -143,7 +148,7 @@ impl LeakReport {
 
     /// Whether nothing leaked.
     ///
-    /// Tasks that taskleak did not see spawned are no leak here if the guard could give them no time
+    /// Tasks that taskleak did not spawn are no leak here if the guard could give them no time
     /// to end: nobody could tell.
     pub fn is_empty(&self) -> bool {
         self.leaks.is_empty()
@@ -182,6 +187,9 @@ impl LeakReport {
                     paint: Paint::for_stderr()
                 }
             ));
+        }
+        if !self.undecided.is_empty() {
+            super::note(text::undecided(&self.undecided));
         }
     }
 }

@@ -6,7 +6,7 @@ use super::leak_report::{LeakReport, Settled};
 use super::paint::Paint;
 use super::thread_text::ThreadText;
 use super::unseen::UnseenText;
-use super::{frames, project};
+use super::{diagnosis, frames, project};
 use crate::config::{self, Style};
 use crate::registry::{TaskInfo, TaskKind, TaskState};
 use crate::wait::TraceSource;
@@ -107,6 +107,14 @@ impl Text<'_> {
                 let headline = format!("{count} outlived {test} and {grace} of grace");
                 writeln!(f, "{name} {}", paint.strong(headline))
             }
+            Settled::Stuck => {
+                let headline = if report.task_count() == 1 {
+                    format!("{count} outlived {test}, and can never end")
+                } else {
+                    format!("{count} outlived {test}, and none of them can ever end")
+                };
+                writeln!(f, "{name} {}", paint.strong(headline))
+            }
             Settled::AtExit | Settled::AtExitExpired => {
                 let headline = format!("{count} outlived {test}, and no guard answered for that");
                 writeln!(f, "{name} {}", paint.strong(headline))
@@ -169,6 +177,15 @@ impl Text<'_> {
             writeln!(f)?;
             writeln!(f, "{} {why}", paint.strong("note:"))?;
         }
+        if !report.undecided.is_empty() {
+            writeln!(f)?;
+            writeln!(
+                f,
+                "{} {}",
+                paint.strong("note:"),
+                undecided(&report.undecided)
+            )?;
+        }
         if report.settled == Settled::WithoutGrace {
             writeln!(f)?;
             writeln!(f, "{} {WITHOUT_GRACE}", paint.strong("note:"))?;
@@ -176,17 +193,7 @@ impl Text<'_> {
         if !report.tolerated.is_empty() {
             writeln!(f)?;
             write!(f, "{}", paint.dim("alive too, and allowed to be:"))?;
-            for leak in report.tolerated.iter().take(MOST_LEAKS) {
-                let location = leak.location();
-                let file = project::relative(location.file());
-                let times = if leak.count() > 1 {
-                    format!("{} x ", leak.count())
-                } else {
-                    String::new()
-                };
-                write!(f, "\n  {times}{} ({file}:{})", leak.name(), location.line())?;
-            }
-            writeln!(f)?;
+            writeln!(f, "{}", listed(&report.tolerated))?;
         }
         Ok(())
     }
@@ -206,6 +213,35 @@ pub(super) fn unseen_undecided(count: usize) -> String {
          the guard was dropped inside a current-thread runtime, where they cannot. \
          End it by `guard.finish().await`, or use `#[taskleak::leak_test]`, to know."
     )
+}
+
+/// Says of hooked tasks that they may be leaks.
+pub(super) fn undecided(tasks: &[Leak]) -> String {
+    let count: usize = tasks.iter().map(Leak::count).sum();
+    let are = if count == 1 { "is" } else { "are" };
+    format!(
+        "{} {are} alive, and may be about to end: the guard was dropped inside a current-thread \
+         runtime, where they cannot. End it by `guard.finish().await`, or use \
+         `#[taskleak::leak_test]`, to know.{}",
+        tasks_of(count),
+        listed(tasks)
+    )
+}
+
+/// One line for each kind.
+fn listed(tasks: &[Leak]) -> String {
+    let mut text = String::new();
+    for leak in tasks.iter().take(MOST_LEAKS) {
+        let location = leak.location();
+        let file = project::relative(location.file());
+        let times = if leak.count() > 1 {
+            format!("{} x ", leak.count())
+        } else {
+            String::new()
+        };
+        text += &format!("\n  {times}{} ({file}:{})", leak.name(), location.line());
+    }
+    text
 }
 
 /// One kind of leak.
@@ -244,6 +280,8 @@ impl LeakText<'_> {
         self.source(f)?;
         self.field(f, "state", self.state())?;
         self.awaits(f)?;
+        diagnosis::write(leak, |key, value| self.field(f, key, value))?;
+        self.field(f, "fingerprint", leak.fingerprint())?;
         let data: Vec<_> = leak
             .data()
             .map(|(key, value)| format!("{key} = {value}"))

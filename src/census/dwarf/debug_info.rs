@@ -24,6 +24,7 @@ pub(in crate::census) struct DebugInfo {
     units_by_offset: HashMap<u64, Option<usize>>,
     types: HashMap<TypeRef, Option<&'static Type>>,
     paths: HashMap<TypeRef, Option<&'static str>>,
+    names: HashMap<TypeRef, &'static str>,
     files: HashMap<(usize, u64), Option<PathBuf>>,
     vtables: HashMap<u64, Option<TypeRef>>,
 }
@@ -58,6 +59,7 @@ impl DebugInfo {
             units_by_offset: HashMap::new(),
             types: HashMap::new(),
             paths: HashMap::new(),
+            names: HashMap::new(),
             files: HashMap::new(),
             vtables: HashMap::new(),
         })
@@ -282,7 +284,7 @@ impl DebugInfo {
             .number(DW_AT_data_member_location)
             .unwrap_or(0);
         let name = self.name(unit, member).unwrap_or_default();
-        Some(Field { name, offset, ty })
+        Some(Field::new(name, offset, ty))
     }
 
     fn variants(&mut self, unit: usize, part: usize) -> Option<Shape> {
@@ -342,6 +344,25 @@ impl DebugInfo {
         let path = names.map(|names| &*names.join("::").leak());
         self.paths.insert(at, path);
         path
+    }
+
+    /// What a person calls a future of this type, worked out once.
+    pub(in crate::census) fn name_of_future(
+        &mut self,
+        ty: &Type,
+        name: impl FnOnce(&mut Self) -> String,
+    ) -> &'static str {
+        if let Some(known) = self.names.get(&ty.at) {
+            return known;
+        }
+        let name = &*name(self).leak();
+        self.names.insert(ty.at, name);
+        name
+    }
+
+    /// The type of a field.
+    pub(in crate::census) fn field_type(&mut self, field: &Field) -> Option<&'static Type> {
+        *field.known.get_or_init(|| self.ty(field.ty))
     }
 
     /// A source file by its number in a unit.

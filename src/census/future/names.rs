@@ -4,7 +4,14 @@ use super::super::dwarf::{DebugInfo, Shape, Type};
 use crate::registry::{TaskKind, name_of_type};
 
 /// What to call a coroutine: a method by its type too, if it has a `self`.
-pub(in crate::census) fn of_future(debug: &mut DebugInfo, ty: &Type, path: &str) -> String {
+pub(in crate::census) fn of_future(debug: &mut DebugInfo, ty: &Type) -> &'static str {
+    debug.name_of_future(ty, |debug| {
+        let path = debug.path(ty.at).unwrap_or("(unknown)");
+        of_coroutine(debug, ty, path)
+    })
+}
+
+fn of_coroutine(debug: &mut DebugInfo, ty: &Type, path: &str) -> String {
     let name = person(path);
     // `server::conn::{impl#3}::run::{async_fn_env#0}`
     let Some((_, method)) = path.rsplit_once("::{impl#") else {

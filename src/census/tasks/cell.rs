@@ -183,7 +183,7 @@ impl FutureLayout {
 
 fn name(debug: &mut DebugInfo, ty: &Type, path: &str) -> String {
     if ty.is_coroutine() {
-        of_future(debug, ty, path)
+        of_future(debug, ty).to_owned()
     } else {
         person(path)
     }
