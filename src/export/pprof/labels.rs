@@ -41,5 +41,6 @@ fn kind(kind: TaskKind) -> &'static str {
         TaskKind::Local => "local",
         TaskKind::Blocking => "blocking",
         TaskKind::Future => "future",
+        TaskKind::Hooked => "hooked",
     }
 }
