@@ -21,6 +21,10 @@ pub(super) fn write(
     match leak.liveness() {
         Liveness::Orphan => field("proved", &orphan(leak))?,
         Liveness::Cancelled => field("aborted", &"it was, and has not come to an `.await` since")?,
+        _ if leak.is_likely_deadlocked() => field(
+            "likely",
+            &"a deadlock: all tasks that are left wait for locks or for each other",
+        )?,
         _ => {}
     }
     if let Some(diagnosis) = &diagnosis {

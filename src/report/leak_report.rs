@@ -3,8 +3,8 @@
 use super::leak::Leak;
 use super::leaked_thread::LeakedThread;
 use super::paint::Paint;
-use super::text;
 use super::unseen::{Unseen, UnseenTask};
+use super::{outlets, text};
 use crate::guard::Judgement;
 use std::fmt;
 use std::sync::Arc;
@@ -74,9 +74,16 @@ impl LeakReport {
         settled: Settled,
         grace: Duration,
     ) -> Self {
+        let mut leaks = Leak::group(judgement.leaks);
+        let nobody_else = judgement.tolerated.is_empty()
+            && judgement.threads.is_empty()
+            && judgement.unseen.count == 0;
+        if nobody_else && settled != Settled::TimedOut {
+            Leak::suspect_deadlock(&mut leaks);
+        }
         Self {
             test,
-            leaks: Leak::group(judgement.leaks),
+            leaks,
             tolerated: Leak::group(judgement.tolerated),
             unseen: Box::new(Unseen::of(judgement.unseen)),
             threads: Box::new(Threads {
@@ -159,8 +166,21 @@ impl LeakReport {
         self.unseen.count > 0 && self.settled != Settled::WithoutGrace
     }
 
-    /// Prints the report to standard error, where a test's output is captured.
+    /// The verdict in a word.
+    #[cfg(feature = "json")]
+    pub(super) fn verdict(&self) -> &'static str {
+        match self.settled {
+            Settled::TimedOut => "timed-out",
+            _ if self.is_empty() => "clean",
+            Settled::Stuck => "stuck",
+            _ => "leaked",
+        }
+    }
+
+    /// Prints the report to standard error, where a test's output is captured, and sends it wherever
+    /// else it is wanted.
     pub(crate) fn print(&self) {
+        outlets::send(self);
         eprintln!(
             "{}",
             text::Text {
