@@ -8,6 +8,7 @@
 //! | `TASKLEAK_BACKTRACE_STYLE` | `short`, `full` | `short` | whether reports show every frame |
 //! | `TASKLEAK_RUN_ON_FAILURE` | `0`, `1` | `0` | whether a test that panicked is checked too |
 //! | `TASKLEAK_COLOR` | `auto`, `always`, `never` | `auto` | whether reports are coloured |
+//! | `TASKLEAK_ABORT` | `0`, `1` | `1` | whether a failing guard aborts what leaked, to say which of it ends by that |
 //! | `TASKLEAK_JSON` | a path | none | the file to which each report is appended as a line of JSON (feature `json`) |
 //! | `TASKLEAK_ANNOTATIONS` | `off`, `github` | `off` | whether leaks are also printed as annotations of a pull request |
 //! | `TASKLEAK_MANAGER` | `on`, `off` | `on` | whether tasks are tracked where no guard is open |
@@ -65,6 +66,7 @@ pub(crate) struct Config {
     pub(crate) style: Style,
     pub(crate) run_on_failure: bool,
     pub(crate) color: Color,
+    pub(crate) abort: bool,
     pub(crate) json: Option<PathBuf>,
     pub(crate) annotations: Annotations,
     pub(crate) manager: bool,
@@ -104,6 +106,7 @@ impl Default for Config {
             style: Style::Short,
             run_on_failure: false,
             color: Color::Auto,
+            abort: true,
             json: None,
             annotations: Annotations::Off,
             manager: true,
@@ -155,6 +158,11 @@ impl Config {
                     ("always", Color::Always),
                     ("never", Color::Never),
                 ],
+            )?,
+            abort: read.one_of(
+                "TASKLEAK_ABORT",
+                default.abort,
+                &[("0", false), ("1", true)],
             )?,
             json: read.value("TASKLEAK_JSON").map(PathBuf::from),
             annotations: read.one_of(
@@ -337,6 +345,7 @@ mod tests {
             ("TASKLEAK_BACKTRACE_STYLE", "full"),
             ("TASKLEAK_RUN_ON_FAILURE", "1"),
             ("TASKLEAK_COLOR", "never"),
+            ("TASKLEAK_ABORT", "0"),
             ("TASKLEAK_JSON", "leaks.jsonl"),
             ("TASKLEAK_ANNOTATIONS", "github"),
             ("TASKLEAK_MANAGER", "off"),
@@ -350,6 +359,7 @@ mod tests {
             style: Style::Full,
             run_on_failure: true,
             color: Color::Never,
+            abort: false,
             json: Some("leaks.jsonl".into()),
             annotations: Annotations::Github,
             manager: false,

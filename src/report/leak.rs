@@ -1,9 +1,9 @@
 //! Leaks of one kind.
 
-use crate::registry::{Ancestor, Fingerprint, TaskInfo, TaskKind, TaskState};
+use crate::registry::{Ancestor, Fingerprint, TaskId, TaskInfo, TaskKind, TaskState};
 use crate::stack::{Frame, Stack};
 use crate::wait::{AwaitTrace, Liveness, WaitsFor};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::panic::Location;
 use std::time::Duration;
 
@@ -112,6 +112,13 @@ impl Leak {
             for leak in leaks {
                 leak.likely_deadlock = waits(leak);
             }
+        }
+    }
+
+    pub(super) fn note_aborted(&mut self, aborted: &HashSet<TaskId>, ended: &HashSet<TaskId>) {
+        if self.tasks.iter().all(|task| aborted.contains(&task.id())) {
+            let ended = self.tasks.iter().filter(|task| ended.contains(&task.id()));
+            self.ended_when_aborted = Some(ended.count());
         }
     }
 

@@ -6,6 +6,8 @@ use super::paint::Paint;
 use super::unseen::{Unseen, UnseenTask};
 use super::{outlets, text};
 use crate::guard::Judgement;
+use crate::registry::TaskId;
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -164,6 +166,13 @@ impl LeakReport {
     /// Whether the tasks that nobody saw spawned had their chance to end.
     pub(super) fn unseen_leaked(&self) -> bool {
         self.unseen.count > 0 && self.settled != Settled::WithoutGrace
+    }
+
+    /// Notes which of the leaked tasks were aborted after the verdict, and which of them ended by that.
+    pub(crate) fn note_aborted(&mut self, aborted: &HashSet<TaskId>, ended: &HashSet<TaskId>) {
+        for leak in &mut self.leaks {
+            leak.note_aborted(aborted, ended);
+        }
     }
 
     /// The verdict in a word.

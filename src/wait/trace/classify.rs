@@ -118,6 +118,6 @@ pub(super) fn of(found: &Found) -> Option<WaitsFor> {
     };
     RULES
         .iter()
-        .find(|(parts, _)| parts.iter().any(|part| is_in(part)))
+        .find(|(parts, _)| parts.iter().any(&is_in))
         .map(|(_, waits_for)| *waits_for)
 }
