@@ -25,7 +25,7 @@ pub use report::{Dump, Leak, LeakReport, LeakedThread, UnseenState, UnseenTask};
 pub use stack::{Frame, FrameOrigin};
 pub use task::{Track, spawn};
 pub use taskleak_macros::leak_test;
-pub use wait::{AwaitNode, AwaitTrace, TraceSource};
+pub use wait::{AwaitNode, AwaitTrace, Liveness, TraceSource, WaitsFor};
 
 /// What the macros expand to. Not part of the interface: it may change in any release.
 #[doc(hidden)]

@@ -5,9 +5,7 @@ use super::test_name;
 use super::unstable::TokioUnstable;
 use super::watchdog::Watchdog;
 use crate::config;
-use crate::guard::{
-    Open, Options, Settling, Timer, Waited, Waits, handover, judge, settle_blocking,
-};
+use crate::guard::{Open, Options, Settling, Timer, Waited, handover, judge, settle_blocking};
 use crate::registry::ScopeRef;
 use crate::report::{LeakReport, Settled};
 use crate::runtime::Hooks;
@@ -155,7 +153,7 @@ impl Harness {
             if !checks {
                 return runtime.block_on(body);
             }
-            let outcome = runtime.block_on(self.judged(body, Waits::LocalRuntime));
+            let outcome = runtime.block_on(self.judged(body, Waits::OwnRuntime));
             hooked.close();
             runtime.shutdown_timeout(SHUTDOWN);
             return outcome.unwrap_or_else(|failure| failure.fail(tell));
@@ -193,7 +191,7 @@ impl Harness {
             timeout,
             ..
         } = self;
-        let mut open = Open::new(test.clone(), Waits::Anyhow);
+        let mut open = Open::new(test.clone());
         open.options = options;
         let watchdog = timeout.map(|time| Watchdog::start(&test, open.reference(), time));
         let outcome = catch_unwind(AssertUnwindSafe(body));
@@ -235,13 +233,13 @@ impl Harness {
             timeout,
             ..
         } = self;
-        let mut open = Open::new(test.clone(), waits);
+        let mut open = Open::new(test.clone());
         open.options = options;
         let scope = open.reference();
         let accepting = handover::Accepting::begin(scope);
         let timer = |after| match waits {
-            Waits::OwnRuntime | Waits::LocalRuntime => Timer::on_runtime(after),
-            Waits::WithRuntime | Waits::Anyhow => Timer::anywhere(after),
+            Waits::OwnRuntime => Timer::on_runtime(after),
+            Waits::WithRuntime => Timer::anywhere(after),
         };
         let watchdog = timeout.map(|time| Watchdog::start(&test, scope, time + WATCHDOG_MARGIN));
         let outcome = limited(body, timeout.map(timer)).await;
@@ -298,6 +296,15 @@ impl<T> Failure<T> {
     }
 }
 
+/// On what the end of a test waits.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Waits {
+    /// Somebody else's runtime, perhaps without a timer.
+    WithRuntime,
+    /// A runtime that is the test's own, with a timer.
+    OwnRuntime,
+}
+
 /// How a test's body ended.
 enum Body<T> {
     Returned(T),
@@ -338,6 +345,7 @@ async fn settle_all(guards: Vec<Open>, timer: impl Fn(Duration) -> Timer) -> Vec
         let left = settling.trace(waited).await;
         let settled = match left.waited {
             Waited::Clean => Settled::Clean,
+            Waited::Stuck => Settled::Stuck,
             Waited::Expired | Waited::Blocked => Settled::Expired,
         };
         failures.extend(guard.conclude(settled, &left.answers).failure());
@@ -347,9 +355,14 @@ async fn settle_all(guards: Vec<Open>, timer: impl Fn(Duration) -> Timer) -> Vec
 
 /// The tasks of a test that does not end.
 pub(super) fn report_timeout(test: &Arc<str>, scope: ScopeRef, timeout: Duration) -> LeakReport {
-    let judgement = scope
-        .open()
-        .map(|scope| judge(scope, &Options::new(), false, &Answers::default()));
+    let judgement = scope.open().map(|scope| {
+        judge(
+            scope,
+            &Options::new(),
+            Settled::TimedOut,
+            &Answers::default(),
+        )
+    });
     LeakReport::new(
         test.clone(),
         judgement.unwrap_or_default(),

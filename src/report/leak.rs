@@ -1,8 +1,8 @@
 //! Leaks of one kind.
 
-use crate::registry::{Ancestor, TaskInfo, TaskKind, TaskState};
+use crate::registry::{Ancestor, Fingerprint, TaskInfo, TaskKind, TaskState};
 use crate::stack::{Frame, Stack};
-use crate::wait::AwaitTrace;
+use crate::wait::{AwaitTrace, Liveness, WaitsFor};
 use std::collections::HashMap;
 use std::panic::Location;
 use std::time::Duration;
@@ -65,6 +65,7 @@ impl Leak {
                 task.state(),
                 task.await_trace().cloned(),
                 task.is_silent(),
+                task.liveness(),
             );
             let place = *places.entry(key).or_insert_with(|| {
                 leaks.push(Self { tasks: Vec::new() });
@@ -116,6 +117,21 @@ impl Leak {
     /// What they were doing.
     pub fn state(&self) -> TaskState {
         self.oldest().state()
+    }
+
+    /// Whether they can ever be polled again.
+    pub fn liveness(&self) -> Liveness {
+        self.oldest().liveness()
+    }
+
+    /// What kind of thing the oldest waits for; see [`TaskInfo::waits_for`].
+    pub fn waits_for(&self) -> Option<WaitsFor> {
+        self.oldest().waits_for()
+    }
+
+    /// The stable number of the spawn site and the await site.
+    pub fn fingerprint(&self) -> Fingerprint {
+        self.oldest().fingerprint()
     }
 
     /// The spawn site.

@@ -17,6 +17,8 @@ pub(crate) enum Settled {
     Clean,
     /// The grace is over.
     Expired,
+    /// All that is left is proved never to end, so the grace was not waited for.
+    Stuck,
     /// The guard blocked the thread that its tasks need.
     WithoutGrace,
     /// The process ends; nothing is alive any more.

@@ -2,6 +2,7 @@
 
 use super::assisted::Assisted;
 use super::future::TaskFuture;
+use super::local_count::LocalCount;
 use super::shutdown;
 use super::timed::Timed;
 use crate::alloc::Turn;
@@ -164,6 +165,7 @@ where
     let noted = shutdown::Noted::of(&entry);
     let turn = Turn::of_tracked();
     let timed = Timed::of(&entry);
+    let count = LocalCount::before(&entry);
     let handle = if entry.scope().is_some_and(Scope::is_assisted) {
         let (future, cell) = Assisted::new_local(entry.slot(), future);
         let handle = spawner.hand_over(TaskFuture::new(Some(entry), future));
@@ -174,6 +176,7 @@ where
     };
     drop(turn);
     drop(announced);
+    count.after(|| handle.to_abort());
     noted.note(|| handle.to_abort());
     timed.watch(|| handle.to_abort());
     handle
