@@ -1,8 +1,8 @@
 //! Taking the census of a runtime.
 
 use super::dwarf::DebugInfo;
-use super::future::{Reader, Snapshot, await_trace};
-use super::tasks::{Cells, Listed, RuntimeLayout, anchor_address, listed, state_of};
+use super::future::{Reader, Snapshot, Value, await_trace};
+use super::tasks::{describe, Cells, Listed, RuntimeLayout, anchor_address, listed, state_of};
 use super::{SeenState, SeenTask, Unavailable};
 use crate::wait::{AwaitTrace, TraceSource};
 use std::sync::{Mutex, PoisonError};
@@ -95,7 +95,7 @@ fn read_task(
             debug,
             memory: &mut memory,
         };
-        let stage = super::future::Value {
+        let stage = Value {
             ty: layout.stage_type,
             address: task.address.checked_add(layout.stage)?,
         };
@@ -103,9 +103,10 @@ fn read_task(
         if variant.field.name != "Running" {
             seen.state = SeenState::Complete;
         } else if let Some((_, future)) = reader.parts(stage).into_iter().next() {
+            let actual = behind_boxes(reader, future);
             seen.await_trace = await_trace(reader, future);
-            if layout.is_boxed {
-                name_by_trace(&mut seen);
+            if let Some(actual) = actual.filter(|_| layout.is_boxed) {
+                (seen.name, seen.declared) = describe(reader.debug, actual.ty);
             }
         }
         if memory.still_holds() {
@@ -118,9 +119,18 @@ fn read_task(
     Some(seen)
 }
 
-/// Calls a task whose type says only that it is a future after the future that it turned out to be.
-fn name_by_trace(task: &mut SeenTask) {
-    if let [root] = task.await_trace.roots() {
-        task.name = root.function().to_owned();
+/// The future that a box of a `dyn` one turned out to hold.
+fn behind_boxes(reader: &mut Reader<'_>, mut future: Value) -> Option<Value> {
+    let mut is_boxed = false;
+    for _ in 0..8 {
+        future = match (reader.target(future), reader.parts(future).as_slice()) {
+            (Some(target), _) => {
+                is_boxed = true;
+                target
+            }
+            (None, [(_, only)]) if !future.ty.is_coroutine() && !is_boxed => *only,
+            _ => break,
+        };
     }
+    is_boxed.then_some(future)
 }

@@ -46,7 +46,17 @@ fn self_type(debug: &mut DebugInfo, ty: &Type) -> Option<String> {
 /// `server::handle::{async_fn_env#0}<u8>`.
 pub(in crate::census) fn person(path: &str) -> String {
     let type_name = as_type_name(path);
-    name_of_type(&type_name, TaskKind::Task).unwrap_or(type_name)
+    let name = name_of_type(&type_name, TaskKind::Task).unwrap_or(type_name);
+    // The type's name alone does not tell a block in a function from an async function.
+    let is_block = path
+        .rsplit("::")
+        .next()
+        .is_some_and(|last| last.starts_with("{async_block_env"));
+    if is_block && !name.ends_with('}') {
+        name + "::{async block}"
+    } else {
+        name
+    }
 }
 
 /// The path as the standard library's `type_name` would write it.
@@ -111,6 +121,10 @@ mod tests {
             (
                 "server::main::{async_fn#0}::{async_block_env#1}",
                 "server::main::{async block}",
+            ),
+            (
+                "server::start::{async_block_env#1}",
+                "server::start::{async block}",
             ),
             ("tokio::time::sleep::Sleep", "tokio::time::sleep::Sleep"),
             (

@@ -98,24 +98,29 @@ impl RuntimeLayout {
 
 /// The type of a runtime's handle, from the parameter of [`anchor`].
 fn handle_type(debug: &mut DebugInfo) -> Result<TypeRef, Unavailable> {
-    let Some(anchor) = debug.function_at(anchor_address()) else {
-        return Err(Unavailable::new(
-            "taskleak was built without debug info; remove `debug` from `[profile.dev.package]`, or set it to 2 there \
-             for taskleak",
-        ));
-    };
-    let pointer = debug
-        .types_in(anchor)
-        .into_iter()
-        .find(|(name, _)| name == "handle")
-        .and_then(|(_, ty)| debug.ty(ty));
-    match pointer.map(|pointer| &pointer.shape) {
-        Some(Shape::Pointer(handle)) => Ok(*handle),
-        _ => Err(Unavailable::new(format!(
-            "the debug info has lines only, and no types; {}",
-            super::super::dwarf::REMEDY
-        ))),
+    let anchor = debug.function_at(anchor_address());
+    if let Some(anchor) = anchor {
+        let types = debug.types_in(anchor);
+        let pointer = types.into_iter().find(|(name, _)| name == "handle");
+        if let Some(Shape::Pointer(handle)) = pointer
+            .and_then(|(_, ty)| debug.ty(ty))
+            .map(|pointer| &pointer.shape)
+        {
+            return Ok(*handle);
+        }
     }
+    // Where dependencies have no debug info, the crates that use tokio describe its types too.
+    debug.find_type("tokio::runtime::handle::Handle").ok_or_else(|| {
+        Unavailable::new(match anchor {
+            Some(_) => format!(
+                "the debug info has lines only, and no types; {}",
+                super::super::dwarf::REMEDY
+            ),
+            None => "no crate that was built with debug info uses tokio's runtime; where `[profile.dev.package]` \
+                     sets `debug`, set it to 2 for taskleak there"
+                .to_owned(),
+        })
+    })
 }
 
 /// What an `Arc` holds.
