@@ -7,6 +7,7 @@
 //! |---|---|---|
 //! | `taskleak_live_tasks` | `name`, chosen data | tasks that are alive |
 //! | `taskleak_oldest_task_age_seconds` | `name` | age of the oldest of them; 0 if there are none |
+//! | `taskleak_orphan_tasks` | `name` | [tasks that are never polled again](crate::manager::Snapshot::orphans) |
 //! | `taskleak_tasks_started_total` | `name` | tasks that were spawned |
 //! | `taskleak_tasks_ended_total` | `name`, `outcome` | tasks that `finished`, `panicked`, were `aborted` or `shut_down` |
 //! | `taskleak_tasks_over_time_total` | `name` | tasks whose time box was over |
