@@ -132,3 +132,27 @@ fn orphans_are_told_from_tasks_that_somebody_can_wake() {
         drop(sender);
     });
 }
+
+#[cfg(feature = "metrics")]
+#[test]
+fn what_tokio_metrics_measures_is_there() {
+    run(async || {
+        let measured = taskleak::manager().measured("measured", tokio::task::yield_now());
+        Builder::new()
+            .name("measured")
+            .spawn(measured)
+            .await
+            .unwrap();
+        let text = scrape(&registry(TaskCollector::new()));
+        let polls = series(&text, "taskleak_polls_total");
+        assert_eq!(polls[r#"{name="measured"}"#], 2.0);
+        for metric in ["poll_time", "scheduled_time", "idle_time"] {
+            let times = series(&text, &format!("taskleak_{metric}_seconds_total"));
+            assert!(
+                times.contains_key(r#"{name="measured"}"#),
+                "{metric}: {text}"
+            );
+        }
+        assert_prometheus_reads(&text);
+    });
+}

@@ -17,6 +17,11 @@
 //! | `taskleak_folded_series` | `metric` | names and label sets that were one too many, and are counted under `(other names)` and `(other)` |
 //! | `taskleak_missed_events_total` | | events that observers were not told of |
 //!
+//! With the feature `metrics`, of the names that are
+//! [measured](crate::manager::Manager::task_monitor) by tokio-metrics: `taskleak_polls_total`,
+//! `taskleak_slow_polls_total`, `taskleak_poll_time_seconds_total`,
+//! `taskleak_scheduled_time_seconds_total`, `taskleak_idle_time_seconds_total`, by `name`.
+//!
 //! The sum over all series of a metric is right also when names were folded. A name that was seen
 //! once stays, so that rates and alerts have something to begin with.
 //!
@@ -35,6 +40,8 @@ mod by_data;
 mod by_name;
 mod collector;
 mod families;
+#[cfg(feature = "metrics")]
+mod measured;
 mod shown;
 mod text;
 
