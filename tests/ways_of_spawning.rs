@@ -165,18 +165,73 @@ mod facade {
     }
 }
 
-/// What a dependency spawns on a runtime that taskleak did not build.
+/// What a dependency spawns on a runtime that taskleak did not build. What is beyond the count takes debug info, and
+/// for who spawned it the allocator.
+#[cfg(all(target_os = "linux", target_arch = "x86_64", not(tokio_unstable)))]
 mod dependency {
     use super::*;
+    use taskleak::UnseenTask;
 
     fn spawn() {
         TaskTracker::new().spawn(listen());
+    }
+
+    fn only(report: &LeakReport) -> &UnseenTask {
+        let [task] = report.unseen() else {
+            panic!("one task is expected in\n{report}");
+        };
+        task
     }
 
     #[test]
     fn is_counted() {
         let report = report(spawn);
         assert_eq!((report.task_count(), report.unseen_count()), (0, 1));
+    }
+
+    #[test]
+    fn is_named() {
+        let report = report(spawn);
+        let name = only(&report).name();
+        assert!(name.contains("ways_of_spawning::listen"), "{name}");
+    }
+
+    #[test]
+    fn has_its_spawn_site() {
+        let report = report(spawn);
+        let site = only(&report).spawn_site().expect("it is noted");
+        assert!(site.package().unwrap().starts_with("tokio-util-"));
+        assert!(
+            report.to_string().contains("= spawn site: tokio-util-"),
+            "{report}"
+        );
+    }
+
+    #[test]
+    fn has_its_spawn_backtrace() {
+        let report = report(spawn);
+        let frames = functions(&only(&report).user_frames());
+        assert!(frames[0].ends_with("TaskTracker::spawn"), "{frames:?}");
+        assert_eq!(frames[1], "ways_of_spawning::dependency::spawn");
+        assert_eq!(
+            frames.last(),
+            Some(&"ways_of_spawning::dependency::has_its_spawn_backtrace")
+        );
+    }
+
+    #[test]
+    fn has_its_await_point() {
+        let report = report(spawn);
+        let mut nodes = only(&report).await_trace().roots();
+        let mut functions = Vec::new();
+        while let [node, ..] = nodes {
+            functions.push(node.function());
+            nodes = node.children();
+        }
+        assert!(
+            functions.contains(&"ways_of_spawning::listen"),
+            "{functions:?}"
+        );
     }
 }
 

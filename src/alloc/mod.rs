@@ -13,4 +13,5 @@ mod turn;
 #[doc(hidden)]
 pub use sites::spawn_backtrace;
 pub use spawn_sites::SpawnSites;
+pub(crate) use spawn_sites::is_in_place;
 pub(crate) use turn::Turn;

@@ -48,15 +48,12 @@ impl Sites {
         }
     }
 
-    /// The entries that may be a block's.
+    /// The buckets that a block may be in.
     #[inline]
-    fn places(&self, key: u64) -> impl Iterator<Item = &AtomicU64> {
+    fn places(&self, key: u64) -> [&Bucket; 2] {
         // The golden ratio's bits spread neighbouring blocks; two ranges of them are two hashes.
         let hash = key.wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        let (first, second) = ((hash >> 49) as usize, (hash >> 34) as usize);
-        [first, second]
-            .into_iter()
-            .flat_map(|hash| &self.buckets[hash % BUCKETS].0)
+        [49, 34].map(|shift| &self.buckets[(hash >> shift) as usize % BUCKETS])
     }
 
     /// Notes a block that was just allocated. Does nothing if there is no room for it.
@@ -67,7 +64,7 @@ impl Sites {
             return;
         };
         let entry = key << STACK_BITS | stack;
-        for place in self.places(key) {
+        for place in self.places(key).into_iter().flat_map(|bucket| &bucket.0) {
             // Release, so that who reads the entry also reads the stack's record.
             if place.load(Relaxed) == 0
                 && place.compare_exchange(0, entry, Release, Relaxed).is_ok()
@@ -81,11 +78,13 @@ impl Sites {
     #[inline]
     pub(super) fn remove(&self, address: usize) {
         let Some(key) = key(address) else { return };
-        for place in self.places(key) {
-            // Only who frees the block may change its entry, so it is still the same at the store.
-            if place.load(Relaxed) >> STACK_BITS == key {
-                place.store(0, Release);
-                return;
+        for bucket in self.places(key) {
+            for place in &bucket.0 {
+                // Only who frees the block may change its entry, so it is still the same at the store.
+                if place.load(Relaxed) >> STACK_BITS == key {
+                    place.store(0, Release);
+                    return;
+                }
             }
         }
     }
@@ -95,6 +94,8 @@ impl Sites {
         let key = key(address)?;
         let entry = self
             .places(key)
+            .into_iter()
+            .flat_map(|bucket| &bucket.0)
             .map(|place| place.load(Acquire))
             .find(|entry| entry >> STACK_BITS == key)?;
         Stack::from_bits((entry & ((1 << STACK_BITS) - 1)) as u32)

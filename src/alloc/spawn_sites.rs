@@ -47,11 +47,14 @@ pub struct SpawnSites<A = System> {
     inner: A,
 }
 
-/// Whether such an allocator has been seen at work.
+/// Whether such an allocator has been asked for a block that can be a task.
 static IN_PLACE: AtomicBool = AtomicBool::new(false);
+/// Whether a block has ever been noted: until then there is none to forget.
+static HAS_NOTED: AtomicBool = AtomicBool::new(false);
 
+/// Whether the process allocates by such an allocator, as far as could be seen.
 #[inline]
-pub(super) fn is_in_place() -> bool {
+pub(crate) fn is_in_place() -> bool {
     IN_PLACE.load(Relaxed)
 }
 
@@ -101,14 +104,18 @@ extern "C" fn note(block: *mut u8, size: usize) {
         return;
     }
     if let Some(stack) = stack::capture() {
+        if !HAS_NOTED.load(Relaxed) {
+            // Before the block can get to a thread that frees it.
+            HAS_NOTED.store(true, Relaxed);
+        }
         SITES.insert(block.addr(), stack);
     }
 }
 
-/// Forgets a block that is about to be given back. Before the first note there is none to forget.
-#[inline(never)]
+/// Forgets a block that is about to be given back.
+#[inline]
 fn forget(block: *mut u8) {
-    if is_in_place() {
+    if HAS_NOTED.load(Relaxed) {
         SITES.remove(block.addr());
     }
 }

@@ -44,7 +44,7 @@ pub fn find(mut options: Options) -> Result<(), LeakReport> {
         scope.keep_killed();
     }
     let (settled, answers) = settle_blocking(scope, &options);
-    let judgement = judge::judge(scope, &options, settled, &answers);
+    let judgement = judge::judge(scope, &options, settled, &answers).of_settled(settled);
     let report = LeakReport::new(
         scope.label(),
         judgement,

@@ -1,6 +1,6 @@
 //! The guard.
 
-use super::open::{Open, Waits};
+use super::open::Open;
 use super::row::settle_blocking;
 use super::settle::{Settling, Waited};
 use super::timer::Timer;
@@ -73,7 +73,7 @@ pub fn verify_none() -> Guard {
         return Guard { open: None };
     }
     Guard {
-        open: Some(Open::new(label(Location::caller()), Waits::Anyhow)),
+        open: Some(Open::new(label(Location::caller()))),
     }
 }
 

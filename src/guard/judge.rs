@@ -21,6 +21,8 @@ pub(crate) struct Judgement {
     pub(crate) threads: Vec<LiveThread>,
     /// Why threads were not judged, although they should be.
     pub(crate) threads_undecided: Option<String>,
+    /// Tasks that had no chance to end.
+    pub(crate) undecided: Vec<TaskInfo>,
 }
 
 /// The live tasks that the scope answers for, but the one that asks: a task that ends its own guard

@@ -24,21 +24,8 @@ pub(crate) struct Open {
     pub(crate) options: Options,
 }
 
-/// How the end of a scope will be able to wait, as far as is known when it is opened.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Waits {
-    /// The runtime goes on meanwhile.
-    WithRuntime,
-    /// The same, on a runtime that is this scope's own, with a timer.
-    OwnRuntime,
-    /// The same, on a local runtime, whose count includes its local tasks: it is not watched.
-    LocalRuntime,
-    /// Perhaps in a destructor, so that it may have to drive the tasks itself.
-    Anyhow,
-}
-
 impl Open {
-    pub(crate) fn new(label: Arc<str>, waits: Waits) -> Self {
+    pub(crate) fn new(label: Arc<str>) -> Self {
         let outer = current::scope();
         let place = current::place();
         let reference = Scope::open(label, outer, place);
@@ -47,9 +34,7 @@ impl Open {
             .expect("a scope is open until its guard closes it");
         if !handover::is_within(outer) {
             scope.set_assisted();
-            if waits != Waits::LocalRuntime
-                && let Ok(handle) = Handle::try_current()
-            {
+            if let Ok(handle) = Handle::try_current() {
                 watch_if_own(scope, reference, &handle);
             }
         }
@@ -90,7 +75,7 @@ impl Open {
     /// Finds what there is to say once the wait is over.
     pub(crate) fn conclude(self, settled: Settled, answers: &Answers) -> Concluding {
         let scope = self.scope();
-        let judgement = judge::judge(scope, &self.options, settled, answers);
+        let judgement = judge::judge(scope, &self.options, settled, answers).of_settled(settled);
         let grace = self.options.grace_or_default();
         let report = LeakReport::new(scope.label(), judgement, settled, grace);
         Concluding::new(self, report)

@@ -32,7 +32,7 @@ impl Row {
             .is_some_and(|task| task.kind() == crate::registry::TaskKind::Local);
         if handle.runtime_flavor() == RuntimeFlavor::CurrentThread || in_local_task {
             Self::Drain
-        } else if tokio::task::try_id().is_some() && !assisted::any_on_this_thread() {
+        } else if crate::registry::tokio_ids::may_be_in_task() && !assisted::any_on_this_thread() {
             Self::BlockInPlace
         } else {
             Self::Block

@@ -1,8 +1,10 @@
 //! Naming the tasks that are known by their number only.
 
+use crate::alloc;
 use crate::census::{self, SeenTask, Unavailable};
-use crate::registry::runtimes::id_number;
+use crate::registry::tokio_ids;
 use crate::registry::{self, Scope, TrackedRuntime};
+use crate::stack::Stack;
 use std::collections::HashSet;
 
 /// What could be learned of the tasks that a scope's runtimes count and nobody tracked.
@@ -11,7 +13,22 @@ pub(crate) struct Unseen {
     /// How many there are: what the runtimes count is what holds.
     pub(crate) count: usize,
     /// Those of them that the census found, oldest first; or why there was none.
-    pub(crate) tasks: Result<Vec<SeenTask>, Unavailable>,
+    pub(crate) tasks: Result<Vec<Found>, Unavailable>,
+}
+
+/// A task that nobody tracked, found out about.
+#[derive(Clone, Debug)]
+pub(crate) struct Found {
+    pub(crate) task: SeenTask,
+    /// Who spawned it, if the allocator has noted that.
+    pub(crate) spawned_by: Option<Stack>,
+}
+
+impl From<SeenTask> for Found {
+    fn from(task: SeenTask) -> Self {
+        let spawned_by = alloc::spawn_backtrace(task.address);
+        Self { task, spawned_by }
+    }
 }
 
 impl Default for Unseen {
@@ -29,7 +46,7 @@ pub(super) fn name(scope: &'static Scope, count: usize) -> Unseen {
         return Unseen::default();
     }
     let mut found = Ok(Vec::new());
-    let asking = tokio::task::try_id().map(|id| id_number(&id));
+    let asking = tokio_ids::current_task();
     for watched in scope.watched() {
         let uncounted = watched.unseen();
         if uncounted == 0 {
@@ -47,7 +64,7 @@ pub(super) fn name(scope: &'static Scope, count: usize) -> Unseen {
                     .baseline()
                     .min(tasks.len().saturating_sub(uncounted));
                 if let Ok(found) = &mut found {
-                    found.extend(tasks.drain(before..));
+                    found.extend(tasks.drain(before..).map(Found::from));
                 }
             }
             Err(reason) => found = Err(reason),

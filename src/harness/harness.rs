@@ -5,11 +5,10 @@ use super::test_name;
 use super::unstable::TokioUnstable;
 use super::watchdog::Watchdog;
 use crate::config;
-use crate::guard::{
-    Open, Options, Settling, Timer, Waited, Waits, handover, judge, settle_blocking,
-};
+use crate::guard::{Open, Options, Settling, Timer, Waited, handover, judge, settle_blocking};
 use crate::registry::ScopeRef;
 use crate::report::{LeakReport, Settled};
+use crate::runtime::Hooks;
 use crate::wait::trace::Answers;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -144,23 +143,28 @@ impl Harness {
     #[track_caller]
     fn run_and_tell<F: Future>(self, body: F, tell: impl FnOnce(F::Output)) -> F::Output {
         let mut builder = self.runtime.builder();
+        let hooked = Hooks::new(&mut builder).install(&mut builder);
         let checks = self.is_on();
         if self.runtime.flavor == Flavor::Local {
             #[allow(unused_imports, reason = "needed if tokio has no local runtimes")]
             use super::own_runtime::WithoutLocal as _;
             let runtime = built(builder.build_local(Default::default()));
+            hooked.is(runtime.handle());
             if !checks {
                 return runtime.block_on(body);
             }
-            let outcome = runtime.block_on(self.judged(body, Waits::LocalRuntime));
+            let outcome = runtime.block_on(self.judged(body, Waits::OwnRuntime));
+            hooked.close();
             runtime.shutdown_timeout(SHUTDOWN);
             return outcome.unwrap_or_else(|failure| failure.fail(tell));
         }
         let runtime = built(builder.build());
+        hooked.is(runtime.handle());
         if !checks {
             return runtime.block_on(body);
         }
         let outcome = runtime.block_on(self.judged(body, Waits::OwnRuntime));
+        hooked.close();
         // Not the destructor, which waits for blocking closures, leaked ones included.
         runtime.shutdown_timeout(SHUTDOWN);
         outcome.unwrap_or_else(|failure| failure.fail(tell))
@@ -187,7 +191,7 @@ impl Harness {
             timeout,
             ..
         } = self;
-        let mut open = Open::new(test.clone(), Waits::Anyhow);
+        let mut open = Open::new(test.clone());
         open.options = options;
         let watchdog = timeout.map(|time| Watchdog::start(&test, open.reference(), time));
         let outcome = catch_unwind(AssertUnwindSafe(body));
@@ -229,13 +233,13 @@ impl Harness {
             timeout,
             ..
         } = self;
-        let mut open = Open::new(test.clone(), waits);
+        let mut open = Open::new(test.clone());
         open.options = options;
         let scope = open.reference();
         let accepting = handover::Accepting::begin(scope);
         let timer = |after| match waits {
-            Waits::OwnRuntime | Waits::LocalRuntime => Timer::on_runtime(after),
-            Waits::WithRuntime | Waits::Anyhow => Timer::anywhere(after),
+            Waits::OwnRuntime => Timer::on_runtime(after),
+            Waits::WithRuntime => Timer::anywhere(after),
         };
         let watchdog = timeout.map(|time| Watchdog::start(&test, scope, time + WATCHDOG_MARGIN));
         let outcome = limited(body, timeout.map(timer)).await;
@@ -290,6 +294,15 @@ impl<T> Failure<T> {
             }
         }
     }
+}
+
+/// On what the end of a test waits.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Waits {
+    /// Somebody else's runtime, perhaps without a timer.
+    WithRuntime,
+    /// A runtime that is the test's own, with a timer.
+    OwnRuntime,
 }
 
 /// How a test's body ended.

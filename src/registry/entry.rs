@@ -4,10 +4,10 @@ use super::events::{self, What};
 use super::extras::{self, Extras};
 use super::ledger::{self, Outcome};
 use super::origin::{Origin, OriginId};
-use super::runtimes::{TrackedRuntime, id_number};
+use super::runtimes::TrackedRuntime;
 use super::scope::{Scope, by_index};
 use super::slot::{Begun, Birth, Slot, flag};
-use super::{TaskKind, current, ends, judges, pool, timebox, timings};
+use super::{TaskKind, current, ends, judges, pool, timebox, timings, tokio_ids};
 use crate::stack;
 use std::marker::PhantomData;
 use std::panic::Location;
@@ -72,10 +72,10 @@ impl Spec {
 /// Who spawns, where it can be told only later that a task was spawned.
 pub(crate) struct Spawner {
     /// The scope that waits for the task until then: it may be queued on another thread.
-    scope: Option<Seat>,
-    parent: u64,
-    origin: OriginId,
-    stack: u32,
+    pub(super) scope: Option<Seat>,
+    pub(super) parent: u64,
+    pub(super) origin: OriginId,
+    pub(super) stack: u32,
 }
 
 impl Spawner {
@@ -99,11 +99,11 @@ impl Spawner {
 }
 
 /// A seat in a scope, kept for a task that is not known yet.
-struct Seat(&'static Scope);
+pub(super) struct Seat(pub(super) &'static Scope);
 
 impl Seat {
     /// The task has come: the seat is its own from now on, as a member of that kind.
-    fn give(self, background: bool) -> &'static Scope {
+    pub(super) fn give(self, background: bool) -> &'static Scope {
         let scope = self.0;
         if background {
             scope.gate().enter(true);
@@ -167,6 +167,23 @@ impl Entry {
         Self::record(spec, &spawner, scope, runtime, false)
     }
 
+    /// Registers a task of which its runtime's hook tells that it was just spawned by the running
+    /// code. The runtime counts it already, whether anybody judges or not.
+    #[cfg(tokio_unstable)]
+    pub(super) fn begin_hooked(spec: Spec, runtime: Option<&'static TrackedRuntime>) -> Self {
+        let parent = current::task();
+        // With nobody judging and no parent there is no scope to be in.
+        let scope = if judges::any() || parent.is_some() {
+            current::admit(parent, runtime, spec.background)
+        } else {
+            None
+        };
+        let spawner = Spawner::of(parent, spec.location);
+        let entry = Self::record(spec, &spawner, scope, runtime, true);
+        entry.to_be_counted().count();
+        entry
+    }
+
     /// Registers a task of which the first poll begins now, on `runtime`.
     pub(crate) fn begin_by(
         spec: Spec,
@@ -181,7 +198,7 @@ impl Entry {
             }
             None => None,
         };
-        let counted = tokio::task::try_id().is_some();
+        let counted = tokio_ids::may_be_in_task();
         let entry = Self::record(spec, &spawner, scope, runtime, counted);
         entry.to_be_counted().count();
         entry
@@ -267,6 +284,12 @@ impl Entry {
         TaskKind::from_bits(self.slot.flags())
     }
 
+    /// Whether it was a hooked task's before its future was found to be marked.
+    #[cfg(tokio_unstable)]
+    pub(super) fn was_claimed(&self) -> bool {
+        self.slot.flags() & flag::CLAIMED != 0
+    }
+
     #[inline]
     pub(crate) fn slot(&self) -> &'static Slot {
         self.slot
@@ -291,14 +314,21 @@ impl Entry {
 /// Only for who has the task's future in its hands, and so knows that the task's entry lives.
 #[inline]
 pub(crate) fn enter(slot: &'static Slot) -> (Entered, Begun) {
-    let begun = slot.begin_poll();
+    let begun = begin_poll(slot);
     if begun == Begun::First {
-        slot.set_tokio_id(tokio::task::try_id().map_or(0, |id| id_number(&id)));
-        if timings::any() {
-            slot.time_first_poll();
-        }
+        slot.set_tokio_id(tokio_ids::current_task().unwrap_or(0));
     }
     (enter_drop(slot), begun)
+}
+
+/// Notes that a poll begins.
+#[inline]
+pub(super) fn begin_poll(slot: &'static Slot) -> Begun {
+    let begun = slot.begin_poll();
+    if begun == Begun::First && timings::any() {
+        slot.time_first_poll();
+    }
+    begun
 }
 
 /// The same for a poll by a guard, which does not count as one of the task's.
@@ -325,16 +355,32 @@ pub(crate) fn settle(slot: &'static Slot) {
     }
 }
 
+/// The runtime counts this local task among the alive ones. For its spawner, while it lives.
+pub(crate) fn is_counted(slot: &'static Slot) {
+    if let Some(runtime) = slot.runtime_entry() {
+        slot.set_flags(flag::COUNTED, 0);
+        runtime.count(1);
+    }
+}
+
 /// A task that is not yet among the tracked ones of its runtime.
 ///
 /// It is only once the runtime counts it among the alive ones: were it the other way round, one that
-/// nobody tracked would seem to be tracked meanwhile, and a guard that looks just then miss it.
+/// nobody tracked would seem to be tracked meanwhile, and a guard that looks just then miss it. It is
+/// as well if its spawn panics, since its end takes it off the count in any case.
 #[must_use = "a task that is not counted looks like one that nobody tracked"]
 pub(crate) struct ToBeCounted(Option<&'static TrackedRuntime>);
 
 impl ToBeCounted {
     #[inline]
     pub(crate) fn count(self) {
+        drop(self);
+    }
+}
+
+impl Drop for ToBeCounted {
+    #[inline]
+    fn drop(&mut self) {
         if let Some(runtime) = self.0 {
             runtime.count(1);
         }

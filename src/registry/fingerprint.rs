@@ -65,6 +65,21 @@ fn portable(file: &str) -> &str {
     folder.map_or(file, |at| &file[starts[at]..])
 }
 
+/// The innermost futures of a trace: several for a `select!` or `join!`.
+pub(crate) fn leaves(trace: &AwaitTrace) -> Vec<&AwaitNode> {
+    fn collect<'a>(nodes: &'a [AwaitNode], leaves: &mut Vec<&'a AwaitNode>) {
+        for node in nodes {
+            if node.children().is_empty() {
+                leaves.push(node);
+            }
+            collect(node.children(), leaves);
+        }
+    }
+    let mut leaves = Vec::new();
+    collect(trace.roots(), &mut leaves);
+    leaves
+}
+
 /// FNV-1a: spelled out here, since a hasher of the standard library may change.
 struct Fnv(u64);
 

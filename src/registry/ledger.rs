@@ -71,13 +71,14 @@ impl Tally {
 
     fn add_ended(&self, totals: &mut Totals) {
         for (total, count) in totals.ended.iter_mut().zip(&self.ended) {
-            *total += count.load(Acquire);
+            *total = total.wrapping_add(count.load(Acquire));
         }
         totals.over_time += self.over_time.load(Acquire);
     }
 
     fn add_started(&self, totals: &mut Totals) {
-        totals.started += self.started.load(Acquire);
+        // Of one thread it may be less than none: see `move_started`.
+        totals.started = totals.started.wrapping_add(self.started.load(Acquire));
     }
 }
 
@@ -170,7 +171,7 @@ impl Ledger {
 /// although another thread counted that.
 #[inline]
 fn count_mine(counter: &AtomicU64) {
-    counter.store(counter.load(Relaxed) + 1, Release);
+    counter.store(counter.load(Relaxed).wrapping_add(1), Release);
 }
 
 fn count_shared(counter: &AtomicU64) {
@@ -197,6 +198,17 @@ fn count(origin: OriginId, attached: Option<&Attached>, counter: impl Fn(&Tally)
 #[inline]
 pub(super) fn count_started(origin: OriginId, attached: Option<&Attached>) {
     count(origin, attached, |tally| &tally.started);
+}
+
+/// A live task turns out to be one of another origin: its start is counted there in place of `from`.
+/// Some other thread may have counted it, so the counters are sums of which only the total means
+/// something.
+pub(super) fn move_started(from: OriginId, to: OriginId, attached: Option<&Attached>) {
+    count_started(to, attached);
+    let mine = MINE.try_with(|mine| mine.tally(from));
+    if let Some(tally) = mine.unwrap_or_else(|_| LATE.tally(from)) {
+        tally.started.fetch_sub(1, Release);
+    }
 }
 
 /// A task's record ends.

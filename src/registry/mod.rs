@@ -6,6 +6,7 @@
 //! origin ([`origin`]); what few tasks have (a name made at run time, data) lives beside ([`extras`]).
 
 pub(crate) mod alarm;
+mod claim;
 pub(crate) mod clock;
 pub(crate) mod current;
 pub(crate) mod ends;
@@ -13,8 +14,10 @@ pub(crate) mod entry;
 pub(crate) mod events;
 pub(crate) mod extras;
 mod fence;
-mod fingerprint;
+pub(crate) mod fingerprint;
 pub(crate) mod gate;
+#[cfg(tokio_unstable)]
+pub(crate) mod hooked;
 pub(crate) mod inquiry;
 pub(crate) mod judges;
 pub(crate) mod ledger;
@@ -23,6 +26,7 @@ mod name;
 pub(crate) mod names;
 mod operation;
 pub(crate) mod origin;
+pub(crate) mod own_spawn;
 pub(crate) mod pin;
 mod poller;
 mod pool;
@@ -34,7 +38,9 @@ mod table;
 mod task_info;
 pub(crate) mod timebox;
 pub(crate) mod timings;
+pub(crate) mod tokio_ids;
 
+pub(crate) use claim::{claim, give_back};
 pub(crate) use entry::{Entry, Spawner, Spec};
 pub(crate) use extras::{Attached, Extras};
 pub use fingerprint::Fingerprint;

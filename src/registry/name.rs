@@ -1,6 +1,7 @@
-//! What to call a task that nobody named: after the function of its future.
+//! What to call a task that nobody named: after the function of its future, or where it was spawned.
 
 use super::TaskKind;
+use std::panic::Location;
 
 const CLOSURE: &str = "::{{closure}}";
 /// Crates whose async fns take a future to run it, and are not what the task is about.
@@ -21,6 +22,9 @@ pub(crate) fn of_type(type_name: &str, kind: TaskKind) -> Option<String> {
     } else {
         type_name
     };
+    if type_name.is_empty() {
+        return None;
+    }
     let Some(at) = type_name.find(CLOSURE) else {
         let path = without_generics(type_name);
         let says_nothing = [
@@ -41,6 +45,26 @@ pub(crate) fn of_type(type_name: &str, kind: TaskKind) -> Option<String> {
         (_, TaskKind::Blocking) => format!("{function}::{{closure}}"),
         _ => format!("{function}::{{async block}}"),
     })
+}
+
+/// A name by the spawn site alone; of a package from a registry, from the package's folder.
+pub(super) fn of_place(location: &Location<'_>) -> String {
+    let (line, column) = (location.line(), location.column());
+    let file = in_package(location.file());
+    format!("task spawned at {file}:{line}:{column}")
+}
+
+/// `hyper-1.0.0/src/lib.rs` of `.../registry/src/index-name-hash/hyper-1.0.0/src/lib.rs`.
+fn in_package(file: &str) -> &str {
+    let is_separator = ['/', '\\'];
+    for folder in ["registry/src/", "registry\\src\\"] {
+        if let Some((_, rest)) = file.split_once(folder)
+            && let Some((_, package)) = rest.split_once(is_separator)
+        {
+            return package;
+        }
+    }
+    file
 }
 
 /// How many closures in a row `text` begins with.
@@ -170,6 +194,17 @@ mod tests {
             "tokio_util::sync::CancellationToken::run_until_cancelled<server::conn::{{closure}}>::{{closure}}",
             "server::conn",
         );
+    }
+
+    #[test]
+    fn places_are_named_from_their_package() {
+        let unix =
+            "/home/me/.cargo/registry/src/index.crates.io-1949cf8c6b5b557f/hyper-1.0.0/src/lib.rs";
+        assert_eq!(in_package(unix), "hyper-1.0.0/src/lib.rs");
+        let windows =
+            "C:\\.cargo\\registry\\src\\index.crates.io-1949cf8c6b5b557f\\hyper-1.0.0\\src\\lib.rs";
+        assert_eq!(in_package(windows), "hyper-1.0.0\\src\\lib.rs");
+        assert_eq!(in_package("src/registry/src.rs"), "src/registry/src.rs");
     }
 
     #[test]

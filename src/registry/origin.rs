@@ -83,7 +83,7 @@ impl Origin {
         match self.name {
             Some(name) => name.to_owned(),
             None => super::name::of_type(self.type_name, self.kind)
-                .unwrap_or_else(|| format!("task spawned at {}", self.location)),
+                .unwrap_or_else(|| super::name::of_place(self.location)),
         }
     }
 

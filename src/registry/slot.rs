@@ -60,9 +60,9 @@ pub(crate) enum Begun {
 const POLL: u64 = 1 << 24;
 const FLAGS: u64 = POLL - 1;
 
-/// The bits of [`Slot::flags`]. The low two bits are the [`TaskKind`].
+/// The bits of [`Slot::flags`]. The low two bits and [`flag::HOOKED`] are the [`TaskKind`].
 pub(crate) mod flag {
-    pub(crate) const KIND: u32 = 0b11;
+    pub(crate) const KIND: u32 = 0b11 | HOOKED;
     /// Declared to live on.
     pub(crate) const BACKGROUND: u32 = 1 << 2;
     /// Has an entry in the table of extras.
@@ -77,6 +77,10 @@ pub(crate) mod flag {
     pub(crate) const PANICKED: u32 = 1 << 7;
     /// The runtime counts it as one of its alive tasks.
     pub(crate) const COUNTED: u32 = 1 << 8;
+    /// Known by its runtime's task hooks only.
+    pub(crate) const HOOKED: u32 = 1 << 16;
+    /// Was, until its future turned out to be marked.
+    pub(crate) const CLAIMED: u32 = 1 << 17;
     /// Its runtime was shut down before its future returned.
     pub(crate) const SHUT_DOWN: u32 = 1 << 15;
 }
@@ -240,9 +244,27 @@ impl Slot {
         OriginId::from_bits(self.origin.load(Relaxed))
     }
 
+    /// The stack at its spawn; for who polls it.
+    pub(super) fn stack(&self) -> u32 {
+        self.stack.load(Relaxed)
+    }
+
     /// The task that spawned it; only its owner, or code that it runs, may ask.
     pub(super) fn parent(&self) -> Option<TaskId> {
         TaskId::from_bits(self.parent.load(Relaxed))
+    }
+
+    /// Says anew where the task comes from, as one that was not polled yet. Only for who polls it.
+    pub(super) fn begin_anew(&self, origin: OriginId, stack: u32, parent: u64, flags: u32) {
+        self.origin.store(origin.to_bits(), Relaxed);
+        self.stack.store(stack, Relaxed);
+        self.parent.store(parent, Relaxed);
+        self.state.store(u64::from(flags), Relaxed);
+    }
+
+    /// Moves the task to another scope; says which it was in. Only for who polls it.
+    pub(super) fn change_scope(&self, scope: u32) -> u32 {
+        self.scope.swap(scope, Relaxed)
     }
 
     /// Notes that the first poll begins now.
@@ -250,6 +272,11 @@ impl Slot {
         let waited = super::clock::now().saturating_sub(self.spawned.load(Relaxed)) / 1_000_000;
         let waited = u32::try_from(waited).unwrap_or(u32::MAX).saturating_add(1);
         self.waited.store(waited, Relaxed);
+    }
+
+    #[cfg_attr(not(tokio_unstable), allow(dead_code, reason = "for task hooks"))]
+    pub(super) fn tokio_id(&self) -> u64 {
+        self.tokio_id.load(Relaxed)
     }
 
     pub(super) fn set_tokio_id(&self, id: u64) {

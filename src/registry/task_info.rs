@@ -90,11 +90,20 @@ pub enum TaskKind {
     Blocking,
     /// By a spawner that taskleak does not wrap, with [`Track`](crate::Track).
     Future,
+    /// By anybody, on a runtime that taskleak built in a program with `--cfg tokio_unstable`: seen by
+    /// the runtime's task hooks.
+    Hooked,
 }
 
 impl TaskKind {
     pub(super) fn to_bits(self) -> u32 {
-        self as u32
+        match self {
+            Self::Task => 0,
+            Self::Local => 1,
+            Self::Blocking => 2,
+            Self::Future => 3,
+            Self::Hooked => flag::HOOKED,
+        }
     }
 
     /// Of a record's flags.
@@ -107,7 +116,8 @@ impl TaskKind {
             0 => Self::Task,
             1 => Self::Local,
             2 => Self::Blocking,
-            _ => Self::Future,
+            3 => Self::Future,
+            _ => Self::Hooked,
         }
     }
 }

@@ -57,6 +57,8 @@ pub struct LeakReport {
     pub(super) tolerated: Vec<Leak>,
     pub(super) unseen: Box<Unseen>,
     pub(super) threads: Box<Threads>,
+    /// Tasks of which it cannot be told.
+    pub(super) undecided: Box<[Leak]>,
     pub(super) settled: Settled,
     pub(super) grace: Duration,
 }
@@ -92,6 +94,7 @@ impl LeakReport {
                 leaked: judgement.threads.into_iter().map(LeakedThread).collect(),
                 undecided: judgement.threads_undecided,
             }),
+            undecided: Leak::group(judgement.undecided).into(),
             settled,
             grace,
         }
@@ -154,7 +157,7 @@ impl LeakReport {
 
     /// Whether nothing leaked.
     ///
-    /// Tasks that taskleak did not see spawned are no leak here if the guard could give them no time
+    /// Tasks that taskleak did not spawn are no leak here if the guard could give them no time
     /// to end: nobody could tell.
     pub fn is_empty(&self) -> bool {
         self.leaks.is_empty()
@@ -213,6 +216,9 @@ impl LeakReport {
                     paint: Paint::for_stderr()
                 }
             ));
+        }
+        if !self.undecided.is_empty() {
+            super::note(text::undecided(&self.undecided));
         }
     }
 }

@@ -177,6 +177,15 @@ impl Text<'_> {
             writeln!(f)?;
             writeln!(f, "{} {why}", paint.strong("note:"))?;
         }
+        if !report.undecided.is_empty() {
+            writeln!(f)?;
+            writeln!(
+                f,
+                "{} {}",
+                paint.strong("note:"),
+                undecided(&report.undecided)
+            )?;
+        }
         if report.settled == Settled::WithoutGrace {
             writeln!(f)?;
             writeln!(f, "{} {WITHOUT_GRACE}", paint.strong("note:"))?;
@@ -184,17 +193,7 @@ impl Text<'_> {
         if !report.tolerated.is_empty() {
             writeln!(f)?;
             write!(f, "{}", paint.dim("alive too, and allowed to be:"))?;
-            for leak in report.tolerated.iter().take(MOST_LEAKS) {
-                let location = leak.location();
-                let file = project::relative(location.file());
-                let times = if leak.count() > 1 {
-                    format!("{} x ", leak.count())
-                } else {
-                    String::new()
-                };
-                write!(f, "\n  {times}{} ({file}:{})", leak.name(), location.line())?;
-            }
-            writeln!(f)?;
+            writeln!(f, "{}", listed(&report.tolerated))?;
         }
         Ok(())
     }
@@ -214,6 +213,35 @@ pub(super) fn unseen_undecided(count: usize) -> String {
          the guard was dropped inside a current-thread runtime, where they cannot. \
          End it by `guard.finish().await`, or use `#[taskleak::leak_test]`, to know."
     )
+}
+
+/// Says of hooked tasks that they may be leaks.
+pub(super) fn undecided(tasks: &[Leak]) -> String {
+    let count: usize = tasks.iter().map(Leak::count).sum();
+    let are = if count == 1 { "is" } else { "are" };
+    format!(
+        "{} {are} alive, and may be about to end: the guard was dropped inside a current-thread \
+         runtime, where they cannot. End it by `guard.finish().await`, or use \
+         `#[taskleak::leak_test]`, to know.{}",
+        tasks_of(count),
+        listed(tasks)
+    )
+}
+
+/// One line for each kind.
+fn listed(tasks: &[Leak]) -> String {
+    let mut text = String::new();
+    for leak in tasks.iter().take(MOST_LEAKS) {
+        let location = leak.location();
+        let file = project::relative(location.file());
+        let times = if leak.count() > 1 {
+            format!("{} x ", leak.count())
+        } else {
+            String::new()
+        };
+        text += &format!("\n  {times}{} ({file}:{})", leak.name(), location.line());
+    }
+    text
 }
 
 /// One kind of leak.

@@ -1,10 +1,15 @@
 //! Tasks that nobody saw spawned, and what the census says of them.
 
+use super::awaits;
 use super::leak_report::LeakReport;
 use super::paint::Paint;
-use super::project;
+use super::{frames, project};
+use crate::alloc;
 use crate::census::{SeenState, SeenTask};
-use crate::wait::{AwaitNode, AwaitTrace};
+use crate::config::{self, Style};
+use crate::guard::Found;
+use crate::stack::{Frame, FrameOrigin, Stack};
+use crate::wait::AwaitTrace;
 use std::fmt::{self, Display};
 use std::path::Path;
 
@@ -35,7 +40,10 @@ const MOST_KINDS: usize = 50;
 /// # task.abort(); guard.finish().await; }
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UnseenTask(SeenTask);
+pub struct UnseenTask {
+    seen: SeenTask,
+    spawned_by: Option<Stack>,
+}
 
 /// What an [`UnseenTask`] was doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -70,7 +78,16 @@ impl Unseen {
         let tasks = judged.tasks.map_err(|reason| reason.to_string());
         Self {
             count: judged.count,
-            tasks: tasks.map(|tasks| tasks.into_iter().map(UnseenTask).collect()),
+            tasks: tasks.map(|tasks| tasks.into_iter().map(UnseenTask::from).collect()),
+        }
+    }
+}
+
+impl From<Found> for UnseenTask {
+    fn from(found: Found) -> Self {
+        Self {
+            seen: found.task,
+            spawned_by: found.spawned_by,
         }
     }
 }
@@ -79,18 +96,18 @@ impl UnseenTask {
     /// The type of its future as a person writes it: an async function by its path. `(unknown)` if the type can't be
     /// told: its crate was built without debug info, or the optimiser has put equal functions together.
     pub fn name(&self) -> &str {
-        &self.0.name
+        &self.seen.name
     }
 
     /// The source file and line where its async function or block is declared, if it is one.
     pub fn declared(&self) -> Option<(&Path, u32)> {
-        let (file, line) = self.0.declared.as_ref()?;
+        let (file, line) = self.seen.declared.as_ref()?;
         Some((file, *line))
     }
 
     /// What it was doing.
     pub fn state(&self) -> UnseenState {
-        match self.0.state {
+        match self.seen.state {
             SeenState::Parked => UnseenState::Parked,
             SeenState::NoWaker => UnseenState::NoWaker,
             SeenState::Runnable => UnseenState::Runnable,
@@ -103,17 +120,37 @@ impl UnseenTask {
 
     /// Where it was suspended, down to the leaf futures; empty if it was not.
     pub fn await_trace(&self) -> &AwaitTrace {
-        &self.0.await_trace
+        &self.seen.await_trace
     }
 
     /// The number behind [`tokio::task::Id`], as tracing and tokio-console show it.
     pub fn tokio_id(&self) -> u64 {
-        self.0.id
+        self.seen.id
+    }
+
+    /// The stack of the call that spawned it, innermost frame first, all frames. Empty unless
+    /// [`SpawnSites`](crate::alloc::SpawnSites) is the global allocator.
+    pub fn frames(&self) -> &'static [Frame] {
+        self.spawned_by.map_or(&[], Stack::frames)
+    }
+
+    /// The frames of it that a person wants; as [`TaskInfo::user_frames`](crate::TaskInfo::user_frames).
+    pub fn user_frames(&self) -> Vec<&'static Frame> {
+        self.spawned_by
+            .map_or_else(Vec::new, |stack| stack.user_frames())
+    }
+
+    /// Where it was spawned: the innermost frame of the stack outside of tokio.
+    pub fn spawn_site(&self) -> Option<&'static Frame> {
+        self.frames()
+            .iter()
+            .find(|frame| matches!(frame.origin(), FrameOrigin::User | FrameOrigin::Dependency))
     }
 
     fn reads_as(&self, other: &Self) -> bool {
-        self.name() == other.name()
-            && self.0.declared == other.0.declared
+        (self.spawned_by == other.spawned_by || self.user_frames() == other.user_frames())
+            && self.name() == other.name()
+            && self.seen.declared == other.seen.declared
             && self.state() == other.state()
             && self.await_trace() == other.await_trace()
     }
@@ -141,6 +178,9 @@ impl Display for UnseenText<'_> {
         }
         if kinds.len() > MOST_KINDS {
             writeln!(f, "  ... and {} more kinds", kinds.len() - MOST_KINDS)?;
+        }
+        if tasks.iter().any(|task| task.spawned_by.is_none()) && !alloc::is_in_place() {
+            writeln!(f, "  {} {SITES_HELP}", self.paint.help("help:"))?;
         }
         let note = self.paint.strong("note:");
         if let Err(reason) = &self.report.unseen.tasks {
@@ -178,27 +218,46 @@ impl UnseenText<'_> {
             format!("    {sign} {}", paint.strong(format_args!("{key}:")))
         };
         writeln!(f, "{} {}", key("state"), state(task.state()))?;
-        let roots = task.await_trace().roots();
-        if !roots.is_empty() {
-            writeln!(f, "{}", key("awaits"))?;
-            self.nodes(f, roots, 0)?;
+        self.awaits(f, task.await_trace())?;
+        if let Some(site) = task.spawn_site().and_then(project::place) {
+            writeln!(f, "{} {site}", key("spawn site"))?;
+        }
+        let style = config::get().style;
+        let frames = match style {
+            Style::Short => task.user_frames(),
+            Style::Full => task.frames().iter().collect(),
+        };
+        if !frames.is_empty() {
+            writeln!(f, "{}", key("spawn backtrace"))?;
+            frames::write(f, paint, style, &frames)?;
         }
         Ok(())
     }
 
-    fn nodes(&self, f: &mut fmt::Formatter<'_>, nodes: &[AwaitNode], depth: usize) -> fmt::Result {
-        for node in nodes {
-            write!(f, "        {:1$}{2}", "", 2 * depth, node.function())?;
-            if let (Some(file), Some(line)) = (node.file(), node.line()) {
-                let file = project::relative(&file.to_string_lossy());
-                write!(f, "  {}", self.paint.dim(format_args!("{file}:{line}")))?;
+    fn awaits(&self, f: &mut fmt::Formatter<'_>, trace: &AwaitTrace) -> fmt::Result {
+        if trace.is_empty() {
+            return Ok(());
+        }
+        let paint = self.paint;
+        writeln!(f, "    {} {}", paint.frame("="), paint.strong("waits in:"))?;
+        let (lines, more) = awaits::lines(trace);
+        let width = lines.iter().map(|line| line.function.chars().count()).max();
+        let width = width.unwrap_or(0).min(48);
+        for line in &lines {
+            let function = &line.function;
+            match &line.place {
+                Some(place) => writeln!(f, "        {function:width$}  {}", paint.dim(place))?,
+                None => writeln!(f, "        {function}")?,
             }
-            writeln!(f)?;
-            self.nodes(f, node.children(), depth + 1)?;
+        }
+        if more > 0 {
+            writeln!(f, "        ... and {more} more lines")?;
         }
         Ok(())
     }
 }
+
+const SITES_HELP: &str = "for their spawn backtraces, make `taskleak::alloc::SpawnSites` the `#[global_allocator]` of the test binary.";
 
 fn state(state: UnseenState) -> &'static str {
     match state {

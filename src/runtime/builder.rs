@@ -1,6 +1,6 @@
 //! The twin of tokio's runtime builder.
 
-use super::Runtime;
+use super::{Hooks, Runtime};
 use std::io;
 use std::ops::{Deref, DerefMut};
 use std::time::Duration;
@@ -10,6 +10,12 @@ use std::time::Duration;
 /// It has tokio's methods. Those that it does not repeat (such as `build_local`, and what tokio has
 /// under `tokio_unstable` only) are tokio's own, and go on with tokio's builder; to come back to this
 /// one, call them in [`configure`](Self::configure).
+///
+/// # Task hooks
+/// With `--cfg tokio_unstable` the runtime has taskleak's task hooks: every task on it is known by its
+/// spawn site and spawn backtrace, whoever spawned it, a dependency included. Hooks of your own that are
+/// given to this builder are called beside them. Without the cfg, such tasks are counted only; so they
+/// are with a tokio before 1.47, whose hooks don't tell the spawn site.
 ///
 /// # Examples
 ///
@@ -23,6 +29,7 @@ use std::time::Duration;
 #[derive(Debug)]
 pub struct Builder {
     inner: tokio::runtime::Builder,
+    hooks: Hooks,
 }
 
 /// Methods that only pass on what they are given.
@@ -106,9 +113,7 @@ impl Builder {
     /// let runtime = taskleak::runtime::Builder::new_current_thread().build().unwrap();
     /// ```
     pub fn new_current_thread() -> Self {
-        Self {
-            inner: tokio::runtime::Builder::new_current_thread(),
-        }
+        Self::from(tokio::runtime::Builder::new_current_thread())
     }
 
     /// As [`tokio::runtime::Builder::new_multi_thread`].
@@ -119,9 +124,7 @@ impl Builder {
     /// let runtime = taskleak::runtime::Builder::new_multi_thread().build().unwrap();
     /// ```
     pub fn new_multi_thread() -> Self {
-        Self {
-            inner: tokio::runtime::Builder::new_multi_thread(),
-        }
+        Self::from(tokio::runtime::Builder::new_multi_thread())
     }
 
     /// Calls tokio's builder itself, for what this one does not repeat.
@@ -150,7 +153,91 @@ impl Builder {
     /// assert_eq!(runtime.block_on(async { 7 }), 7);
     /// ```
     pub fn build(&mut self) -> io::Result<Runtime> {
-        self.inner.build().map(Runtime::adopt)
+        let hooked = self.hooks.install(&mut self.inner);
+        let runtime = self.inner.build()?;
+        hooked.is(runtime.handle());
+        Ok(Runtime::adopt(runtime, hooked))
+    }
+
+    fn from(mut inner: tokio::runtime::Builder) -> Self {
+        let hooks = Hooks::new(&mut inner);
+        Self { inner, hooks }
+    }
+}
+
+/// Task hooks, which come beside taskleak's own. Only with `--cfg tokio_unstable`.
+#[cfg(tokio_unstable)]
+impl Builder {
+    /// As [`tokio::runtime::Builder::on_task_spawn`], called after taskleak knows the task. A later call replaces an earlier
+    /// one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// taskleak::runtime::Builder::new_multi_thread().on_task_spawn(|task| {
+    ///     println!("{}", task.id());
+    /// });
+    /// ```
+    pub fn on_task_spawn<F>(&mut self, hook: F) -> &mut Self
+    where
+        F: Fn(&tokio::runtime::TaskMeta<'_>) + Send + Sync + 'static,
+    {
+        self.hooks.on_spawn(std::sync::Arc::new(hook));
+        self
+    }
+
+    /// As [`tokio::runtime::Builder::on_task_terminate`], called while taskleak still knows the task. A later call replaces an earlier
+    /// one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// taskleak::runtime::Builder::new_multi_thread().on_task_terminate(|task| {
+    ///     println!("{}", task.id());
+    /// });
+    /// ```
+    pub fn on_task_terminate<F>(&mut self, hook: F) -> &mut Self
+    where
+        F: Fn(&tokio::runtime::TaskMeta<'_>) + Send + Sync + 'static,
+    {
+        self.hooks.on_terminate(std::sync::Arc::new(hook));
+        self
+    }
+
+    /// As [`tokio::runtime::Builder::on_before_task_poll`], called before the task is the current one. A later call replaces an earlier
+    /// one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// taskleak::runtime::Builder::new_multi_thread().on_before_task_poll(|task| {
+    ///     println!("{}", task.id());
+    /// });
+    /// ```
+    pub fn on_before_task_poll<F>(&mut self, hook: F) -> &mut Self
+    where
+        F: Fn(&tokio::runtime::TaskMeta<'_>) + Send + Sync + 'static,
+    {
+        self.hooks.on_before_poll(std::sync::Arc::new(hook));
+        self
+    }
+
+    /// As [`tokio::runtime::Builder::on_after_task_poll`], called once the task is no longer the current one. A later call replaces an earlier
+    /// one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// taskleak::runtime::Builder::new_multi_thread().on_after_task_poll(|task| {
+    ///     println!("{}", task.id());
+    /// });
+    /// ```
+    pub fn on_after_task_poll<F>(&mut self, hook: F) -> &mut Self
+    where
+        F: Fn(&tokio::runtime::TaskMeta<'_>) + Send + Sync + 'static,
+    {
+        self.hooks.on_after_poll(std::sync::Arc::new(hook));
+        self
     }
 }
 

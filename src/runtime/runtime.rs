@@ -1,6 +1,6 @@
 //! The twin of tokio's `Runtime`.
 
-use super::Builder;
+use super::{Builder, Hooked};
 use crate::registry::current;
 use crate::task;
 use std::future::Future;
@@ -24,7 +24,19 @@ use tokio::task::JoinHandle;
 /// ```
 #[derive(Debug)]
 pub struct Runtime {
+    // Dropped before the runtime itself.
+    closing: Closing,
     inner: tokio::runtime::Runtime,
+}
+
+/// Tells the runtime's task hooks when it is shut down.
+#[derive(Debug)]
+struct Closing(Hooked);
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        self.0.close();
+    }
 }
 
 impl Runtime {
@@ -87,6 +99,7 @@ impl Runtime {
     /// runtime.shutdown_timeout(std::time::Duration::from_millis(100));
     /// ```
     pub fn shutdown_timeout(self, duration: Duration) {
+        drop(self.closing);
         self.inner.shutdown_timeout(duration);
     }
 
@@ -98,6 +111,7 @@ impl Runtime {
     /// taskleak::runtime::Runtime::new().unwrap().shutdown_background();
     /// ```
     pub fn shutdown_background(self) {
+        drop(self.closing);
         self.inner.shutdown_background();
     }
 
@@ -108,19 +122,22 @@ impl Runtime {
     /// ```
     /// let runtime = taskleak::runtime::Runtime::new().unwrap().into_inner();
     /// ```
-    pub fn into_inner(self) -> tokio::runtime::Runtime {
+    pub fn into_inner(mut self) -> tokio::runtime::Runtime {
+        // It lives on.
+        self.closing.0 = Hooked::NOT;
         self.inner
     }
 
     /// The scope that is open here answers for a runtime that was just built.
-    pub(super) fn adopt(inner: tokio::runtime::Runtime) -> Self {
+    pub(super) fn adopt(inner: tokio::runtime::Runtime, hooked: Hooked) -> Self {
         let scope = current::scope();
         if let Some(open) = scope.open() {
             let runtime = crate::registry::TrackedRuntime::of(inner.handle());
             open.watch(inner.handle());
             runtime.claim(scope);
         }
-        Self { inner }
+        let closing = Closing(hooked);
+        Self { closing, inner }
     }
 }
 
@@ -134,6 +151,7 @@ impl Deref for Runtime {
 
 impl From<tokio::runtime::Runtime> for Runtime {
     fn from(inner: tokio::runtime::Runtime) -> Self {
-        Self { inner }
+        let closing = Closing(Hooked::NOT);
+        Self { closing, inner }
     }
 }

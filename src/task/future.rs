@@ -3,7 +3,7 @@
 
 use super::shutdown;
 use crate::registry::slot::Begun;
-use crate::registry::{Entry, TaskKind};
+use crate::registry::{Entry, TaskKind, give_back, own_spawn};
 use crate::wait::header_of;
 use crate::wait::trace::TracedPoll;
 use std::future::Future;
@@ -27,7 +27,8 @@ pin_project_lite::pin_project! {
         fn drop(this: Pin<&mut Self>) {
             let this = this.project();
             // Before the drop, which may wake the task itself: it may own its own sender.
-            if let Some(entry) = this.entry {
+            if let Some(entry) = &this.entry {
+                own_spawn::refused(entry.slot());
                 shutdown::note_end(entry);
             }
             let entered = this.entry.as_ref().map(Entry::enter_drop);
@@ -35,6 +36,9 @@ pin_project_lite::pin_project! {
             // this is the only place that drops it and the whole is going away.
             unsafe { ManuallyDrop::drop(this.future.get_unchecked_mut()) };
             drop(entered);
+            if let Some(entry) = this.entry.take() {
+                give_back(entry);
+            }
         }
     }
 }

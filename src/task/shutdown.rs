@@ -9,7 +9,7 @@
 //! this is done only for scopes that want to know.
 
 use crate::registry::slot::flag;
-use crate::registry::{Entry, Scope, Slot, TaskId, TaskInfo, TaskKind, is_judged};
+use crate::registry::{Entry, Scope, Slot, TaskId, TaskInfo, TaskKind, is_judged, own_spawn};
 use crate::wait::Header;
 use std::collections::HashMap;
 use std::future::Future;
@@ -67,7 +67,8 @@ fn record_if_killed_in(scope: &'static Scope, slot: &'static Slot) {
     let killed = match reading.kind() {
         TaskKind::Task | TaskKind::Future => runtime_is_shutting_down(),
         TaskKind::Local => local_set_is_shutting_down(),
-        TaskKind::Blocking => false,
+        // A hooked task's future is none of ours, and its end is told by a hook.
+        TaskKind::Blocking | TaskKind::Hooked => false,
     };
     if killed && let Some(task) = TaskInfo::of(&reading) {
         scope.add_killed(task.killed());
@@ -127,6 +128,7 @@ fn runtime_is_shutting_down() -> bool {
         return false;
     };
     let refused = Arc::new(AtomicBool::new(false));
+    let _announced = own_spawn::announce_probe();
     runtime.spawn(Probe {
         refused: refused.clone(),
         polled: false,
@@ -140,6 +142,7 @@ fn local_set_is_shutting_down() -> bool {
         refused: refused.clone(),
         polled: false,
     };
+    let _announced = own_spawn::announce_probe();
     // Outside of any LocalSet tokio panics: then the thread itself is ending.
     let spawned = catch_unwind(AssertUnwindSafe(|| tokio::task::spawn_local(probe)));
     spawned.is_err() || refused.load(SeqCst)

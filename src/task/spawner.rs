@@ -2,10 +2,11 @@
 
 use super::assisted::Assisted;
 use super::future::TaskFuture;
+use super::local_count::LocalCount;
 use super::shutdown;
 use super::timed::Timed;
 use crate::alloc::Turn;
-use crate::registry::{Entry, Scope, Spec, TrackedRuntime};
+use crate::registry::{Entry, Scope, Spec, TrackedRuntime, own_spawn};
 use std::future::Future;
 use tokio::runtime::Handle;
 use tokio::task::{AbortHandle, JoinHandle, LocalSet};
@@ -97,6 +98,7 @@ where
     if entry.is_watched() {
         spawn_watched(spawner, entry, future)
     } else {
+        let _announced = own_spawn::announce(entry.slot());
         spawner.hand_over(TaskFuture::new(Some(entry), future))
     }
 }
@@ -109,6 +111,7 @@ where
     F::Output: Send + 'static,
 {
     let to_be_counted = entry.to_be_counted();
+    let announced = own_spawn::announce(entry.slot());
     // On a multi-thread runtime a guard can always wait; on a current-thread one it may have to
     // drive the task itself.
     let may_need_help =
@@ -125,6 +128,7 @@ where
         spawner.hand_over(TaskFuture::new(Some(entry), future))
     };
     drop(turn);
+    drop(announced);
     to_be_counted.count();
     noted.note(|| handle.to_abort());
     timed.watch(|| handle.to_abort());
@@ -157,9 +161,11 @@ where
         return spawner.hand_over(future);
     }
     let entry = Entry::begin(spec, TrackedRuntime::here);
+    let announced = own_spawn::announce(entry.slot());
     let noted = shutdown::Noted::of(&entry);
     let turn = Turn::of_tracked();
     let timed = Timed::of(&entry);
+    let count = LocalCount::before(&entry);
     let handle = if entry.scope().is_some_and(Scope::is_assisted) {
         let (future, cell) = Assisted::new_local(entry.slot(), future);
         let handle = spawner.hand_over(TaskFuture::new(Some(entry), future));
@@ -169,6 +175,8 @@ where
         spawner.hand_over(TaskFuture::new(Some(entry), future))
     };
     drop(turn);
+    drop(announced);
+    count.after(|| handle.to_abort());
     noted.note(|| handle.to_abort());
     timed.watch(|| handle.to_abort());
     handle

@@ -1,7 +1,7 @@
 //! Tracking what somebody else spawns.
 
 use super::future::TaskFuture;
-use crate::registry::{Entry, Spawner, Spec, TaskKind, TrackedRuntime, current};
+use crate::registry::{Entry, Spawner, Spec, TaskKind, TrackedRuntime, claim, current};
 use std::borrow::Cow;
 use std::future::Future;
 use std::panic::Location;
@@ -121,12 +121,13 @@ impl<F: Future> Future for Tracked<F> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let mut this = self.project();
         if let Some(mark) = this.mark.take() {
-            let part_of_a_tracked_task = current::task().is_some();
-            if !part_of_a_tracked_task {
-                let Mark { spec, spawner } = *mark;
-                let entry = Entry::begin_by(spec, spawner, TrackedRuntime::current());
-                this.future.as_mut().begin(Some(entry));
-            }
+            let Mark { spec, spawner } = *mark;
+            let entry = match current::task() {
+                None => Some(Entry::begin_by(spec, spawner, TrackedRuntime::current())),
+                // If it is tracked otherwise, this future is a part of it, and left alone.
+                Some(task) => claim(task, spec, spawner),
+            };
+            this.future.as_mut().begin(entry);
         }
         this.future.poll(cx)
     }

@@ -95,6 +95,16 @@ impl AwaitTrace {
         }
     }
 
+    /// A tree that is one already.
+    #[cfg_attr(not(feature = "census"), allow(dead_code, reason = "the census's"))]
+    pub(crate) fn of_roots(source: TraceSource, roots: Vec<AwaitNode>) -> Self {
+        Self {
+            source,
+            roots,
+            wakes_itself: false,
+        }
+    }
+
     /// The same of a task that woke itself meanwhile, or not.
     pub(crate) fn waking_itself(self, wakes_itself: bool) -> Self {
         Self {

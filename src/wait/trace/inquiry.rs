@@ -19,11 +19,12 @@ pub(crate) struct Inquiry {
 
 impl Inquiry {
     /// Marks the tasks, so that the next poll of each answers; those that can tell nothing are left
-    /// out: closures, and tasks that were never polled.
+    /// out: closures, tasks that were never polled, and those that only their runtime's hooks know.
     pub(crate) fn of(tasks: impl Iterator<Item = Reading>) -> Self {
         let tracing = Tracing::begin();
         let tasks: Vec<_> = tasks
-            .filter(|task| task.kind() != TaskKind::Blocking && task.polls > 0)
+            .filter(|task| !matches!(task.kind(), TaskKind::Blocking | TaskKind::Hooked))
+            .filter(|task| task.polls > 0)
             .collect();
         let board = inquiry::ask(&tasks);
         Self {

@@ -1,0 +1,251 @@
+//! A runtime's task hooks: taskleak's own, and beside each the user's.
+
+use crate::config;
+use crate::registry::TrackedRuntime;
+use crate::registry::hooked::{self, HookedRuntime};
+use crate::registry::tokio_ids::id_number;
+use std::fmt;
+use std::panic::Location;
+use std::sync::Arc;
+use tokio::runtime::{Builder, Handle, TaskMeta};
+
+/// A task hook, as tokio takes it.
+type Hook = Arc<dyn Fn(&TaskMeta<'_>) + Send + Sync>;
+
+/// What a builder of runtimes sets as its task hooks.
+///
+/// tokio's builder has one place for each hook, and tells nobody what lies there. So every hook that is
+/// set here keeps hold of a token: if the token is gone, somebody has given tokio's builder a hook of
+/// his own in its place, which is then left alone.
+#[derive(Default)]
+pub(crate) struct Hooks {
+    spawn: Place,
+    before_poll: Place,
+    after_poll: Place,
+    terminate: Place,
+}
+
+/// One of the four.
+#[derive(Default)]
+struct Place {
+    user: Option<Hook>,
+    token: Arc<()>,
+}
+
+impl Place {
+    fn is_ours(&self) -> bool {
+        Arc::strong_count(&self.token) > 1
+    }
+
+    /// A new token, for a hook that is set anew.
+    fn claim(&mut self) -> (Option<Hook>, Arc<()>) {
+        self.token = Arc::new(());
+        (self.user.clone(), self.token.clone())
+    }
+}
+
+/// A runtime that is hooked, if it is.
+#[derive(Debug)]
+pub(crate) struct Hooked(Option<Arc<HookedRuntime>>);
+
+impl Hooked {
+    pub(crate) const NOT: Self = Self(None);
+
+    /// Tells the hooks which runtime they are of, once it is built.
+    pub(crate) fn is(&self, runtime: &Handle) {
+        let runtime = TrackedRuntime::built(runtime);
+        if let Some(hooked) = &self.0 {
+            hooked.is(runtime);
+        }
+    }
+
+    /// The runtime's shutdown begins.
+    pub(crate) fn close(&self) {
+        if let Some(hooked) = &self.0 {
+            hooked.close();
+        }
+    }
+}
+
+impl Hooks {
+    /// For a builder that nobody has touched yet.
+    pub(crate) fn new(builder: &mut Builder) -> Self {
+        let mut hooks = Self::default();
+        if config::is_on() {
+            hooks.set(builder, None, true);
+        }
+        hooks
+    }
+
+    pub(crate) fn on_spawn(&mut self, hook: Hook) {
+        self.spawn.user = Some(hook);
+    }
+
+    pub(crate) fn on_before_poll(&mut self, hook: Hook) {
+        self.before_poll.user = Some(hook);
+    }
+
+    pub(crate) fn on_after_poll(&mut self, hook: Hook) {
+        self.after_poll.user = Some(hook);
+    }
+
+    pub(crate) fn on_terminate(&mut self, hook: Hook) {
+        self.terminate.user = Some(hook);
+    }
+
+    /// Sets the hooks for one runtime, which is built next.
+    pub(crate) fn install(&mut self, builder: &mut Builder) -> Hooked {
+        if !config::is_on() {
+            self.set(builder, None, false);
+            return Hooked::NOT;
+        }
+        let places = [
+            &self.spawn,
+            &self.before_poll,
+            &self.after_poll,
+            &self.terminate,
+        ];
+        if !places.into_iter().all(Place::is_ours) {
+            crate::report::note(
+                "a task hook was set on tokio's own builder, so that this runtime's tasks are \
+                 counted, not named; set it on taskleak's builder, which calls both",
+            );
+            self.set(builder, None, true);
+            return Hooked::NOT;
+        }
+        let runtime = Arc::new(HookedRuntime::default());
+        self.set(builder, Some(&runtime), true);
+        Hooked(Some(runtime))
+    }
+
+    /// Sets those hooks that are still ours; `also_without_user` says whether also those that only
+    /// hold their place.
+    fn set(
+        &mut self,
+        builder: &mut Builder,
+        runtime: Option<&Arc<HookedRuntime>>,
+        also_without_user: bool,
+    ) {
+        #[allow(unused_imports, reason = "needed where tokio lacks them")]
+        use Missing as _;
+        let is_new = !self.spawn.is_ours() && !self.terminate.is_ours();
+        let is_due = |place: &Place| {
+            (is_new || place.is_ours()) && (also_without_user || place.user.is_some())
+        };
+        if is_due(&self.spawn) {
+            let ((user, token), runtime) = (self.spawn.claim(), runtime.cloned());
+            builder.on_task_spawn(move |task| {
+                let _ = &token;
+                // First, so that the task is known if the user's panics: the runtime has it by now.
+                if let Some(runtime) = &runtime
+                    && let Some(location) = task.spawned_at().if_known()
+                {
+                    runtime.spawned(id_number(&task.id()), location);
+                }
+                call(&user, task);
+            });
+        }
+        if is_due(&self.before_poll) {
+            let ((user, token), is_hooked) = (self.before_poll.claim(), runtime.is_some());
+            builder.on_before_task_poll(move |task| {
+                let _ = &token;
+                // Ours are the inner ones, so that nothing panics between them.
+                call(&user, task);
+                if is_hooked {
+                    hooked::poll_begins(id_number(&task.id()));
+                }
+            });
+        }
+        if is_due(&self.after_poll) {
+            let ((user, token), is_hooked) = (self.after_poll.claim(), runtime.is_some());
+            builder.on_after_task_poll(move |task| {
+                let _ = &token;
+                if is_hooked {
+                    hooked::poll_ended(id_number(&task.id()));
+                }
+                call(&user, task);
+            });
+        }
+        if is_due(&self.terminate) {
+            let ((user, token), runtime) = (self.terminate.claim(), runtime.cloned());
+            builder.on_task_terminate(move |task| {
+                let _ = &token;
+                // Last, since the user's may want to look at the task; and in any case.
+                let _ours = runtime.as_ref().map(|runtime| Terminated {
+                    runtime,
+                    id: id_number(&task.id()),
+                });
+                call(&user, task);
+            });
+        }
+    }
+}
+
+fn call(user: &Option<Hook>, task: &TaskMeta<'_>) {
+    if let Some(user) = user {
+        user(task);
+    }
+}
+
+/// Says in the end that a task has ended.
+struct Terminated<'a> {
+    runtime: &'a HookedRuntime,
+    id: u64,
+}
+
+impl Drop for Terminated<'_> {
+    fn drop(&mut self) {
+        self.runtime.terminated(self.id);
+    }
+}
+
+impl fmt::Debug for Hooks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hooks")
+            .field("spawn", &self.spawn.user.is_some())
+            .field("before_poll", &self.before_poll.user.is_some())
+            .field("after_poll", &self.after_poll.user.is_some())
+            .field("terminate", &self.terminate.user.is_some())
+            .finish()
+    }
+}
+
+// What older versions of tokio lack; an inherent method comes before these. Without a spawn site a
+// task is left to the count, and poll hooks are not missed.
+#[allow(dead_code, reason = "used if tokio has no method of that name")]
+trait Missing: Sized {
+    fn on_before_task_poll(&mut self, hook: impl Fn(&TaskMeta<'_>)) -> &mut Self {
+        std::mem::forget(hook);
+        self
+    }
+
+    fn on_after_task_poll(&mut self, hook: impl Fn(&TaskMeta<'_>)) -> &mut Self {
+        std::mem::forget(hook);
+        self
+    }
+
+    fn spawned_at(&self) -> Unknown {
+        Unknown
+    }
+}
+
+impl Missing for Builder {}
+impl Missing for TaskMeta<'_> {}
+
+struct Unknown;
+
+trait IfKnown {
+    fn if_known(self) -> Option<&'static Location<'static>>;
+}
+
+impl IfKnown for &'static Location<'static> {
+    fn if_known(self) -> Option<&'static Location<'static>> {
+        Some(self)
+    }
+}
+
+impl IfKnown for Unknown {
+    fn if_known(self) -> Option<&'static Location<'static>> {
+        None
+    }
+}
