@@ -123,7 +123,9 @@ async fn a_verdict_is_not_lost_when_its_owner_is_cut_off() {
         let _ = stopped.recv();
     });
     begun.await.unwrap();
-    let cut_off = tokio::time::timeout(GRACE + Duration::from_millis(120), guard.finish());
+    let cut_off = async {
+        let _ = tokio::time::timeout(GRACE + Duration::from_millis(120), guard.finish()).await;
+    };
     let _ = AssertUnwindSafe(cut_off).catch_unwind().await;
     drop(stop);
     assert_eq!(found.lock().unwrap().take().unwrap().task_count(), 1);
