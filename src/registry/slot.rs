@@ -30,9 +30,8 @@ pub(crate) struct Slot {
     state: AtomicU64,
     parent: AtomicU64,
     spawned: AtomicU64,
+    /// When and on which thread the last poll began that was timed: see [`timed_poll`].
     last_poll: AtomicU64,
-    /// The thread of the last poll that was timed, 0 for unknown.
-    poller: AtomicU32,
     /// tokio's number for the task, 0 until its first poll.
     tokio_id: AtomicU64,
     /// tokio's header of the task, null until its first poll; see [`pin`](super::pin).
@@ -54,6 +53,17 @@ pub(crate) enum Begun {
     Again,
     /// Not one of the task's own: somebody wants to know what it waits for.
     Traced,
+}
+
+/// Linux numbers its threads up to 2^22.
+const THREAD_BITS: u32 = 22;
+const NANOS_PER_MILLI: u64 = 1_000_000;
+
+/// A poll that begins now, here: the milliseconds of the clock, which is no finer, and below them the
+/// thread. One word, since every live task has it.
+fn timed_poll() -> u64 {
+    let thread = u64::from(super::poller::id()) & ((1 << THREAD_BITS) - 1);
+    (super::clock::now() / NANOS_PER_MILLI) << THREAD_BITS | thread
 }
 
 /// One poll, in [`Slot::state`].
@@ -132,7 +142,6 @@ impl Slot {
             parent: AtomicU64::new(0),
             spawned: AtomicU64::new(0),
             last_poll: AtomicU64::new(0),
-            poller: AtomicU32::new(0),
             tokio_id: AtomicU64::new(0),
             header: AtomicPtr::new(std::ptr::null_mut()),
         }
@@ -161,7 +170,6 @@ impl Slot {
         self.parent.store(birth.parent, Relaxed);
         self.spawned.store(super::clock::now(), Relaxed);
         self.last_poll.store(0, Relaxed);
-        self.poller.store(0, Relaxed);
         self.tokio_id.store(0, Relaxed);
         self.header.store(std::ptr::null_mut(), Relaxed);
         // Pairs with the first load in `read`: who sees the new sequence sees the new fields.
@@ -183,6 +191,7 @@ impl Slot {
             return None;
         }
         let state = self.state.load(Relaxed);
+        let last_poll = self.last_poll.load(Relaxed);
         let reading = Reading {
             slot: self,
             id: TaskId::new(sequence, self.index),
@@ -195,8 +204,8 @@ impl Slot {
             waited: self.waited.load(Relaxed),
             parent: TaskId::from_bits(self.parent.load(Relaxed)),
             spawned: self.spawned.load(Relaxed),
-            last_poll: self.last_poll.load(Relaxed),
-            poller: self.poller.load(Relaxed),
+            last_poll: (last_poll >> THREAD_BITS) * NANOS_PER_MILLI,
+            poller: (last_poll & ((1 << THREAD_BITS) - 1)) as u32,
             tokio_id: self.tokio_id.load(Relaxed),
         };
         // Pairs with the fence in `occupy`.
@@ -300,8 +309,7 @@ impl Slot {
                 return Begun::Traced;
             }
             if watch.is_judged() {
-                self.last_poll.store(super::clock::now(), Relaxed);
-                self.poller.store(super::poller::id(), Relaxed);
+                self.last_poll.store(timed_poll(), Relaxed);
             }
         }
         self.state
