@@ -5,6 +5,8 @@
 pub mod alloc;
 mod census;
 mod config;
+#[cfg(any(feature = "flamegraph", feature = "pprof", feature = "prometheus"))]
+pub mod export;
 mod guard;
 mod harness;
 pub mod manager;
@@ -25,7 +27,7 @@ pub use report::{Dump, Leak, LeakReport, LeakedThread, UnseenState, UnseenTask};
 pub use stack::{Frame, FrameOrigin};
 pub use task::{Track, spawn};
 pub use taskleak_macros::leak_test;
-pub use wait::{AwaitNode, AwaitTrace, TraceSource};
+pub use wait::{AwaitNode, AwaitTrace, Liveness, TraceSource, WaitsFor};
 
 /// What the macros expand to. Not part of the interface: it may change in any release.
 #[doc(hidden)]

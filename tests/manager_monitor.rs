@@ -244,6 +244,44 @@ fn a_name_that_grows_and_whose_tasks_do_not_end_is_suspect() {
     assert_eq!(told, suspects);
 }
 
+/// Cyclic snapshots ask the tasks of a suspect what they wait for.
+#[test]
+fn a_suspect_has_its_await_site() {
+    let _turn = turn();
+    let runtime = runtime();
+    monitor().set_interval(Duration::from_millis(15));
+    let (told, _handle) = observe();
+    monitor().start_on(runtime.handle());
+    let suspect = loop {
+        let (send, receive) = tokio::sync::oneshot::channel::<()>();
+        let wait = async move {
+            let _send = send;
+            let _ = receive.await;
+        };
+        Builder::new()
+            .name("waits")
+            .spawn_on(wait, runtime.handle());
+        let is_traced =
+            |suspect: &Suspect| suspect.name() == "waits" && suspect.await_site().is_some();
+        let found = told.try_iter().find_map(|told| match told {
+            Told::Suspect(suspect) if is_traced(&suspect) => Some(suspect),
+            _ => None,
+        });
+        match found {
+            Some(suspect) => break suspect,
+            None => thread::sleep(Duration::from_millis(2)),
+        }
+    };
+    let site = suspect.await_site().unwrap();
+    assert!(
+        site.contains("manager_monitor.rs") || site.contains("Receiver"),
+        "{site}"
+    );
+    assert!(suspect.to_string().contains(", waiting in "), "{suspect}");
+    monitor().stop();
+    until_gone();
+}
+
 #[test]
 fn a_name_that_grows_while_its_older_tasks_end_is_none() {
     let _turn = turn();

@@ -299,3 +299,39 @@ async fn a_snapshot_is_serialized_with_its_tasks() {
     assert!(json["counts"]["started"].as_u64().unwrap() >= 1);
     task.abort();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_traced_snapshot_says_what_each_task_waits_for() {
+    let (never, mut nothing) = tokio::sync::mpsc::channel::<()>(1);
+    let (hold, held) = std::sync::mpsc::channel::<()>();
+    let (says, begun) = tokio::sync::oneshot::channel();
+    let waits = Builder::new()
+        .name("traced")
+        .spawn(async move { nothing.recv().await });
+    let holds = Builder::new().name("holds its thread").spawn(async move {
+        let _ = says.send(());
+        let _ = held.recv();
+    });
+    begun.await.unwrap();
+    until(|| {
+        snapshot()
+            .tasks_named("traced")
+            .any(|task| task.status() == Status::Running)
+    })
+    .await;
+    let snapshot = taskleak::manager()
+        .traced_snapshot(Duration::from_millis(500))
+        .await;
+    let traced = snapshot.tasks_named("traced").next().unwrap();
+    let trace = traced.await_trace().unwrap().to_string();
+    assert!(trace.contains("recv"), "{trace}");
+    let silent = snapshot.tasks_named("holds its thread").next().unwrap();
+    assert!(silent.is_silent() && silent.await_trace().is_none());
+    let untraced = taskleak::manager().snapshot();
+    let untraced = untraced.tasks_named("traced").next().unwrap();
+    assert!(untraced.await_trace().is_none());
+    assert_ne!(untraced.fingerprint(), traced.fingerprint());
+    drop((never, hold));
+    waits.await.unwrap();
+    holds.await.unwrap();
+}

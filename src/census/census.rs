@@ -1,8 +1,8 @@
 //! Taking the census of a runtime.
 
 use super::dwarf::DebugInfo;
-use super::future::{Reader, Snapshot, await_trace};
-use super::tasks::{Cells, Listed, RuntimeLayout, anchor_address, listed, state_of};
+use super::future::{Reader, Snapshot, Value, await_trace};
+use super::tasks::{describe, Cells, Listed, RuntimeLayout, anchor_address, listed, state_of};
 use super::{SeenState, SeenTask, Unavailable};
 use crate::wait::{AwaitTrace, TraceSource};
 use std::sync::{Mutex, PoisonError};
@@ -18,11 +18,14 @@ struct Known {
 
 /// How often a task is read anew when it moved meanwhile.
 const TRIES: usize = 8;
+/// How many tasks' cells are read at once.
+const AT_ONCE: usize = 64;
 
 /// Reads the tasks of a runtime out of its own list: those in it from the beginning to the end of this call.
 ///
 /// It never waits for the runtime and takes none of its locks, so it may be called anywhere.
 pub(crate) fn take(handle: &Handle) -> Result<Vec<SeenTask>, Unavailable> {
+    super::memory::begin();
     let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
     let known = known.get_or_insert_with(|| {
         let debug = DebugInfo::of_code_at(anchor_address())?;
@@ -31,17 +34,35 @@ pub(crate) fn take(handle: &Handle) -> Result<Vec<SeenTask>, Unavailable> {
     });
     let Known { debug, cells } = known.as_mut().map_err(|reason| reason.clone())?;
     let runtime = RuntimeLayout::of(debug, handle)?;
-    let (tasks, _) = listed(debug, cells, &runtime);
-    Ok(tasks
-        .into_iter()
-        .filter_map(|task| read_task(debug, &runtime, task))
-        .collect())
+    let tasks = listed(debug, cells, &runtime);
+    let mut seen = Vec::with_capacity(tasks.len());
+    for tasks in tasks.chunks(AT_ONCE) {
+        let mut cells = cells_of(tasks);
+        for task in tasks {
+            let cell = cells.as_mut().and_then(Iterator::next);
+            seen.extend(read_task(debug, &runtime, *task, cell.unwrap_or_default()));
+        }
+    }
+    Ok(seen)
+}
+
+/// Copies of the tasks' cells, made at once: most of what there is to read of most tasks.
+fn cells_of(tasks: &[Listed]) -> Option<impl Iterator<Item = Snapshot>> {
+    let cells: Vec<_> = tasks.iter().map(Listed::cell).collect();
+    let bytes = super::memory::read_parts(&cells)?;
+    let mut at = 0;
+    Some(cells.into_iter().map(move |(address, length)| {
+        let cell = bytes[at..at + length].to_vec();
+        at += length;
+        Snapshot::of(address, cell)
+    }))
 }
 
 fn read_task(
     debug: &mut DebugInfo,
     runtime: &RuntimeLayout,
     task: Listed,
+    cell: Snapshot,
 ) -> Option<SeenTask> {
     let mut seen = SeenTask {
         id: task.id,
@@ -60,8 +81,9 @@ fn read_task(
     seen.name.clone_from(&layout.name);
     seen.declared.clone_from(&layout.declared);
     seen.is_wrapped = layout.is_wrapped;
+    let mut first = Some(cell);
     for _ in 0..TRIES {
-        let mut memory = Snapshot::default();
+        let mut memory = first.take().unwrap_or_default();
         // At once, so that its parts fit together.
         memory.bytes(task.address, layout.cell_size)?;
         let word = memory.number(task.address.checked_add(runtime.state())?, 8)?;
@@ -73,7 +95,7 @@ fn read_task(
             debug,
             memory: &mut memory,
         };
-        let stage = super::future::Value {
+        let stage = Value {
             ty: layout.stage_type,
             address: task.address.checked_add(layout.stage)?,
         };
@@ -81,9 +103,10 @@ fn read_task(
         if variant.field.name != "Running" {
             seen.state = SeenState::Complete;
         } else if let Some((_, future)) = reader.parts(stage).into_iter().next() {
+            let actual = behind_boxes(reader, future);
             seen.await_trace = await_trace(reader, future);
-            if layout.is_boxed {
-                name_by_trace(&mut seen);
+            if let Some(actual) = actual.filter(|_| layout.is_boxed) {
+                (seen.name, seen.declared) = describe(reader.debug, actual.ty);
             }
         }
         if memory.still_holds() {
@@ -96,9 +119,18 @@ fn read_task(
     Some(seen)
 }
 
-/// Calls a task whose type says only that it is a future after the future that it turned out to be.
-fn name_by_trace(task: &mut SeenTask) {
-    if let [root] = task.await_trace.roots() {
-        task.name = root.function().to_owned();
+/// The future that a box of a `dyn` one turned out to hold.
+fn behind_boxes(reader: &mut Reader<'_>, mut future: Value) -> Option<Value> {
+    let mut is_boxed = false;
+    for _ in 0..8 {
+        future = match (reader.target(future), reader.parts(future).as_slice()) {
+            (Some(target), _) => {
+                is_boxed = true;
+                target
+            }
+            (None, [(_, only)]) if !future.ty.is_coroutine() && !is_boxed => *only,
+            _ => break,
+        };
     }
+    is_boxed.then_some(future)
 }

@@ -9,48 +9,98 @@
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::sync::OnceLock;
-use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicBool, AtomicI32};
+
+/// No sandbox that forbids the system call changes its mind.
+static FORBIDDEN: AtomicBool = AtomicBool::new(false);
+/// This process, as of the last [`begin`]: to ask for it takes as long as to read.
+static PROCESS: AtomicI32 = AtomicI32::new(0);
+
+/// As many places as the kernel reads at once.
+const MOST_PARTS: usize = 1024;
+
+/// To be called before a number of reads: the process may have been forked since the last ones.
+pub(super) fn begin() {
+    PROCESS.store(std::process::id() as i32, Relaxed);
+}
 
 /// Fills `into` with what is at the address; false if not all of it could be read.
 pub(super) fn read(address: u64, into: &mut [u8]) -> bool {
-    // No sandbox that forbids the system call changes its mind.
-    static FORBIDDEN: AtomicBool = AtomicBool::new(false);
+    read_into(&[(address, into.len())], into)
+}
+
+/// One word.
+pub(super) fn read_word(address: u64) -> Option<u64> {
+    read_words([address]).map(|[word]| word)
+}
+
+/// Words from several places, at once.
+pub(super) fn read_words<const COUNT: usize>(addresses: [u64; COUNT]) -> Option<[u64; COUNT]> {
+    let mut bytes = [[0; 8]; COUNT];
+    let parts = addresses.map(|address| (address, 8));
+    read_into(&parts, bytes.as_flattened_mut()).then(|| bytes.map(u64::from_ne_bytes))
+}
+
+/// What is at several places, one after the other; none if any of it could not be read.
+pub(super) fn read_parts(parts: &[(u64, usize)]) -> Option<Vec<u8>> {
+    let mut bytes = vec![0; parts.iter().map(|(_, length)| length).sum()];
+    let mut rest = bytes.as_mut_slice();
+    for parts in parts.chunks(MOST_PARTS) {
+        let length = parts.iter().map(|(_, length)| length).sum();
+        let (into, after) = rest.split_at_mut(length);
+        if !read_into(parts, into) {
+            return None;
+        }
+        rest = after;
+    }
+    Some(bytes)
+}
+
+/// Reads at most [`MOST_PARTS`] places, which together are as long as `into`.
+fn read_into(parts: &[(u64, usize)], into: &mut [u8]) -> bool {
     if into.is_empty() {
         return true;
     }
     if !FORBIDDEN.load(Relaxed) {
-        match read_by_kernel(address, into) {
+        match read_by_kernel(parts, into) {
             Ok(all) => return all,
             Err(Forbidden) => FORBIDDEN.store(true, Relaxed),
         }
     }
-    read_by_file(address, into)
-}
-
-/// One little-endian word.
-pub(super) fn read_word(address: u64) -> Option<u64> {
-    let mut word = [0; 8];
-    read(address, &mut word).then(|| u64::from_ne_bytes(word))
+    read_by_file(parts, into)
 }
 
 struct Forbidden;
 
-fn read_by_kernel(address: u64, into: &mut [u8]) -> Result<bool, Forbidden> {
-    let length = into.len();
+fn read_by_kernel(parts: &[(u64, usize)], into: &mut [u8]) -> Result<bool, Forbidden> {
     let local = libc::iovec {
         iov_base: into.as_mut_ptr().cast(),
-        iov_len: length,
+        iov_len: into.len(),
     };
-    let remote = libc::iovec {
-        iov_base: std::ptr::without_provenance_mut(address as usize),
-        iov_len: length,
+    let one = |(address, length): &(u64, usize)| libc::iovec {
+        iov_base: std::ptr::without_provenance_mut(*address as usize),
+        iov_len: *length,
     };
-    // SAFETY: the kernel writes only to the local range, which is `into` and borrowed mutably until the call returns;
-    // it checks the remote range itself. Both vectors live on this stack.
-    let copied = unsafe { libc::process_vm_readv(libc::getpid(), &local, 1, &remote, 1, 0) };
+    let (single, several);
+    let remote = match parts {
+        [part] => {
+            single = [one(part)];
+            single.as_slice()
+        }
+        parts => {
+            several = parts.iter().map(one).collect::<Vec<_>>();
+            several.as_slice()
+        }
+    };
+    let process = PROCESS.load(Relaxed);
+    // SAFETY: the kernel writes only to the local range, which is `into` and borrowed mutably until the call returns; it
+    // checks the remote ranges itself, whatever they are. Both lists of ranges live until then.
+    let copied = unsafe {
+        libc::process_vm_readv(process, &local, 1, remote.as_ptr(), remote.len() as _, 0)
+    };
     if let Ok(copied) = usize::try_from(copied) {
-        return Ok(copied == length);
+        return Ok(copied == into.len());
     }
     match std::io::Error::last_os_error().raw_os_error() {
         Some(libc::EPERM | libc::ENOSYS) => Err(Forbidden),
@@ -58,12 +108,19 @@ fn read_by_kernel(address: u64, into: &mut [u8]) -> Result<bool, Forbidden> {
     }
 }
 
-fn read_by_file(address: u64, into: &mut [u8]) -> bool {
+fn read_by_file(parts: &[(u64, usize)], mut into: &mut [u8]) -> bool {
     static MEMORY: OnceLock<Option<File>> = OnceLock::new();
-    let memory = MEMORY.get_or_init(|| File::open("/proc/self/mem").ok());
-    memory
-        .as_ref()
-        .is_some_and(|memory| memory.read_exact_at(into, address).is_ok())
+    let Some(memory) = MEMORY.get_or_init(|| File::open("/proc/self/mem").ok()) else {
+        return false;
+    };
+    for (address, length) in parts {
+        let (part, rest) = into.split_at_mut(*length);
+        if memory.read_exact_at(part, *address).is_err() {
+            return false;
+        }
+        into = rest;
+    }
+    true
 }
 
 #[cfg(test)]
@@ -72,15 +129,19 @@ mod tests {
 
     #[test]
     fn both_ways_read_the_same_and_survive_bad_addresses() {
+        begin();
         let there = *b"something to read";
         let address = std::ptr::from_ref(&there).addr() as u64;
         let (mut one, mut other) = ([0; 17], [0; 17]);
         assert!(read(address, &mut one));
-        assert!(read_by_file(address, &mut other));
+        assert!(read_by_file(&[(address, 17)], &mut other));
         assert_eq!((one, other), (there, there));
         for bad in [0, 8, u64::MAX - 3, 0xdead_beef_dead_0000] {
             assert!(!read(bad, &mut one));
-            assert!(!read_by_file(bad, &mut one));
+            assert!(!read_by_file(&[(bad, 17)], &mut one));
+            assert_eq!(read_parts(&[(address, 4), (bad, 4)]), None);
         }
+        let parts = [(address + 10, 2), (address, 4)];
+        assert_eq!(read_parts(&parts).unwrap(), b"tosome");
     }
 }

@@ -21,16 +21,16 @@ const LATE_WAKE_OF_KNOWN: Duration = Duration::from_millis(100);
 /// Lets the scope's tasks go on from here until nothing changes any more, and waits for what other
 /// threads do.
 pub(super) fn drain(settling: &Settling, deadline: Instant) -> Waited {
-    if let Left::Nothing = settling.look() {
-        return Waited::Clean;
+    if let Some(waited) = settling.look().ends_wait() {
+        return waited;
     }
     let mut until = Instant::now() + LATE_WAKE;
     loop {
         let seen = settling.scope().gate().look();
         let others_go_on = exhaust(settling, deadline) || settling.has_threads();
-        let left = settling.look();
-        if let Left::Nothing = left {
-            return Waited::Clean;
+        let left = settling.look_closely();
+        if let Some(waited) = left.ends_wait() {
+            return waited;
         }
         let now = Instant::now();
         if others_go_on {
@@ -60,7 +60,7 @@ pub(super) fn exhaust(settling: &Settling, deadline: Instant) -> bool {
     for _ in 0..MOST_SWEEPS {
         let sweep = sweep(settling, idle_sweeps > 0);
         others_go_on = sweep.others_go_on;
-        if let Left::Nothing = settling.look() {
+        if settling.look().ends_wait().is_some() {
             break;
         }
         // Without any grace, what is due is still let go on, once.

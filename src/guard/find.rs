@@ -2,7 +2,7 @@ use super::row::settle_blocking;
 use super::{Options, judge};
 use crate::config;
 use crate::registry::current;
-use crate::report::{LeakReport, Settled};
+use crate::report::LeakReport;
 
 /// Looks for leaks without a guard's end: for assertions of one's own.
 ///
@@ -44,8 +44,7 @@ pub fn find(mut options: Options) -> Result<(), LeakReport> {
         scope.keep_killed();
     }
     let (settled, answers) = settle_blocking(scope, &options);
-    let judgement =
-        judge::judge(scope, &options, settled == Settled::Clean, &answers).of_settled(settled);
+    let judgement = judge::judge(scope, &options, settled, &answers).of_settled(settled);
     let report = LeakReport::new(
         scope.label(),
         judgement,

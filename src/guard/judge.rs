@@ -4,6 +4,7 @@ use super::unseen::Unseen;
 use super::{Options, Rule, threads};
 use crate::registry::slot::Reading;
 use crate::registry::{self, Scope, Slot, TaskInfo, current};
+use crate::report::Settled;
 use crate::thread::LiveThread;
 use crate::wait::trace::Answers;
 
@@ -35,9 +36,10 @@ pub(super) fn members(scope: &'static Scope) -> impl Iterator<Item = Reading> {
 pub(crate) fn judge(
     scope: &'static Scope,
     options: &Options,
-    settled: bool,
+    how: Settled,
     answers: &Answers,
 ) -> Judgement {
+    let settled = how == Settled::Clean;
     let mut judgement = Judgement {
         threads_undecided: options
             .threads
@@ -55,7 +57,10 @@ pub(crate) fn judge(
         Vec::new()
     };
     if !settled {
-        judgement.unseen = super::unseen::name(scope, super::counted::unseen_surely(scope));
+        if how != Settled::Stuck {
+            // There were none then; who came since had no time to end.
+            judgement.unseen = super::unseen::name(scope, super::counted::unseen_surely(scope));
+        }
         tasks.extend(
             members(scope)
                 .filter_map(|task| TaskInfo::of(&task))

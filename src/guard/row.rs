@@ -13,7 +13,7 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 
 /// Where a guard ends that is not awaited, and so how it can wait.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Row {
+pub(super) enum Row {
     /// Outside any runtime, or on the thread that called a multi-thread runtime's `block_on`.
     Block,
     /// In a task of a multi-thread runtime's worker: the worker's other tasks move on first.
@@ -23,7 +23,7 @@ enum Row {
 }
 
 impl Row {
-    fn here() -> Self {
+    pub(super) fn here() -> Self {
         let Ok(handle) = Handle::try_current() else {
             return Self::Block;
         };
@@ -32,10 +32,17 @@ impl Row {
             .is_some_and(|task| task.kind() == crate::registry::TaskKind::Local);
         if handle.runtime_flavor() == RuntimeFlavor::CurrentThread || in_local_task {
             Self::Drain
-        } else if tokio::task::try_id().is_some() && !assisted::any_on_this_thread() {
+        } else if crate::registry::tokio_ids::may_be_in_task() && !assisted::any_on_this_thread() {
             Self::BlockInPlace
         } else {
             Self::Block
+        }
+    }
+
+    /// Runs what blocks, once, so that it holds up nobody.
+    pub(super) fn run(self, block: impl Fn()) {
+        if self != Self::BlockInPlace || block_in_place(&block).is_none() {
+            block();
         }
     }
 }
@@ -61,6 +68,7 @@ pub(crate) fn settle_blocking(scope: &'static Scope, options: &Options) -> (Sett
         Waited::Clean => Settled::Clean,
         Waited::Expired => Settled::Expired,
         Waited::Blocked => Settled::WithoutGrace,
+        Waited::Stuck => Settled::Stuck,
     };
     (settled, left.answers)
 }

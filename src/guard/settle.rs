@@ -2,7 +2,7 @@
 
 use super::judge::{is_tolerated, members};
 use super::timer::Timer;
-use super::{Options, Rule, counted, threads};
+use super::{Options, Rule, counted, stuck, threads};
 use crate::registry::gate::{ANY_CHANGE, Count, Seen};
 use crate::registry::slot::flag;
 use crate::registry::{Scope, Slot, TaskInfo, current};
@@ -34,6 +34,8 @@ pub(crate) enum Waited {
     Expired,
     /// Nothing more can happen as long as the guard blocks its thread.
     Blocked,
+    /// All that is left is proved never to end.
+    Stuck,
 }
 
 /// What is left to wait for.
@@ -46,6 +48,8 @@ pub(super) enum Left {
     },
     /// Only the runtime's count, which nobody announces.
     Count,
+    /// Only tasks that are proved never to end.
+    Stuck,
     /// Only threads, whose ends are announced.
     Threads(Seen),
 }
@@ -96,6 +100,26 @@ impl Settling {
             }
         }
         self.look_at_count()
+    }
+
+    /// The same, and whether what is left is certain never to end.
+    pub(super) fn look_closely(&self) -> Left {
+        let left = self.look();
+        let Left::Tasks { seen, threshold } = left else {
+            return left;
+        };
+        let stuck = stuck::count(self.scope, self.allows_background, &self.rules);
+        if stuck.is_all(self.concerned(seen.count)) {
+            return match self.look_at_count() {
+                Left::Nothing => Left::Stuck,
+                left => left,
+            };
+        }
+        Left::Tasks {
+            seen,
+            // Those that are stuck are still there when all others have ended.
+            threshold: threshold.saturating_add(stuck.stuck),
+        }
     }
 
     /// How many of the tasks have to end.
@@ -158,24 +182,29 @@ impl Settling {
     /// can be done from here for tasks to end.
     pub(crate) fn block(&self, deadline: Instant, help: impl Fn()) -> Waited {
         let mut naps = Naps::default();
+        let mut looks = Looks::default();
         loop {
-            if let Left::Nothing = self.look() {
-                return Waited::Clean;
+            if let Some(waited) = self.look().ends_wait() {
+                return waited;
             }
             // A wake while helping is not to be slept over.
             let before = self.scope.gate().look();
             help();
-            let left = self.look();
-            if let Left::Nothing = left {
-                return Waited::Clean;
+            let left = self.look_closely();
+            if let Some(waited) = left.ends_wait() {
+                return waited;
             }
-            if Instant::now() >= deadline {
+            let now = Instant::now();
+            if now >= deadline {
                 return Waited::Expired;
             }
             match left {
-                Left::Nothing => {}
+                Left::Nothing | Left::Stuck => {}
                 Left::Tasks { threshold, .. } => {
-                    self.scope.gate().wait(before, threshold, deadline)
+                    let until = looks
+                        .next()
+                        .map_or(deadline, |next| deadline.min(now + next));
+                    self.scope.gate().wait(before, threshold, until);
                 }
                 Left::Threads(_) => self.scope.gate().wait(before, ANY_CHANGE, deadline),
                 Left::Count => std::thread::sleep(naps.next()),
@@ -185,26 +214,30 @@ impl Settling {
 
     /// Waits in place, letting the runtime go on.
     pub(crate) async fn wait(&self, timer: impl FnOnce() -> Timer) -> Waited {
-        if let Left::Nothing = self.look() {
-            return Waited::Clean;
+        if let Some(waited) = self.look().ends_wait() {
+            return waited;
         }
         let mut timer = pin!(timer());
         let mut naps = Naps::default();
+        let mut looks = Looks::default();
         loop {
-            let left = self.look();
-            if let Left::Nothing = left {
-                return Waited::Clean;
+            let left = self.look_closely();
+            if let Some(waited) = left.ends_wait() {
+                return waited;
             }
             if timer.is_over() {
                 return Waited::Expired;
             }
             match left {
-                Left::Nothing => {}
+                Left::Nothing | Left::Stuck => {}
                 Left::Tasks { seen, threshold } => {
-                    self.wait_for_tasks(seen, threshold, timer.as_mut()).await;
+                    let look_again = looks.next().map(|next| timer.nap(next));
+                    self.wait_for_tasks(seen, threshold, timer.as_mut(), look_again)
+                        .await;
                 }
                 Left::Threads(seen) => {
-                    self.wait_for_tasks(seen, ANY_CHANGE, timer.as_mut()).await;
+                    self.wait_for_tasks(seen, ANY_CHANGE, timer.as_mut(), None)
+                        .await;
                 }
                 Left::Count if naps.yields_first() => tokio::task::yield_now().await,
                 Left::Count => timer.nap(naps.next()).await,
@@ -212,14 +245,56 @@ impl Settling {
         }
     }
 
-    async fn wait_for_tasks(&self, seen: Seen, threshold: u32, mut timer: Pin<&mut Timer>) {
+    async fn wait_for_tasks(
+        &self,
+        seen: Seen,
+        threshold: u32,
+        mut timer: Pin<&mut Timer>,
+        look_again: Option<Timer>,
+    ) {
+        let mut look_again = pin!(look_again);
         poll_fn(|cx| {
             if self.scope.gate().poll_wait(seen, threshold, cx).is_ready() {
+                return Poll::Ready(());
+            }
+            if let Some(look_again) = look_again.as_mut().as_pin_mut()
+                && look_again.poll(cx).is_ready()
+            {
                 return Poll::Ready(());
             }
             timer.as_mut().poll(cx)
         })
         .await;
+    }
+}
+
+impl Left {
+    /// How the wait ends if this is what is left.
+    pub(super) fn ends_wait(&self) -> Option<Waited> {
+        match self {
+            Self::Nothing => Some(Waited::Clean),
+            Self::Stuck => Some(Waited::Stuck),
+            Self::Tasks { .. } | Self::Count | Self::Threads(_) => None,
+        }
+    }
+}
+
+/// When to look again although no task has ended: one that was about to park when the wait began is
+/// stuck only since, and nobody announces that.
+#[derive(Default)]
+struct Looks(u32);
+
+impl Looks {
+    fn next(&mut self) -> Option<Duration> {
+        const AGAIN: [Duration; 4] = [
+            Duration::from_millis(1),
+            Duration::from_millis(4),
+            Duration::from_millis(30),
+            Duration::from_millis(250),
+        ];
+        let next = AGAIN.get(self.0 as usize).copied();
+        self.0 += 1;
+        next
     }
 }
 

@@ -2,9 +2,12 @@
 
 use super::judge::members;
 use super::settle::{Settling, Waited};
+use super::stuck::standings;
 use super::timer::Timer;
 use crate::registry::slot::flag;
+use crate::registry::{TaskId, TaskKind};
 use crate::task::assisted;
+use crate::wait::Standing;
 use crate::wait::trace::{Answers, Inquiry};
 use std::time::{Duration, Instant};
 
@@ -34,6 +37,13 @@ impl Settling {
         Inquiry::of(members(self.scope()).filter(|task| is_judged(task.flags)))
     }
 
+    /// What is known of the tasks' chances before they are polled in order to ask them.
+    fn standings(&self) -> Vec<(TaskId, Standing)> {
+        let tasks: Vec<_> = members(self.scope()).collect();
+        let standings = standings(&tasks);
+        tasks.iter().map(|task| task.id).zip(standings).collect()
+    }
+
     /// Asks on this thread, which may be the one that polls the tasks. A task that is asked may end;
     /// `wait` waits for what comes of that.
     pub(super) fn trace_blocking(
@@ -44,6 +54,7 @@ impl Settling {
         if waited == Waited::Clean {
             return Left::nothing();
         }
+        let standings = self.standings();
         let inquiry = self.ask();
         // First without a wake, after which the runtime would have them queued.
         for task in inquiry.tasks() {
@@ -51,7 +62,7 @@ impl Settling {
         }
         inquiry.wake();
         inquiry.block(ANSWER);
-        let answers = inquiry.answers();
+        let answers = inquiry.answers().with_standings(standings);
         drop(inquiry);
         if answers.some_ended() && wait(Instant::now() + ANSWER) == Waited::Clean {
             return Left::nothing();
@@ -64,6 +75,7 @@ impl Settling {
         if waited == Waited::Clean {
             return Left::nothing();
         }
+        let standings = self.standings();
         let inquiry = self.ask();
         inquiry.wake();
         let deadline = Instant::now() + ANSWER;
@@ -71,7 +83,15 @@ impl Settling {
         while !inquiry.is_answered() && Instant::now() < deadline {
             tokio::task::yield_now().await;
         }
-        let answers = inquiry.answers();
+        if !inquiry.is_answered() {
+            // A local task whose set nobody runs now can be asked from here, if it is on this thread.
+            for task in inquiry.tasks() {
+                if task.kind() == TaskKind::Local && !inquiry.has_answer_of(task) {
+                    assisted::visit(task, true);
+                }
+            }
+        }
+        let answers = inquiry.answers().with_standings(standings);
         drop(inquiry);
         if answers.some_ended() && self.wait(|| Timer::anywhere(ANSWER)).await == Waited::Clean {
             return Left::nothing();

@@ -2,7 +2,7 @@
 
 use crate::alloc;
 use crate::census::{self, SeenTask, Unavailable};
-use crate::registry::runtimes::id_number;
+use crate::registry::tokio_ids;
 use crate::registry::{self, Scope, TrackedRuntime};
 use crate::stack::Stack;
 use std::collections::HashSet;
@@ -46,7 +46,7 @@ pub(super) fn name(scope: &'static Scope, count: usize) -> Unseen {
         return Unseen::default();
     }
     let mut found = Ok(Vec::new());
-    let asking = tokio::task::try_id().map(|id| id_number(&id));
+    let asking = tokio_ids::current_task();
     for watched in scope.watched() {
         let uncounted = watched.unseen();
         if uncounted == 0 {

@@ -202,7 +202,7 @@ impl Harness {
             drop(open);
         } else {
             let (settled, answers) = settle_blocking(open.scope(), &open.options);
-            let verdict = open.conclude(settled, &answers);
+            let verdict = open.conclude(settled, &answers).finish_blocking();
             if failed {
                 verdict.announce();
             } else {
@@ -345,18 +345,25 @@ async fn settle_all(guards: Vec<Open>, timer: impl Fn(Duration) -> Timer) -> Vec
         let left = settling.trace(waited).await;
         let settled = match left.waited {
             Waited::Clean => Settled::Clean,
+            Waited::Stuck => Settled::Stuck,
             Waited::Expired | Waited::Blocked => Settled::Expired,
         };
-        failures.extend(guard.conclude(settled, &left.answers).failure());
+        let concluding = guard.conclude(settled, &left.answers);
+        failures.extend(concluding.finish().await.failure());
     }
     failures
 }
 
 /// The tasks of a test that does not end.
 pub(super) fn report_timeout(test: &Arc<str>, scope: ScopeRef, timeout: Duration) -> LeakReport {
-    let judgement = scope
-        .open()
-        .map(|scope| judge(scope, &Options::new(), false, &Answers::default()));
+    let judgement = scope.open().map(|scope| {
+        judge(
+            scope,
+            &Options::new(),
+            Settled::TimedOut,
+            &Answers::default(),
+        )
+    });
     LeakReport::new(
         test.clone(),
         judgement.unwrap_or_default(),

@@ -23,6 +23,7 @@ pub struct Config {
     pub(super) backtraces: bool,
     pub(super) interval: Duration,
     pub(super) growth: usize,
+    pub(super) traces: bool,
     pub(super) queue: usize,
     pub(super) names: usize,
 }
@@ -42,6 +43,7 @@ impl Config {
             backtraces: false,
             interval: set.interval,
             growth: set.growth,
+            traces: true,
             queue: 32_768,
             names: names::MOST,
         }
@@ -96,6 +98,20 @@ impl Config {
     /// ```
     pub fn growth(mut self, snapshots: usize) -> Self {
         self.growth = snapshots;
+        self
+    }
+
+    /// Whether the monitor asks some tasks of a suspect name what they wait for, so that the suspect
+    /// has its [await site](super::Suspect::await_site). Each of them is polled once for that, which
+    /// to it is a spurious wake. Default: `true`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let config = taskleak::manager::Config::new().traces(false);
+    /// ```
+    pub fn traces(mut self, traces: bool) -> Self {
+        self.traces = traces;
         self
     }
 

@@ -181,3 +181,40 @@ impl std::fmt::Display for SnapshotDiff {
         .fmt(f)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pretty_assertions::assert_eq;
+    use std::time::SystemTime;
+
+    /// Without tasks: so long after 1970 by the wall clock, and at a moment of the registry's.
+    fn snapshot(wall: Duration, at: Duration) -> Snapshot {
+        Snapshot {
+            number: 1,
+            taken_at: SystemTime::UNIX_EPOCH + wall,
+            at: at.as_nanos() as u64,
+            tasks: Vec::new(),
+            names: Vec::new(),
+            counts: Counts::default(),
+            unnamed: 0,
+            missed_events: 0,
+            suspects: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_wall_clock_that_is_set_back_changes_no_duration() {
+        let hour = Duration::from_secs(3600);
+        let base = snapshot(2 * hour, hour);
+        let later = snapshot(hour, hour + Duration::from_secs(10));
+        assert!(later.taken_at() < base.taken_at());
+        assert_eq!(later.diff(&base).between(), Duration::from_secs(10));
+    }
+
+    #[test]
+    fn nothing_changed_is_one_line() {
+        let base = snapshot(Duration::ZERO, Duration::ZERO);
+        assert_eq!(base.diff(&base).to_string(), "live tasks: 0 -> 0 (=0)\n");
+    }
+}

@@ -4,7 +4,7 @@
 //! It does little a event, so that the queue rarely fills up; whatever observers do, they do on
 //! threads of their own.
 
-use super::mailbox::{Letter, Mailbox};
+use super::mailbox::{Mailbox, Told};
 use super::observer::Observer;
 use super::snapshot::Snapshot;
 use super::task_record::{Moment, TaskRecord};
@@ -83,7 +83,7 @@ pub(super) fn remove(mailbox: &Arc<Mailbox>) {
 pub(super) fn publish(snapshot: &Arc<Snapshot>) {
     let mailboxes = lock().mailboxes.clone();
     for mailbox in mailboxes {
-        mailbox.send(&[Letter::Snapshot(snapshot.clone())]);
+        mailbox.send_snapshot(snapshot);
     }
 }
 
@@ -112,35 +112,37 @@ pub(super) fn flush(mailbox: &Mailbox, at_most: Duration) -> bool {
 fn run() {
     events::read_by_this_thread();
     let mut missed = events::missed();
-    let mut letters = Vec::new();
+    let mut told = Vec::new();
     loop {
-        let (mailboxes, flush) = {
-            let observers = lock();
-            (observers.mailboxes.clone(), observers.flushes_asked)
-        };
+        let flush = lock().flushes_asked;
         let now = Moment::now();
         let mut was_emptied = false;
-        while letters.len() < MOST_AT_ONCE {
+        while told.len() < MOST_AT_ONCE {
             let Some(event) = events::next() else {
                 was_emptied = true;
                 break;
             };
-            let what = event.what;
-            letters.push(Letter::Task(
-                what,
-                Arc::new(TaskRecord::of_event(event, now)),
-            ));
+            told.push(Told {
+                what: event.what,
+                task: TaskRecord::of_event(event, now),
+            });
         }
+        // After the events were taken: who was added before they happened is among them.
+        let mailboxes = lock().mailboxes.clone();
         let newly_missed = events::missed() - missed;
         missed += newly_missed;
+        let had_events = !told.is_empty();
+        let events: Arc<[Told]> = told.drain(..).collect();
         for mailbox in &mailboxes {
             if newly_missed > 0 {
                 mailbox.miss(newly_missed);
             }
-            mailbox.send(&letters);
+            if had_events {
+                mailbox.send(&events);
+            }
         }
-        let had_letters = !letters.is_empty();
-        letters.clear();
+        // They may hold the last of a task's data.
+        drop(events);
         if !was_emptied {
             continue;
         }
@@ -152,9 +154,10 @@ fn run() {
         if is_asked {
             continue;
         }
-        if had_letters {
+        if had_events {
             std::thread::park_timeout(PAUSE);
         } else {
+            // Who is added while this goes to sleep wakes it.
             events::sleep(if mailboxes.is_empty() { NOBODY } else { IDLE });
         }
     }

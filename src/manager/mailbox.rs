@@ -6,27 +6,45 @@ use super::task_record::TaskRecord;
 use crate::registry::events::What;
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::SeqCst;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-#[derive(Clone)]
-pub(super) enum Letter {
-    Task(What, Arc<TaskRecord>),
+/// Something that happened to a task.
+pub(super) struct Told {
+    pub(super) what: What,
+    pub(super) task: TaskRecord,
+}
+
+enum Letter {
+    /// The first so many of some events that all observers share.
+    Tasks(Arc<[Told]>, usize),
     /// With its suspects.
     Snapshot(Arc<Snapshot>),
+}
+
+impl Letter {
+    fn events(&self) -> usize {
+        match self {
+            Self::Tasks(_, count) => *count,
+            Self::Snapshot(_) => 1,
+        }
+    }
 }
 
 #[derive(Default)]
 struct Content {
     letters: VecDeque<Letter>,
-    /// How many letters were ever put in, and how many were read or dropped.
+    /// How many events are in the letters.
+    waiting: usize,
+    /// How many letters were ever put in, and how many were read.
     sent: u64,
     done: u64,
     missed: u64,
     /// Missed, and the observer does not know.
     missed_untold: u64,
     panics: u64,
-    is_closed: bool,
 }
 
 /// Bounded: who puts something in never waits.
@@ -34,6 +52,7 @@ pub(super) struct Mailbox {
     content: Mutex<Content>,
     changed: Condvar,
     capacity: usize,
+    is_closed: AtomicBool,
 }
 
 impl Mailbox {
@@ -42,6 +61,7 @@ impl Mailbox {
             content: Mutex::new(Content::default()),
             changed: Condvar::new(),
             capacity,
+            is_closed: AtomicBool::new(false),
         }
     }
 
@@ -58,7 +78,7 @@ impl Mailbox {
     /// One that nobody reads.
     pub(super) fn closed() -> Arc<Self> {
         let mailbox = Self::new(0);
-        mailbox.lock().is_closed = true;
+        mailbox.close();
         Arc::new(mailbox)
     }
 
@@ -66,21 +86,39 @@ impl Mailbox {
         self.content.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Puts letters in, as many as there is room for.
-    pub(super) fn send(&self, letters: &[Letter]) {
+    /// Puts events in, as many as there is room for.
+    pub(super) fn send(&self, events: &Arc<[Told]>) {
         let mut content = self.lock();
-        if content.is_closed {
-            return;
-        }
-        let room = self.capacity.saturating_sub(content.letters.len());
-        let fitting = &letters[..room.min(letters.len())];
-        content.letters.extend(fitting.iter().cloned());
-        content.sent += fitting.len() as u64;
-        let missed = (letters.len() - fitting.len()) as u64;
+        let room = self.capacity.saturating_sub(content.waiting);
+        let fitting = room.min(events.len());
+        let missed = (events.len() - fitting) as u64;
         content.missed += missed;
         content.missed_untold += missed;
+        if fitting > 0 {
+            self.put(&mut content, Letter::Tasks(events.clone(), fitting));
+        }
         drop(content);
         self.changed.notify_all();
+    }
+
+    pub(super) fn send_snapshot(&self, snapshot: &Arc<Snapshot>) {
+        let mut content = self.lock();
+        if content.waiting < self.capacity {
+            self.put(&mut content, Letter::Snapshot(snapshot.clone()));
+        } else {
+            content.missed += 1;
+            content.missed_untold += 1;
+        }
+        drop(content);
+        self.changed.notify_all();
+    }
+
+    fn put(&self, content: &mut Content, letter: Letter) {
+        if !self.is_closed() {
+            content.waiting += letter.events();
+            content.sent += 1;
+            content.letters.push_back(letter);
+        }
     }
 
     /// Events were dropped before they came here.
@@ -94,11 +132,15 @@ impl Mailbox {
 
     pub(super) fn close(&self) {
         let mut content = self.lock();
-        content.is_closed = true;
+        self.is_closed.store(true, SeqCst);
         let unread = std::mem::take(&mut content.letters);
         drop(content);
         self.changed.notify_all();
         drop(unread);
+    }
+
+    fn is_closed(&self) -> bool {
+        self.is_closed.load(SeqCst)
     }
 
     pub(super) fn missed(&self) -> u64 {
@@ -118,7 +160,7 @@ impl Mailbox {
                 return true;
             }
             let left = deadline.saturating_duration_since(Instant::now());
-            if content.is_closed || left == Duration::ZERO {
+            if self.is_closed() || left == Duration::ZERO {
                 return false;
             }
             let slept = self.changed.wait_timeout(content, left);
@@ -128,13 +170,7 @@ impl Mailbox {
 
     fn read_to(&self, observer: impl Observer) {
         let mut content = self.lock();
-        loop {
-            if content.is_closed {
-                // Foreign code drops the observer: not under the lock.
-                drop(content);
-                let _ = catch_unwind(AssertUnwindSafe(|| drop(observer)));
-                return;
-            }
+        while !self.is_closed() {
             let missed = content.missed_untold;
             if missed > 0 {
                 drop(content);
@@ -144,37 +180,48 @@ impl Mailbox {
                 self.changed.notify_all();
             } else if let Some(letter) = content.letters.pop_front() {
                 drop(content);
-                match &letter {
-                    Letter::Task(What::Started, task) => self.call(|| observer.task_started(task)),
-                    Letter::Task(What::Ended(_), task) => {
-                        self.call(|| observer.task_finished(task))
-                    }
-                    Letter::Task(What::OverTime, task) => {
-                        self.call(|| observer.timebox_exceeded(task));
-                    }
-                    Letter::Snapshot(snapshot) => {
-                        self.call(|| observer.snapshot_taken(snapshot));
-                        for suspect in snapshot.suspects() {
-                            self.call(|| observer.suspect_found(suspect));
-                        }
-                    }
-                }
+                self.read(&letter, &observer);
+                content = self.lock();
+                content.waiting -= letter.events();
+                content.done += 1;
+                self.changed.notify_all();
+                // Foreign data may go with it: not under the lock.
+                drop(content);
                 drop(letter);
                 content = self.lock();
-                content.done += 1;
-                if content.letters.is_empty() {
-                    self.changed.notify_all();
-                }
             } else {
                 let slept = self.changed.wait(content);
                 content = slept.unwrap_or_else(PoisonError::into_inner);
+            }
+        }
+        // Foreign code drops the observer: not under the lock.
+        drop(content);
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(observer)));
+    }
+
+    fn read(&self, letter: &Letter, observer: &impl Observer) {
+        match letter {
+            Letter::Tasks(events, count) => {
+                for Told { what, task } in &events[..*count] {
+                    self.call(|| match what {
+                        What::Started => observer.task_started(task),
+                        What::Ended(_) => observer.task_finished(task),
+                        What::OverTime => observer.timebox_exceeded(task),
+                    });
+                }
+            }
+            Letter::Snapshot(snapshot) => {
+                self.call(|| observer.snapshot_taken(snapshot));
+                for suspect in snapshot.suspects() {
+                    self.call(|| observer.suspect_found(suspect));
+                }
             }
         }
     }
 
     /// Calls the observer, unless it was removed meanwhile.
     fn call(&self, call: impl FnOnce()) {
-        if self.lock().is_closed {
+        if self.is_closed() {
             return;
         }
         if catch_unwind(AssertUnwindSafe(call)).is_err() {

@@ -34,7 +34,8 @@ pub struct Manager {
 
 /// The manager of this process.
 ///
-/// It is on by default, with spawn sites and without backtraces.
+/// It is on by default, with spawn sites and without backtraces. If an environment variable has a value
+/// that is not understood, a note on standard error says so, and the default holds.
 ///
 /// # Examples
 ///
@@ -43,11 +44,17 @@ pub struct Manager {
 /// ```
 pub fn manager() -> &'static Manager {
     static MANAGER: OnceLock<Manager> = OnceLock::new();
-    MANAGER.get_or_init(|| Manager {
-        config: Mutex::new(Config::new()),
-        monitor: Monitor::new(),
-        #[cfg(feature = "metrics")]
-        monitors: super::metrics::Monitors::default(),
+    MANAGER.get_or_init(|| {
+        if let Err(error) = crate::config::checked() {
+            // A service must run all the same.
+            crate::report::note(error);
+        }
+        Manager {
+            config: Mutex::new(Config::new()),
+            monitor: Monitor::new(),
+            #[cfg(feature = "metrics")]
+            monitors: super::metrics::Monitors::default(),
+        }
     })
 }
 
@@ -166,6 +173,28 @@ impl Manager {
     /// ```
     pub fn snapshot(&self) -> Snapshot {
         Self::take(self.monitor.suspects())
+    }
+
+    /// A snapshot that says of each task what it waits for
+    /// ([`TaskRecord::await_trace`](super::TaskRecord::await_trace)). To say so, each task is polled
+    /// once, by its own runtime: to it, that is a spurious wake. Waits until all have answered, at
+    /// most for `within`; those that hold their thread do not answer. About two microseconds a task.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// let (never, mut nothing) = tokio::sync::mpsc::channel::<()>(1);
+    /// let task = taskleak::spawn(async move { nothing.recv().await });
+    /// tokio::task::yield_now().await;
+    /// let snapshot = taskleak::manager().traced_snapshot(Duration::from_secs(1)).await;
+    /// let trace = snapshot.tasks()[0].await_trace().unwrap();
+    /// assert!(trace.to_string().contains("recv"), "{trace}");
+    /// # drop(never); task.await.unwrap(); }
+    /// ```
+    pub async fn traced_snapshot(&self, within: Duration) -> Snapshot {
+        super::trace::snapshot(|| self.snapshot(), within).await
     }
 
     pub(super) fn take(suspects: Vec<Suspect>) -> Snapshot {

@@ -29,12 +29,14 @@ mod manager;
 mod metrics;
 mod monitor;
 mod observer;
+mod pause;
 mod shutdown;
 mod snapshot;
 mod status;
 mod suspect;
 mod take;
 mod task_record;
+mod trace;
 
 pub use crate::registry::Fingerprint;
 pub use config::Config;

@@ -1,10 +1,12 @@
 //! Cyclic snapshots.
 
 use super::dispatcher;
-use super::growth::GrowthWatch;
+use super::growth::{Grown, GrowthWatch};
 use super::manager::{Manager, manager};
 use super::snapshot::Snapshot;
 use super::suspect::Suspect;
+use super::task_record::TaskRecord;
+use super::trace;
 use crate::registry::alarm::Sleep;
 use crate::registry::timings;
 use crate::task::Builder;
@@ -270,13 +272,20 @@ impl Monitor {
     fn take(&self, generation: u64) {
         let growth = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         if self.is_current(generation) {
-            self.publish(Manager::take(Vec::new()), growth);
+            self.publish(growth, |grown, snapshot| {
+                if manager().config().traces {
+                    let some = grown.iter().flat_map(|name| name.tasks(snapshot));
+                    let some: Vec<_> = some.map(TaskRecord::reading).collect();
+                    trace::ask(some, snapshot);
+                }
+            });
         }
     }
 
     /// Takes a snapshot now, as one of its cyclic ones: observers are told, and it counts for which
     /// names keep growing. Also if the monitor does not run, for services that have a schedule of
-    /// their own.
+    /// their own. Tasks of suspect names are not asked what they wait for, since this thread may be
+    /// the one that polls them.
     ///
     /// # Examples
     ///
@@ -286,15 +295,19 @@ impl Monitor {
     /// ```
     pub fn take_now(&self) -> Arc<Snapshot> {
         let growth = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        self.publish(Manager::take(Vec::new()), growth)
+        self.publish(growth, |_, _| ())
     }
 
     fn publish(
         &self,
-        mut snapshot: Snapshot,
         mut growth: MutexGuard<'_, GrowthWatch>,
+        ask: impl FnOnce(&[Grown], &mut Snapshot),
     ) -> Arc<Snapshot> {
-        snapshot.suspects = growth.look(&snapshot, manager().config().growth);
+        let mut snapshot = Manager::take(Vec::new());
+        let grown = growth.look(&snapshot, manager().config().growth);
+        ask(&grown, &mut snapshot);
+        let suspects = grown.into_iter().filter_map(|name| name.suspect(&snapshot));
+        snapshot.suspects = suspects.collect();
         let snapshot = Arc::new(snapshot);
         let former = self.lock().last.replace(snapshot.clone());
         dispatcher::publish(&snapshot);

@@ -1,5 +1,6 @@
 //! Waiting for all tasks to end.
 
+use super::pause::either;
 use super::status::Status;
 use super::task_record::{Moment, TaskRecord};
 use crate::registry::alarm::Sleep;
@@ -9,9 +10,6 @@ use crate::registry::{self, TaskId, current};
 use std::collections::{BTreeMap, HashSet};
 use std::error::Error;
 use std::fmt;
-use std::future::{Future, poll_fn};
-use std::pin::pin;
-use std::task::Poll;
 use std::time::{Duration, Instant};
 
 /// The tasks that did not end within the grace of [`Manager::shutdown`](super::Manager::shutdown).
@@ -134,18 +132,4 @@ fn own_line() -> HashSet<TaskId> {
         above = id.read().and_then(|task| task.parent);
     }
     line
-}
-
-async fn either(one: impl Future<Output = ()>, other: impl Future<Output = ()>) {
-    let (mut one, mut other) = (pin!(one), pin!(other));
-    poll_fn(|cx| {
-        let one = one.as_mut().poll(cx).is_ready();
-        let other = other.as_mut().poll(cx).is_ready();
-        if one || other {
-            Poll::Ready(())
-        } else {
-            Poll::Pending
-        }
-    })
-    .await;
 }

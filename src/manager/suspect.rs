@@ -80,13 +80,16 @@ impl std::fmt::Display for Suspect {
         write!(
             f,
             "`{}` grew from {first} to {} tasks over {} snapshots, and {} of the first have not \
-             ended; spawned at {} (fingerprint {})",
+             ended; spawned at {}",
             self.name,
             self.live(),
             self.counts.len(),
             self.survivors,
             self.location,
-            self.fingerprint
-        )
+        )?;
+        if let Some(await_site) = self.await_site() {
+            write!(f, ", waiting in {await_site}")?;
+        }
+        write!(f, " (fingerprint {})", self.fingerprint)
     }
 }

@@ -10,6 +10,7 @@ use crate::registry::{
 };
 use crate::stack::{Frame, Stack};
 use crate::wait::AwaitTrace;
+use crate::wait::trace::{Answers, RawTrace};
 use std::panic::Location;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -42,7 +43,8 @@ pub struct TaskRecord {
     age: Duration,
     /// When the copy was made, on the registry's clock.
     now: u64,
-    await_trace: Option<Arc<AwaitTrace>>,
+    awaits: Option<Arc<RawTrace>>,
+    is_silent: bool,
 }
 
 /// One moment on two clocks.
@@ -64,9 +66,9 @@ impl Moment {
     /// What time it was by the wall clock of now.
     fn wall_at(self, registry: u64) -> SystemTime {
         let since = Duration::from_nanos(self.registry.saturating_sub(registry));
-        self.wall
-            .checked_sub(since)
-            .unwrap_or(SystemTime::UNIX_EPOCH)
+        // Never before 1970, also if the clock was set back that far.
+        let epoch = SystemTime::UNIX_EPOCH;
+        self.wall.checked_sub(since).unwrap_or(epoch).max(epoch)
     }
 }
 
@@ -130,7 +132,8 @@ impl TaskRecord {
             reading,
             attached,
             status,
-            await_trace: None,
+            awaits: None,
+            is_silent: false,
         }
     }
 
@@ -288,7 +291,7 @@ impl TaskRecord {
     }
 
     /// The same for tasks of one spawn site, future type and line of ancestors.
-    pub(super) fn origin(&self) -> OriginId {
+    pub(crate) fn origin(&self) -> OriginId {
         self.reading.origin
     }
 
@@ -298,15 +301,37 @@ impl TaskRecord {
         Ancestor::above(self.reading.origin)
     }
 
-    /// Where it was suspended, if that was traced.
+    /// What it waited for, if it was asked: by
+    /// [`Manager::traced_snapshot`](super::Manager::traced_snapshot), or by the monitor because its
+    /// name is suspect.
+    ///
+    /// The first look at a trace reads debug info, which takes some tens of milliseconds.
     pub fn await_trace(&self) -> Option<&AwaitTrace> {
-        self.await_trace.as_deref()
+        self.awaits.as_deref().map(RawTrace::trace)
     }
 
-    /// The stable number of its spawn site and, where that was traced, of its await site.
+    /// Whether it was asked what it waits for and did not answer in time: it holds its thread, or its
+    /// runtime does not poll it.
+    pub fn is_silent(&self) -> bool {
+        self.is_silent
+    }
+
+    /// The stable number of its spawn site and, if it was asked what it waits for, of its await site.
     pub fn fingerprint(&self) -> Fingerprint {
-        let await_site = self.await_trace().map(ToString::to_string);
-        Fingerprint::new(self.location(), await_site.as_deref())
+        self.reading.origin.fingerprint(self.await_trace())
+    }
+
+    /// Takes what it answered when it was asked.
+    pub(super) fn hear(&mut self, answers: &Answers) {
+        if let Some(answer) = answers.of(self.id()) {
+            self.is_silent = answer.is_none();
+            self.awaits = answer.cloned();
+        }
+    }
+
+    /// Its record, to ask it by.
+    pub(super) fn reading(&self) -> Reading {
+        self.reading
     }
 }
 
@@ -319,5 +344,28 @@ impl std::fmt::Debug for TaskRecord {
             .field("age", &self.age)
             .field("location", &format_args!("{}", self.location()))
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_is_set_back_makes_no_time_before_1970() {
+        let second = 1_000_000_000;
+        let now = Moment {
+            wall: SystemTime::UNIX_EPOCH + Duration::from_secs(5),
+            registry: 100 * second,
+        };
+        let at = |registry| {
+            let at = now.wall_at(registry);
+            at.duration_since(SystemTime::UNIX_EPOCH).unwrap()
+        };
+        assert_eq!(at(98 * second), Duration::from_secs(3));
+        // Spawned before the clock was set back to the beginning of time.
+        assert_eq!(at(0), Duration::ZERO);
+        // Spawned while the snapshot was being taken.
+        assert_eq!(at(101 * second), Duration::from_secs(5));
     }
 }

@@ -1,6 +1,6 @@
 //! Which task and which scope the running code belongs to.
 
-use super::runtimes::{TrackedRuntime, id_number};
+use super::runtimes::TrackedRuntime;
 use super::scope::{Scope, ScopeRef, by_index};
 use super::slot::{Slot, flag};
 use std::cell::Cell;
@@ -73,8 +73,8 @@ fn hosts() -> MutexGuard<'static, Option<HashMap<Place, ScopeRef>>> {
 pub(crate) fn place() -> Place {
     match task() {
         Some(slot) => Place::Tracked(slot.id()),
-        None => match tokio::task::try_id() {
-            Some(id) => Place::Tokio(id_number(&id)),
+        None => match super::tokio_ids::current_task() {
+            Some(id) => Place::Tokio(id),
             None => Place::Thread,
         },
     }

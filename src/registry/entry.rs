@@ -4,10 +4,10 @@ use super::events::{self, What};
 use super::extras::{self, Extras};
 use super::ledger::{self, Outcome};
 use super::origin::{Origin, OriginId};
-use super::runtimes::{TrackedRuntime, id_number};
+use super::runtimes::TrackedRuntime;
 use super::scope::{Scope, by_index};
 use super::slot::{Begun, Birth, Slot, flag};
-use super::{TaskKind, current, ends, judges, pool, timebox, timings};
+use super::{TaskKind, current, ends, judges, pool, timebox, timings, tokio_ids};
 use crate::stack;
 use std::marker::PhantomData;
 use std::panic::Location;
@@ -198,7 +198,7 @@ impl Entry {
             }
             None => None,
         };
-        let counted = tokio::task::try_id().is_some();
+        let counted = tokio_ids::may_be_in_task();
         let entry = Self::record(spec, &spawner, scope, runtime, counted);
         entry.to_be_counted().count();
         entry
@@ -316,7 +316,7 @@ impl Entry {
 pub(crate) fn enter(slot: &'static Slot) -> (Entered, Begun) {
     let begun = begin_poll(slot);
     if begun == Begun::First {
-        slot.set_tokio_id(tokio::task::try_id().map_or(0, |id| id_number(&id)));
+        slot.set_tokio_id(tokio_ids::current_task().unwrap_or(0));
     }
     (enter_drop(slot), begun)
 }

@@ -14,7 +14,7 @@ pub(crate) mod entry;
 pub(crate) mod events;
 pub(crate) mod extras;
 mod fence;
-mod fingerprint;
+pub(crate) mod fingerprint;
 pub(crate) mod gate;
 #[cfg(tokio_unstable)]
 pub(crate) mod hooked;
@@ -37,6 +37,7 @@ mod table;
 mod task_info;
 pub(crate) mod timebox;
 pub(crate) mod timings;
+pub(crate) mod tokio_ids;
 
 pub(crate) use claim::{claim, give_back};
 pub(crate) use entry::{Entry, Spawner, Spec};

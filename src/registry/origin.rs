@@ -5,8 +5,9 @@
 //! record holds only the origin's number. The tree outlives the tasks: a report names the parents
 //! of a leaked task although they ended long ago.
 
-use super::TaskKind;
 use super::table::Table;
+use super::{Fingerprint, TaskKind};
+use crate::wait::AwaitTrace;
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::panic::Location;
@@ -60,6 +61,14 @@ impl OriginId {
 
     pub(crate) fn get(self) -> Option<&'static Origin> {
         ORIGINS.get(self.0.checked_sub(1)?)?.get()
+    }
+
+    /// The stable number of tasks of this origin that are suspended there, if that is known.
+    pub(crate) fn fingerprint(self, awaits: Option<&AwaitTrace>) -> Fingerprint {
+        // Every task has an origin; the root is none's.
+        self.get().map_or(Fingerprint::UNKNOWN, |origin| {
+            Fingerprint::new(origin, awaits)
+        })
     }
 
     /// This origin and those above it, the root left out.

@@ -2,17 +2,19 @@
 
 use super::scope::ScopeRef;
 use super::table::Table;
+use super::tokio_ids;
 use super::{Slot, current};
 use std::cell::Cell;
 use std::collections::HashMap;
-use std::hash::{Hash, Hasher};
 use std::sync::atomic::AtomicI64;
+use std::sync::atomic::AtomicU32;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use tokio::runtime::{Handle, RuntimeFlavor};
 
 static RUNTIMES: Table<OnceLock<TrackedRuntime>> = Table::new();
+static MADE: AtomicU32 = AtomicU32::new(0);
 static BY_ID: Mutex<Option<HashMap<u64, &'static TrackedRuntime>>> = Mutex::new(None);
 
 /// More than one scope has used the runtime: it is none of theirs.
@@ -33,34 +35,6 @@ pub(crate) struct TrackedRuntime {
 
 #[repr(align(64))]
 struct Shard(AtomicI64);
-
-/// Reads the number out of one of tokio's opaque ids, which hash as the one number they are.
-#[derive(Default)]
-struct IdNumber(u64);
-
-impl Hasher for IdNumber {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        // Not the one number expected: fold whatever it is, which is still an identity.
-        for byte in bytes {
-            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-        }
-    }
-
-    fn write_u64(&mut self, number: u64) {
-        self.0 = number;
-    }
-}
-
-/// The number of one of tokio's ids (of a runtime or a task), never 0.
-pub(crate) fn id_number(id: &impl Hash) -> u64 {
-    let mut number = IdNumber::default();
-    id.hash(&mut number);
-    number.finish().max(1)
-}
 
 /// What a runtime's owner is to a scope that uses the runtime.
 enum Stranger {
@@ -99,7 +73,7 @@ impl TrackedRuntime {
 
     /// Asks for the runtime's handle, which is counted, only once an untracked task.
     fn likely() -> Option<&'static Self> {
-        let Some(task) = tokio::task::try_id().map(|id| id_number(&id)) else {
+        let Some(task) = tokio_ids::current_task() else {
             return Self::current();
         };
         let last = LAST_ASKED.try_with(Cell::get).ok().flatten();
@@ -114,7 +88,7 @@ impl TrackedRuntime {
     }
 
     pub(crate) fn of(handle: &Handle) -> &'static Self {
-        let id = id_number(&handle.id());
+        let id = tokio_ids::runtime(handle);
         if let Ok(Some(last)) = LAST.try_with(Cell::get)
             && last.id == id
         {
@@ -125,13 +99,27 @@ impl TrackedRuntime {
         runtime
     }
 
+    /// A runtime that was just built. With a tokio that has no ids of runtimes it may be where another
+    /// one was.
+    pub(crate) fn built(handle: &Handle) -> &'static Self {
+        if tokio_ids::runtime_numbers_return(handle) {
+            let mut by_id = BY_ID.lock().unwrap_or_else(PoisonError::into_inner);
+            by_id
+                .get_or_insert_default()
+                .remove(&tokio_ids::runtime(handle));
+            let _ = LAST.try_with(|last| last.set(None));
+        }
+        Self::of(handle)
+    }
+
     fn of_slowly(id: u64, handle: &Handle) -> &'static Self {
         let mut by_id = BY_ID.lock().unwrap_or_else(PoisonError::into_inner);
         let by_id = by_id.get_or_insert_default();
         if let Some(runtime) = by_id.get(&id) {
             return runtime;
         }
-        let index = by_id.len() as u32;
+        // The lock is held.
+        let index = MADE.fetch_add(1, Relaxed);
         RUNTIMES.grow(index, |_| OnceLock::new());
         let runtime = RUNTIMES
             .get(index)

@@ -4,10 +4,10 @@ use super::extras;
 use super::origin::{Origin, OriginId};
 use super::scope::by_index;
 use super::slot::{Reading, flag};
-use super::{TrackedRuntime, clock, pool};
+use super::{Fingerprint, TrackedRuntime, clock, pool};
 use crate::stack::{Frame, Stack};
-use crate::wait::AwaitTrace;
 use crate::wait::trace::{Answers, RawTrace};
+use crate::wait::{AwaitTrace, Liveness, Standing, WaitsFor};
 use std::fmt;
 use std::panic::Location;
 use std::sync::Arc;
@@ -234,6 +234,7 @@ pub struct TaskInfo {
     last_poll: Option<Duration>,
     awaits: Option<Arc<RawTrace>>,
     silent: bool,
+    standing: Standing,
 }
 
 impl TaskInfo {
@@ -267,6 +268,7 @@ impl TaskInfo {
             last_poll: (reading.last_poll > 0).then(|| since(reading.last_poll)),
             awaits: None,
             silent: false,
+            standing: Standing::default(),
         };
         // What was read beside the record is this task's only if it still lives there.
         reading.still_alive().then_some(info)
@@ -286,8 +288,19 @@ impl TaskInfo {
         Self {
             silent: answer.is_some_and(|answer| answer.is_none()),
             awaits: answer.flatten().cloned(),
+            standing: answers.standing(self.id),
             ..self
         }
+    }
+
+    /// Whether it can ever be polled again, if a verdict has found that out.
+    pub fn liveness(&self) -> Liveness {
+        self.standing.liveness
+    }
+
+    /// Whether its `JoinHandle` was alive at the verdict.
+    pub(crate) fn has_join_handle(&self) -> bool {
+        self.standing.join_handle
     }
 
     /// The task's id.
@@ -403,6 +416,34 @@ impl TaskInfo {
     /// [`dump`](crate::dump) of all.
     pub fn await_trace(&self) -> Option<&AwaitTrace> {
         self.awaits.as_deref().map(RawTrace::trace)
+    }
+
+    /// What kind of thing it waits for, if that is known. Of a task that waits for several, as in a
+    /// `select!`, the first of [`WaitsFor`]'s that is not a point in time.
+    pub fn waits_for(&self) -> Option<WaitsFor> {
+        match (self.state, self.kind) {
+            (TaskState::Killed, _) => return None,
+            (TaskState::NeverPolled, _) => return Some(WaitsFor::NeverPolled),
+            (_, TaskKind::Blocking) => return Some(WaitsFor::Blocking),
+            _ => {}
+        }
+        let Some(trace) = self.awaits.as_deref() else {
+            let holds_thread = self.silent && self.state == TaskState::Running;
+            return holds_thread.then_some(WaitsFor::Blocking);
+        };
+        let all = trace.waits_for();
+        if all.contains(&WaitsFor::Busy) {
+            return Some(WaitsFor::Busy);
+        }
+        // A `select!` polls its branches in another order each time.
+        all.iter()
+            .copied()
+            .min_by_key(|one| (*one == WaitsFor::Timer, *one))
+    }
+
+    /// The stable number of its spawn site and, where that is known, of its await site.
+    pub fn fingerprint(&self) -> Fingerprint {
+        self.origin.fingerprint(self.await_trace())
     }
 
     /// Whether it was asked what it waits for and did not answer in time: it holds its thread, or its

@@ -1,11 +1,15 @@
 //! What a person (or a program) reads when tasks leaked.
 
 mod awaits;
+mod diagnosis;
 mod dump;
 mod frames;
+#[cfg(feature = "json")]
+mod json;
 mod leak;
 mod leak_report;
 mod leaked_thread;
+mod outlets;
 mod paint;
 mod project;
 mod text;

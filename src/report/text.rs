@@ -6,7 +6,7 @@ use super::leak_report::{LeakReport, Settled};
 use super::paint::Paint;
 use super::thread_text::ThreadText;
 use super::unseen::UnseenText;
-use super::{frames, project};
+use super::{diagnosis, frames, project};
 use crate::config::{self, Style};
 use crate::registry::{TaskInfo, TaskKind, TaskState};
 use crate::wait::TraceSource;
@@ -105,6 +105,14 @@ impl Text<'_> {
             Settled::Expired => {
                 let grace = Brief(report.grace);
                 let headline = format!("{count} outlived {test} and {grace} of grace");
+                writeln!(f, "{name} {}", paint.strong(headline))
+            }
+            Settled::Stuck => {
+                let headline = if report.task_count() == 1 {
+                    format!("{count} outlived {test}, and can never end")
+                } else {
+                    format!("{count} outlived {test}, and none of them can ever end")
+                };
                 writeln!(f, "{name} {}", paint.strong(headline))
             }
             Settled::AtExit | Settled::AtExitExpired => {
@@ -272,6 +280,8 @@ impl LeakText<'_> {
         self.source(f)?;
         self.field(f, "state", self.state())?;
         self.awaits(f)?;
+        diagnosis::write(leak, |key, value| self.field(f, key, value))?;
+        self.field(f, "fingerprint", leak.fingerprint())?;
         let data: Vec<_> = leak
             .data()
             .map(|(key, value)| format!("{key} = {value}"))

@@ -1,5 +1,6 @@
 //! Tasks that nobody saw spawned, and what the census says of them.
 
+use super::awaits;
 use super::leak_report::LeakReport;
 use super::paint::Paint;
 use super::{frames, project};
@@ -8,7 +9,7 @@ use crate::census::{SeenState, SeenTask};
 use crate::config::{self, Style};
 use crate::guard::Found;
 use crate::stack::{Frame, FrameOrigin, Stack};
-use crate::wait::{AwaitNode, AwaitTrace};
+use crate::wait::AwaitTrace;
 use std::fmt::{self, Display};
 use std::path::Path;
 
@@ -217,11 +218,7 @@ impl UnseenText<'_> {
             format!("    {sign} {}", paint.strong(format_args!("{key}:")))
         };
         writeln!(f, "{} {}", key("state"), state(task.state()))?;
-        let roots = task.await_trace().roots();
-        if !roots.is_empty() {
-            writeln!(f, "{}", key("awaits"))?;
-            self.nodes(f, roots, 0)?;
-        }
+        self.awaits(f, task.await_trace())?;
         if let Some(site) = task.spawn_site().and_then(project::place) {
             writeln!(f, "{} {site}", key("spawn site"))?;
         }
@@ -237,15 +234,24 @@ impl UnseenText<'_> {
         Ok(())
     }
 
-    fn nodes(&self, f: &mut fmt::Formatter<'_>, nodes: &[AwaitNode], depth: usize) -> fmt::Result {
-        for node in nodes {
-            write!(f, "        {:1$}{2}", "", 2 * depth, node.function())?;
-            if let (Some(file), Some(line)) = (node.file(), node.line()) {
-                let file = project::relative(&file.to_string_lossy());
-                write!(f, "  {}", self.paint.dim(format_args!("{file}:{line}")))?;
+    fn awaits(&self, f: &mut fmt::Formatter<'_>, trace: &AwaitTrace) -> fmt::Result {
+        if trace.is_empty() {
+            return Ok(());
+        }
+        let paint = self.paint;
+        writeln!(f, "    {} {}", paint.frame("="), paint.strong("waits in:"))?;
+        let (lines, more) = awaits::lines(trace);
+        let width = lines.iter().map(|line| line.function.chars().count()).max();
+        let width = width.unwrap_or(0).min(48);
+        for line in &lines {
+            let function = &line.function;
+            match &line.place {
+                Some(place) => writeln!(f, "        {function:width$}  {}", paint.dim(place))?,
+                None => writeln!(f, "        {function}")?,
             }
-            writeln!(f)?;
-            self.nodes(f, node.children(), depth + 1)?;
+        }
+        if more > 0 {
+            writeln!(f, "        ... and {more} more lines")?;
         }
         Ok(())
     }

@@ -3,7 +3,7 @@
 use crate::config;
 use crate::registry::TrackedRuntime;
 use crate::registry::hooked::{self, HookedRuntime};
-use crate::registry::runtimes::id_number;
+use crate::registry::tokio_ids::id_number;
 use std::fmt;
 use std::panic::Location;
 use std::sync::Arc;
@@ -53,8 +53,9 @@ impl Hooked {
 
     /// Tells the hooks which runtime they are of, once it is built.
     pub(crate) fn is(&self, runtime: &Handle) {
+        let runtime = TrackedRuntime::built(runtime);
         if let Some(hooked) = &self.0 {
-            hooked.is(TrackedRuntime::of(runtime));
+            hooked.is(runtime);
         }
     }
 

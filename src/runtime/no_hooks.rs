@@ -1,5 +1,6 @@
 //! Without `--cfg tokio_unstable` a runtime has no task hooks: its tasks are counted.
 
+use crate::registry::TrackedRuntime;
 use tokio::runtime::{Builder, Handle};
 
 /// No hooks.
@@ -13,7 +14,9 @@ pub(crate) struct Hooked;
 impl Hooked {
     pub(crate) const NOT: Self = Self;
 
-    pub(crate) fn is(&self, _: &Handle) {}
+    pub(crate) fn is(&self, runtime: &Handle) {
+        TrackedRuntime::built(runtime);
+    }
 
     pub(crate) fn close(&self) {}
 }

@@ -97,6 +97,18 @@ pub(crate) enum Visit {
 pub(crate) trait Assist {
     /// Lets the task go on if it is due, or if `anyway`.
     fn visit(&self, task: &Reading, anyway: bool) -> Visit;
+
+    /// Who can wake the task, as far as the cell knows.
+    fn reach(&self) -> Reach;
+}
+
+/// What a cell knows of its task's wakers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Reach {
+    /// How many wakers of the runtime's the cell itself keeps.
+    pub(crate) own: usize,
+    /// A waker that a guard polled the task with is still somewhere, or has woken it.
+    pub(crate) wakeable: bool,
 }
 
 /// Wakes the guard that drives the task and the runtime that owns it.
@@ -322,6 +334,19 @@ impl<F: Future> Assist for Cell<F> {
         }
         Visit::Ended
     }
+
+    fn reach(&self) -> Reach {
+        self.wake.reach()
+    }
+}
+
+impl WakeBoth {
+    fn reach(self: &Arc<Self>) -> Reach {
+        Reach {
+            own: usize::from(self.lock_runtime().is_some()),
+            wakeable: Arc::strong_count(self) > 1 || self.due.load(Acquire),
+        }
+    }
 }
 
 thread_local! {
@@ -461,13 +486,22 @@ impl Registered {
 
 /// Visits a task, if it is one that this thread may drive; `None` if it is not.
 pub(crate) fn visit(task: &Reading, poll_anyway: bool) -> Option<Visit> {
+    with_cell(task, |cell| cell.visit(task, poll_anyway))
+}
+
+/// Who can wake the task beside those whom its runtime knows; nothing for one that has no cell.
+pub(crate) fn reach(task: &Reading) -> Reach {
+    with_cell(task, |cell| cell.reach()).unwrap_or_default()
+}
+
+fn with_cell<T>(task: &Reading, look: impl FnOnce(&dyn Assist) -> T) -> Option<T> {
     let local = HERE
         .try_with(|here| here.borrow().get(&task.id).cloned())
         .ok()
         .flatten();
     if let Some(cell) = local {
-        return Some(cell.visit(task, poll_anyway));
+        return Some(look(&*cell));
     }
     let cell = anywhere().as_ref()?.get(&task.id).cloned()?;
-    Some(cell.visit(task, poll_anyway))
+    Some(look(&*cell))
 }

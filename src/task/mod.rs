@@ -34,10 +34,8 @@ pub use local_set::LocalSet;
 #[cfg(feature = "tracing")]
 pub use span::{InTaskSpan, TaskSpan};
 pub use spawn::{spawn, spawn_blocking, spawn_local};
-pub use tokio::task::{
-    AbortHandle, Id, JoinError, JoinHandle, LocalKey, block_in_place, coop, futures, id, try_id,
-    unconstrained, yield_now,
-};
+// An explicit name takes precedence over the same name behind a glob, so this leaves the twins in place.
+pub use tokio::task::*;
 pub use track::{Track, Tracked};
 
 /// Whether spawns are tracked at all.

@@ -1,10 +1,16 @@
 //! Why is a task still alive.
 
 mod await_trace;
+mod liveness;
+mod probe;
 mod state_word;
 mod tokio_waker;
 pub(crate) mod trace;
+mod waits_for;
 
 pub use await_trace::{AwaitNode, AwaitTrace, TraceSource};
-pub(crate) use state_word::Header;
+pub use liveness::Liveness;
+pub(crate) use liveness::Standing;
+pub(crate) use state_word::{Header, HeldTask};
 pub(crate) use tokio_waker::header_of;
+pub use waits_for::WaitsFor;

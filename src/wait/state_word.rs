@@ -1,29 +1,26 @@
 //! Reading a task's scheduling state out of tokio's task header.
 //!
 //! A guard that is dropped inside a current-thread runtime has to tell a task that was aborted (it
-//! will end at the runtime's next turn) from one that is stuck, and tokio has no public way to ask.
-//! The first word of a task's header holds its flags and its reference count, and a handle to the
-//! task is one pointer to that header. Both are private, so nothing is taken for granted: a probe
-//! task is woken, cloned and aborted, and only if the word changes exactly as it must are the flags
-//! that those changes revealed ever used. Otherwise every question is answered "unknown".
+//! will end at the runtime's next turn) from one that is stuck, and any guard would know whether a
+//! task can still be woken. tokio has no public way to ask. The first word of a task's header holds
+//! its flags and its reference count, and a handle to the task is one pointer to that header. Both
+//! are private, so nothing is taken for granted: a probe task is led through its states
+//! ([`probe`](super::probe)), and only if the word changes exactly as it must is any of what those
+//! changes revealed ever used. Otherwise every question is answered "unknown".
 //!
-//! This file is one of the few with unsafe code: it reads the pointer out of a handle, and the word
-//! behind the pointer.
+//! This file is one of the few with unsafe code: it reads the pointer out of a handle, makes a handle
+//! of such a pointer, and reads the word behind the pointer.
 #![allow(unsafe_code)]
 
-use std::future::poll_fn;
-use std::sync::OnceLock;
+use super::probe::{Flags, counts_hold, flags};
+use crate::registry::slot::Reading;
+use crate::registry::{TaskId, TaskKind, TrackedRuntime, pin};
+use std::collections::HashMap;
+use std::mem::{ManuallyDrop, transmute_copy};
+use std::ptr::NonNull;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Acquire;
-use std::task::{Poll, Waker};
 use tokio::task::AbortHandle;
-
-/// The flags of the state word, as the probe revealed them.
-#[derive(Clone, Copy, Debug)]
-struct Flags {
-    notified: usize,
-    cancelled: usize,
-}
 
 /// Where a task's header is. Knows nothing of the task's life: see [`Header::is_cancelled`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +33,22 @@ impl Header {
     /// The header of a task; none if this tokio's handles or headers are not as the probe needs.
     pub(crate) fn of(task: &AbortHandle) -> Option<Self> {
         flags()?;
-        pointer_in(task).map(Self)
+        Self::pointer_in(task)
+    }
+
+    /// The pointer that an abort handle is, if it is the size of one.
+    pub(super) fn pointer_in(task: &AbortHandle) -> Option<Self> {
+        if size_of::<AbortHandle>() != size_of::<usize>() {
+            return None;
+        }
+        // SAFETY: the handle is one pointer long (just checked), has drop glue and so is not
+        // uninitialised; any initialised word of that length may be read as a pointer.
+        let header = unsafe { transmute_copy::<AbortHandle, *const AtomicUsize>(task) };
+        (!header.is_null() && header.is_aligned()).then_some(Self(header))
+    }
+
+    pub(super) fn addr(self) -> usize {
+        self.0.addr()
     }
 
     /// Whether the task is queued to be polled (or was never polled yet).
@@ -58,106 +70,130 @@ impl Header {
     }
 
     /// # Safety
-    /// As of the two above.
-    unsafe fn word(self) -> usize {
+    /// The task's future has not been dropped yet, or the caller holds a reference to the task.
+    pub(super) unsafe fn word(self) -> usize {
         // SAFETY: a task's future lies in the same allocation as its header, so the header is there
-        // as long as the future (the caller's promise). Calibration showed that the header begins
-        // with the word that tokio itself changes, atomically, on wake, clone and abort.
+        // as long as the future, or any reference (the caller's promise). Calibration showed that
+        // the header begins with the word that tokio itself changes, atomically, on wake, clone and
+        // abort.
         unsafe { (*self.0).load(Acquire) }
     }
 }
 
-/// The pointer that an abort handle is, if it is the size of one.
-fn pointer_in(task: &AbortHandle) -> Option<*const AtomicUsize> {
-    if size_of::<AbortHandle>() != size_of::<usize>() {
-        return None;
-    }
-    // SAFETY: the handle is one pointer long (just checked), has drop glue and so is not
-    // uninitialised; any initialised word of that length may be read as a pointer.
-    let header = unsafe { std::mem::transmute_copy::<AbortHandle, *const AtomicUsize>(task) };
-    (!header.is_null() && header.is_aligned()).then_some(header)
+/// A task that cannot leave the memory, since this refers to it as an abort handle does.
+pub(crate) struct HeldTask {
+    handle: AbortHandle,
+    /// Whether a runtime of this kind was seen to refer to its tasks as often as it must.
+    counts_hold: bool,
 }
 
-fn flags() -> Option<Flags> {
-    static FLAGS: OnceLock<Option<Flags>> = OnceLock::new();
-    *FLAGS.get_or_init(|| {
-        // On a thread of its own: the caller may be inside a runtime.
-        std::thread::Builder::new()
-            .name("taskleak-probe".to_owned())
-            .spawn(calibrate)
-            .ok()?
-            .join()
-            .ok()?
-    })
-}
-
-fn calibrate() -> Option<Flags> {
-    let runtime = tokio::runtime::Builder::new_current_thread().build().ok()?;
-    let (mut first, mut second) = (None, None);
-    runtime.block_on(async {
-        first = probe().await;
-        second = probe().await;
-    });
-    let (first, second) = (first?, second?);
-    (first.notified == second.notified && first.cancelled == second.cancelled).then_some(first)
-}
-
-/// Leads one task through its states and compares its word with what each step must do to it.
-async fn probe() -> Option<Flags> {
-    let (send, mut wakers) = tokio::sync::mpsc::unbounded_channel::<Waker>();
-    let task = tokio::spawn(poll_fn::<(), _>(move |cx| {
-        let _ = send.send(cx.waker().clone());
-        Poll::Pending
-    }));
-    let handle = task.abort_handle();
-    let header = Header(pointer_in(&handle)?);
-    // The waker's data pointer is the header's, by tokio's own vtable; if the handle's is the same,
-    // both point at a task header.
-    let waker = wakers.recv().await?;
-    if waker.data().addr() != header.0.addr() {
-        return None;
-    }
-    // SAFETY: the probe's future is dropped when the runtime comes to it after the abort below, and
-    // nothing is awaited between that abort and the last read.
-    let word = || unsafe { header.word() };
-
-    let parked = word();
-    let clone = waker.clone();
-    let reference = word().checked_sub(parked)?;
-    drop(clone);
-    if !reference.is_power_of_two() || word() != parked {
-        return None;
+impl HeldTask {
+    /// Takes hold of those of the tasks that are alive and whose headers are known: none if this tokio
+    /// could not be calibrated.
+    pub(crate) fn of_all(tasks: &[Reading]) -> HashMap<TaskId, Self> {
+        let mut held = HashMap::new();
+        if flags().is_none() {
+            return held;
+        }
+        let mut handles = Vec::with_capacity(tasks.len());
+        pin::with_headers(tasks, |task, header| {
+            // SAFETY: calibration showed an abort handle to be the same pointer as its task's waker
+            // points at, which is what was noted; the task lives until this closure returns
+            // (`with_headers`' promise), and so does its header. The handle is lent, so its count
+            // stays as it is; its clone is counted.
+            let lent =
+                unsafe { ManuallyDrop::new(transmute_copy::<NonNull<()>, AbortHandle>(&header)) };
+            handles.push((*task, AbortHandle::clone(&lent)));
+        });
+        // Not in there: this may start a runtime.
+        for (task, handle) in handles {
+            held.insert(task.id, Self::new(&task, handle));
+        }
+        held
     }
 
-    waker.wake_by_ref();
-    let notified = word().checked_sub(parked)?;
-    // A queued task is referred to by the queue.
-    let notified = notified.checked_sub(reference).unwrap_or(notified);
-    if !is_flag(notified, reference) || parked & notified != 0 {
-        return None;
-    }
-    // Its next poll takes the flag back.
-    drop(wakers.recv().await?);
-    if word() != parked {
-        return None;
+    fn new(task: &Reading, handle: AbortHandle) -> Self {
+        let runtime = TrackedRuntime::by_index(task.runtime);
+        let counts_hold = match task.kind() {
+            TaskKind::Local => counts_hold(RuntimeKind::Local),
+            _ => runtime.is_some_and(|runtime| {
+                counts_hold(if runtime.is_current_thread() {
+                    RuntimeKind::CurrentThread
+                } else {
+                    RuntimeKind::MultiThread
+                })
+            }),
+        };
+        Self {
+            handle,
+            counts_hold,
+        }
     }
 
-    task.abort();
-    let cancelled = (word() % reference) & !(parked % reference) & !notified;
-    if !is_flag(cancelled, reference) || word() & notified == 0 {
-        return None;
-    }
-    let ended = task.await;
-    ended
-        .is_err_and(|error| error.is_cancelled())
-        .then_some(Flags {
-            notified,
-            cancelled,
+    /// What the task's state word says now; none if it cannot be relied upon. Of the holders, this
+    /// one is left out.
+    pub(crate) fn schedule(&self) -> Option<Schedule> {
+        let flags = flags().filter(|_| self.counts_hold)?;
+        let header = Header::pointer_in(&self.handle)?;
+        // SAFETY: `handle` is a reference to the task.
+        let schedule = Schedule::of(unsafe { header.word() }, flags);
+        Some(Schedule {
+            holders: schedule.holders.saturating_sub(1),
+            ..schedule
         })
+    }
+
+    /// Aborts the task, as by its `JoinHandle`.
+    pub(crate) fn abort(&self) {
+        self.handle.abort();
+    }
 }
 
-fn is_flag(bits: usize, reference: usize) -> bool {
-    bits.is_power_of_two() && bits < reference
+/// The kinds of lists in which runtimes keep their tasks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum RuntimeKind {
+    CurrentThread,
+    MultiThread,
+    Local,
+}
+
+/// What a task's state word says at one moment.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Schedule {
+    /// Being polled (or dropped) right now.
+    pub(crate) running: bool,
+    /// Queued to be polled.
+    pub(crate) notified: bool,
+    /// Aborted.
+    pub(crate) cancelled: bool,
+    /// Its output is there, or was taken.
+    pub(crate) complete: bool,
+    /// Its `JoinHandle` is still there.
+    pub(crate) join_handle: bool,
+    /// Who can still reach the parked task: its wakers and abort handles. All references but the
+    /// runtime's own and the `JoinHandle`.
+    pub(crate) holders: usize,
+}
+
+impl Schedule {
+    pub(super) fn of(word: usize, flags: Flags) -> Self {
+        let has = |flag| word & flag != 0;
+        let join_handle = has(flags.join_handle);
+        let own = 1 + usize::from(join_handle);
+        Self {
+            running: has(flags.running),
+            notified: has(flags.notified),
+            cancelled: has(flags.cancelled),
+            complete: has(flags.complete),
+            join_handle,
+            holders: (word / flags.reference).saturating_sub(own),
+        }
+    }
+
+    /// Whether it waits to be woken: nothing runs it or is about to.
+    pub(crate) fn is_parked(self) -> bool {
+        !(self.running || self.notified || self.cancelled || self.complete)
+    }
 }
 
 #[cfg(test)]
@@ -166,8 +202,14 @@ mod tests {
 
     #[test]
     fn this_tokio_can_be_calibrated() {
-        let flags = flags().expect("the state word of this tokio is not as expected");
-        assert_ne!(flags.notified, flags.cancelled);
+        flags().expect("the state word of this tokio is not as expected");
+        for kind in [
+            RuntimeKind::CurrentThread,
+            RuntimeKind::MultiThread,
+            RuntimeKind::Local,
+        ] {
+            assert!(counts_hold(kind), "{kind:?}");
+        }
     }
 
     #[tokio::test]

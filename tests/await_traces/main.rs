@@ -1,5 +1,6 @@
 //! What tasks wait for: each kind of leaf future, with the lines of the `.await`s that lead to it.
 
+mod invisible;
 mod leaves;
 
 use leaves::CASES;

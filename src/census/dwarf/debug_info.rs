@@ -24,6 +24,9 @@ pub(in crate::census) struct DebugInfo {
     units_by_offset: HashMap<u64, Option<usize>>,
     types: HashMap<TypeRef, Option<&'static Type>>,
     paths: HashMap<TypeRef, Option<&'static str>>,
+    names: HashMap<TypeRef, &'static str>,
+    /// Types that were looked for by their paths.
+    found: HashMap<String, Option<TypeRef>>,
     files: HashMap<(usize, u64), Option<PathBuf>>,
     vtables: HashMap<u64, Option<TypeRef>>,
 }
@@ -58,6 +61,8 @@ impl DebugInfo {
             units_by_offset: HashMap::new(),
             types: HashMap::new(),
             paths: HashMap::new(),
+            names: HashMap::new(),
+            found: HashMap::new(),
             files: HashMap::new(),
             vtables: HashMap::new(),
         })
@@ -282,7 +287,7 @@ impl DebugInfo {
             .number(DW_AT_data_member_location)
             .unwrap_or(0);
         let name = self.name(unit, member).unwrap_or_default();
-        Some(Field { name, offset, ty })
+        Some(Field::new(name, offset, ty))
     }
 
     fn variants(&mut self, unit: usize, part: usize) -> Option<Shape> {
@@ -344,6 +349,25 @@ impl DebugInfo {
         path
     }
 
+    /// What a person calls a future of this type, worked out once.
+    pub(in crate::census) fn name_of_future(
+        &mut self,
+        ty: &Type,
+        name: impl FnOnce(&mut Self) -> String,
+    ) -> &'static str {
+        if let Some(known) = self.names.get(&ty.at) {
+            return known;
+        }
+        let name = &*name(self).leak();
+        self.names.insert(ty.at, name);
+        name
+    }
+
+    /// The type of a field.
+    pub(in crate::census) fn field_type(&mut self, field: &Field) -> Option<&'static Type> {
+        *field.known.get_or_init(|| self.ty(field.ty))
+    }
+
     /// A source file by its number in a unit.
     pub(in crate::census) fn file(&mut self, of: TypeRef, file: u64) -> Option<PathBuf> {
         let key = (of.unit, file);
@@ -391,6 +415,49 @@ impl DebugInfo {
             _ => return None,
         };
         Some(Path::new(&text).to_path_buf())
+    }
+
+    /// A type by its path, wherever it is described: that takes a walk through every unit up to there.
+    pub(in crate::census) fn find_type(&mut self, path: &str) -> Option<TypeRef> {
+        if let Some(known) = self.found.get(path) {
+            return *known;
+        }
+        let found = self.look_for_type(path);
+        self.found.insert(path.to_owned(), found);
+        found
+    }
+
+    fn look_for_type(&mut self, path: &str) -> Option<TypeRef> {
+        let name = path.rsplit("::").next()?;
+        let section = self.image.section(".debug_info")?;
+        let mut start = 0;
+        while start < section.size {
+            let length = 4 + number(&self.image.read_in(section, start, 4)?, 0, 4)?;
+            if let Some(unit) = self.unit(start) {
+                for offset in self.units[unit].scopes() {
+                    let at = TypeRef { unit, offset };
+                    if self.is_called(at, name)
+                        && self.path(at) == Some(path)
+                        && self.ty(at).is_some_and(|ty| !ty.fields().is_empty())
+                    {
+                        return Some(at);
+                    }
+                }
+            }
+            start += length;
+        }
+        None
+    }
+
+    fn is_called(&mut self, at: TypeRef, name: &str) -> bool {
+        match self.units[at.unit]
+            .die(at.offset)
+            .and_then(|die| die.get(DW_AT_name))
+        {
+            Some(Value::Text(offset)) => self.strings.is(&self.image, offset, name),
+            Some(value) => self.text(at.unit, value).as_deref() == Some(name),
+            None => false,
+        }
     }
 
     /// The types in the unit of another that are called so, whatever their generic arguments.

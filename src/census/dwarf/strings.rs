@@ -35,6 +35,16 @@ impl Strings {
         }
     }
 
+    /// Whether the string there is this one.
+    pub(super) fn is(&mut self, image: &Image, offset: u64, text: &str) -> bool {
+        let (page, within) = (offset / PAGE, (offset % PAGE) as usize);
+        let whole = self
+            .page(image, page)
+            .and_then(|page| page.get(within..within + text.len() + 1))
+            .map(|bytes| &bytes[..text.len()] == text.as_bytes() && bytes[text.len()] == 0);
+        whole.unwrap_or_else(|| self.get(image, offset).as_deref() == Some(text))
+    }
+
     fn page(&mut self, image: &Image, page: u64) -> Option<&[u8]> {
         let section = self.section;
         if let std::collections::hash_map::Entry::Vacant(entry) = self.pages.entry(page) {

@@ -1,5 +1,7 @@
 //! Types, as memory is read by them.
 
+use std::sync::OnceLock;
+
 /// Names a type: where its entry is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(in crate::census) struct TypeRef {
@@ -46,6 +48,19 @@ pub(in crate::census) struct Field {
     pub(in crate::census) name: String,
     pub(in crate::census) offset: u64,
     pub(in crate::census) ty: TypeRef,
+    /// Its type, once it was asked for: thousands of tasks are read by the same few types.
+    pub(super) known: OnceLock<Option<&'static Type>>,
+}
+
+impl Field {
+    pub(in crate::census) fn new(name: String, offset: u64, ty: TypeRef) -> Self {
+        Self {
+            name,
+            offset,
+            ty,
+            known: OnceLock::new(),
+        }
+    }
 }
 
 #[derive(Clone, Debug)]

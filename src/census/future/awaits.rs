@@ -48,24 +48,7 @@ pub(in crate::census) fn await_trace(reader: &mut Reader<'_>, future: Value) -> 
         nodes: 0,
         steps: 0,
     };
-    let roots = walk.awaited(future, 0);
-    let mut chains = Vec::new();
-    for root in roots {
-        chains_of(root, &mut Vec::new(), &mut chains);
-    }
-    AwaitTrace::of_chains(TraceSource::Census, chains)
-}
-
-fn chains_of(mut node: AwaitNode, above: &mut Vec<AwaitNode>, chains: &mut Vec<Vec<AwaitNode>>) {
-    let children = std::mem::take(&mut node.children);
-    above.push(node);
-    if children.is_empty() {
-        chains.push(above.clone());
-    }
-    for child in children {
-        chains_of(child, above, chains);
-    }
-    above.pop();
+    AwaitTrace::of_roots(TraceSource::Census, walk.awaited(future, 0))
 }
 
 struct Walk<'a, 'b> {
@@ -117,8 +100,8 @@ impl Walk<'_, '_> {
     }
 
     fn coroutine(&mut self, future: Value, depth: usize) -> Vec<AwaitNode> {
-        let path = self.reader.debug.path(future.ty.at).unwrap_or(UNKNOWN);
-        let function = self.function_name(future.ty, path);
+        // Of a method, with its type if it borrows or owns a `self`.
+        let function = super::names::of_future(self.reader.debug, future.ty).to_owned();
         self.nodes += 1;
         let Some(state) = self.reader.variant(future) else {
             return vec![node(function)];
@@ -126,7 +109,7 @@ impl Walk<'_, '_> {
         let data = future
             .address
             .checked_add(state.field.offset)
-            .and_then(|address| self.reader.value(state.field.ty, address));
+            .and_then(|address| self.reader.value_of(&state.field, address));
         let name = data.map_or("", |data| data.ty.name.as_str());
         // It has ended, and nobody waits for it.
         if name.starts_with("Returned") || name.starts_with("Panicked") {
@@ -148,11 +131,6 @@ impl Walk<'_, '_> {
             children,
             ..node(function)
         }]
-    }
-
-    /// The function's name; of a method, with its type if it borrows or owns a `self`.
-    fn function_name(&mut self, ty: &Type, path: &str) -> String {
-        super::names::of_future(self.reader.debug, ty, path)
     }
 
     /// What a pointer that owns or uniquely borrows a future points at: nothing if the value is no such pointer, and
@@ -198,11 +176,11 @@ impl Walk<'_, '_> {
                 Some(tuple) if is_poll_fn_s(value.ty) => {
                     for (at, (_, future)) in self.reader.parts(tuple).into_iter().enumerate() {
                         if disabled & 1_u64.checked_shl(at as u32).unwrap_or(0) == 0 {
-                            found.extend(self.awaited(future, depth + 1));
+                            add(&mut found, self.awaited(future, depth + 1));
                         }
                     }
                 }
-                _ => found.extend(self.among(part, depth + 1)),
+                _ => add(&mut found, self.among(part, depth + 1)),
             }
         }
         found
@@ -230,7 +208,7 @@ impl Walk<'_, '_> {
         if let Some(elements) = is_box(part.ty).then(|| self.reader.slice(part)).flatten() {
             let mut found = Vec::new();
             for element in elements.into_iter().take(MOST_OF_A_KIND) {
-                found.extend(self.among(element, depth + 1));
+                add(&mut found, self.among(element, depth + 1));
             }
             return found;
         }
@@ -271,11 +249,7 @@ impl Walk<'_, '_> {
                 break;
             }
             if let Some(future) = self.reader.field(task, "future") {
-                for node in self.inside(future, depth + 1) {
-                    if !found.contains(&node) {
-                        found.push(node);
-                    }
-                }
+                add(&mut found, self.inside(future, depth + 1));
             }
             next = self.reader.field(task, "next_all").and_then(|link| self.pointed(link));
         }
@@ -289,6 +263,15 @@ impl Walk<'_, '_> {
             value = self.reader.value(only.ty, value.address.checked_add(only.offset)?)?;
         }
         self.reader.target(value)
+    }
+}
+
+/// Adds what is not there yet: of futures that wait alike, one is shown.
+fn add(found: &mut Vec<AwaitNode>, more: Vec<AwaitNode>) {
+    for node in more {
+        if !found.contains(&node) {
+            found.push(node);
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Values in memory, by their types: which parts of one are alive, and what it points at.
 
-use super::super::dwarf::{DebugInfo, Shape, Type, TypeRef, Variant};
+use super::super::dwarf::{DebugInfo, Field, Shape, Type, TypeRef, Variant};
 use super::snapshot::Snapshot;
 
 /// Reads values.
@@ -29,7 +29,17 @@ impl Reader<'_> {
     /// A field of a struct.
     pub(in crate::census) fn field(&mut self, of: Value, name: &str) -> Option<Value> {
         let field = of.ty.field(name)?;
-        self.value(field.ty, of.address.checked_add(field.offset)?)
+        self.value_of(field, of.address.checked_add(field.offset)?)
+    }
+
+    /// A field whose place is known.
+    pub(in crate::census) fn value_of(
+        &mut self,
+        field: &'static Field,
+        address: u64,
+    ) -> Option<Value> {
+        let ty = self.debug.field_type(field)?;
+        Some(Value { ty, address })
     }
 
     /// What a plain value is.
@@ -49,7 +59,7 @@ impl Reader<'_> {
         match discriminant {
             None => variants.first(),
             Some(field) => {
-                let size = self.debug.ty(field.ty)?.size;
+                let size = self.debug.field_type(field)?.size;
                 let value = self
                     .memory
                     .number(of.address.checked_add(field.offset)?, size)?;
@@ -66,13 +76,13 @@ impl Reader<'_> {
                 .iter()
                 .filter_map(|field| {
                     let address = of.address.checked_add(field.offset)?;
-                    Some((field.name.as_str(), self.value(field.ty, address)?))
+                    Some((field.name.as_str(), self.value_of(field, address)?))
                 })
                 .collect(),
             Shape::Enum { .. } => {
                 let data = self.variant(of).and_then(|variant| {
                     let address = of.address.checked_add(variant.field.offset)?;
-                    self.value(variant.field.ty, address)
+                    self.value_of(&variant.field, address)
                 });
                 // Only once: a variant's data is a struct.
                 match data {
@@ -105,8 +115,8 @@ impl Reader<'_> {
             Shape::Pointer(target) => {
                 let address = self.memory.number(of.address, 8)?;
                 let target = self.debug.ty(*target)?;
-                // A dangling pointer is what an empty box of nothing has.
-                (address >= 4096).then_some(Value {
+                // Where nothing lies, a pointer may dangle.
+                (address >= 4096 || target.size == 0).then_some(Value {
                     ty: target,
                     address,
                 })

@@ -4,7 +4,14 @@ use super::super::dwarf::{DebugInfo, Shape, Type};
 use crate::registry::{TaskKind, name_of_type};
 
 /// What to call a coroutine: a method by its type too, if it has a `self`.
-pub(in crate::census) fn of_future(debug: &mut DebugInfo, ty: &Type, path: &str) -> String {
+pub(in crate::census) fn of_future(debug: &mut DebugInfo, ty: &Type) -> &'static str {
+    debug.name_of_future(ty, |debug| {
+        let path = debug.path(ty.at).unwrap_or("(unknown)");
+        of_coroutine(debug, ty, path)
+    })
+}
+
+fn of_coroutine(debug: &mut DebugInfo, ty: &Type, path: &str) -> String {
     let name = person(path);
     // `server::conn::{impl#3}::run::{async_fn_env#0}`
     let Some((_, method)) = path.rsplit_once("::{impl#") else {
@@ -39,7 +46,17 @@ fn self_type(debug: &mut DebugInfo, ty: &Type) -> Option<String> {
 /// `server::handle::{async_fn_env#0}<u8>`.
 pub(in crate::census) fn person(path: &str) -> String {
     let type_name = as_type_name(path);
-    name_of_type(&type_name, TaskKind::Task).unwrap_or(type_name)
+    let name = name_of_type(&type_name, TaskKind::Task).unwrap_or(type_name);
+    // The type's name alone does not tell a block in a function from an async function.
+    let is_block = path
+        .rsplit("::")
+        .next()
+        .is_some_and(|last| last.starts_with("{async_block_env"));
+    if is_block && !name.ends_with('}') {
+        name + "::{async block}"
+    } else {
+        name
+    }
 }
 
 /// The path as the standard library's `type_name` would write it.
@@ -104,6 +121,10 @@ mod tests {
             (
                 "server::main::{async_fn#0}::{async_block_env#1}",
                 "server::main::{async block}",
+            ),
+            (
+                "server::start::{async_block_env#1}",
+                "server::start::{async block}",
             ),
             ("tokio::time::sleep::Sleep", "tokio::time::sleep::Sleep"),
             (

@@ -12,6 +12,13 @@ pub(in crate::census) struct Snapshot {
 }
 
 impl Snapshot {
+    /// A copy that was made before.
+    pub(in crate::census) fn of(address: u64, bytes: Vec<u8>) -> Self {
+        Self {
+            regions: vec![(address, bytes)],
+        }
+    }
+
     /// What is at an address; none if it can't be read.
     pub(in crate::census) fn bytes(&mut self, address: u64, length: u64) -> Option<&[u8]> {
         if length > LONGEST {
@@ -49,10 +56,19 @@ impl Snapshot {
 
     /// Whether all of it is as it was: then it was so all the time between, but for changes taken back.
     pub(in crate::census) fn still_holds(&self) -> bool {
-        let mut now = Vec::new();
-        self.regions.iter().all(|(start, bytes)| {
-            now.resize(bytes.len(), 0);
-            memory::read(*start, &mut now) && now == *bytes
+        let parts: Vec<_> = self
+            .regions
+            .iter()
+            .map(|(start, bytes)| (*start, bytes.len()))
+            .collect();
+        let Some(now) = memory::read_parts(&parts) else {
+            return false;
+        };
+        let mut rest = now.as_slice();
+        self.regions.iter().all(|(_, bytes)| {
+            let (now, after) = rest.split_at(bytes.len());
+            rest = after;
+            now == bytes.as_slice()
         })
     }
 }

@@ -169,38 +169,63 @@ impl FutureLayout {
         let future = cell.argument("T")?;
         let path = debug.path(future)?;
         let ty = debug.ty(future)?;
+        let (name, declared) = describe(debug, ty);
         Some(Self {
             cell_size: cell.size,
             stage: core.offset + stage,
             stage_type,
-            name: name(debug, ty, path),
-            declared: declared(debug, ty),
+            name,
+            declared,
             is_wrapped: path.starts_with("taskleak::task::"),
             is_boxed: path.contains("(dyn ") || path.contains("<dyn "),
         })
     }
 }
 
-fn name(debug: &mut DebugInfo, ty: &Type, path: &str) -> String {
-    if ty.is_coroutine() {
-        of_future(debug, ty, path)
-    } else {
-        person(path)
-    }
+/// What to call a future, and where it is declared.
+pub(in crate::census) fn describe(
+    debug: &mut DebugInfo,
+    future: &'static Type,
+) -> (String, Option<(PathBuf, u32)>) {
+    let path = debug.path(future.at).unwrap_or("(unknown)");
+    let coroutine = coroutine_within(debug, future, 0);
+    let name = match coroutine {
+        Some(coroutine) if future.is_coroutine() => of_future(debug, coroutine).to_owned(),
+        Some(coroutine) => {
+            let name = person(path);
+            // What wraps one may be called after it; its own name then tells more than the wrapper's arguments.
+            let is_its = debug
+                .path(coroutine.at)
+                .is_some_and(|path| person(path) == name);
+            if is_its {
+                of_future(debug, coroutine).to_owned()
+            } else {
+                name
+            }
+        }
+        None => person(path),
+    };
+    let declared = coroutine.and_then(|coroutine| declared(debug, coroutine));
+    (name, declared)
 }
 
-/// Where an async function or block is declared: its first state says so. Of what wraps one, where that is.
-fn declared(debug: &mut DebugInfo, ty: &Type) -> Option<(PathBuf, u32)> {
-    declared_within(debug, ty, 0)
-}
-
-fn declared_within(debug: &mut DebugInfo, ty: &Type, depth: usize) -> Option<(PathBuf, u32)> {
-    if depth > 8 {
+/// Where an async function or block is declared: its first state says so.
+fn declared(debug: &mut DebugInfo, coroutine: &Type) -> Option<(PathBuf, u32)> {
+    let Shape::Enum { variants, .. } = &coroutine.shape else {
         return None;
-    }
-    if let (true, Shape::Enum { variants, .. }) = (ty.is_coroutine(), &ty.shape) {
-        let (file, line) = variants.first()?.place?;
-        return Some((debug.file(ty.at, file)?, line));
+    };
+    let (file, line) = variants.first()?.place?;
+    Some((debug.file(coroutine.at, file)?, line))
+}
+
+/// The state machine that a future is or wraps.
+fn coroutine_within(
+    debug: &mut DebugInfo,
+    ty: &'static Type,
+    depth: usize,
+) -> Option<&'static Type> {
+    if ty.is_coroutine() || depth > 8 {
+        return ty.is_coroutine().then_some(ty);
     }
     let inner: Vec<TypeRef> = match &ty.shape {
         Shape::Pointer(target) => vec![*target],
@@ -209,6 +234,6 @@ fn declared_within(debug: &mut DebugInfo, ty: &Type, depth: usize) -> Option<(Pa
     };
     inner.into_iter().find_map(|inner| {
         let inner = debug.ty(inner)?;
-        declared_within(debug, inner, depth + 1)
+        coroutine_within(debug, inner, depth + 1)
     })
 }

@@ -3,7 +3,7 @@
 use super::super::dwarf::DebugInfo;
 use super::super::memory;
 use super::cell::{CellLayout, Cells};
-use super::runtime::RuntimeLayout;
+use super::runtime::{Ends, HeaderLayout, RuntimeLayout};
 
 /// One task of the list.
 #[derive(Clone, Copy, Debug)]
@@ -21,105 +21,182 @@ const TRIES: usize = 200;
 /// More tasks than this are not listed.
 const MOST_TASKS: usize = 1 << 20;
 
-/// The tasks in a runtime's list, and whether all of the list could be read.
+impl Listed {
+    /// The cell's address, and how much of it is known to be there.
+    pub(in crate::census) fn cell(&self) -> (u64, usize) {
+        let future = self.layout.future.as_ref();
+        let length = future.map_or(0, |future| future.cell_size);
+        (self.address, length as usize)
+    }
+}
+
+/// The tasks in a runtime's list.
 pub(in crate::census) fn listed(
     debug: &mut DebugInfo,
     cells: &mut Cells,
     runtime: &RuntimeLayout,
-) -> (Vec<Listed>, bool) {
-    let mut all = true;
+) -> Vec<Listed> {
+    let mut walk = Walk {
+        debug,
+        cells,
+        runtime,
+    };
     let mut found = Vec::new();
-    for head in &runtime.heads {
-        let mut lasting: Option<Vec<Listed>> = None;
-        for _ in 0..WALKS {
-            let (mut shard, complete) = walk_surely(debug, cells, runtime, *head);
-            all &= complete;
-            shard.sort_unstable_by_key(|task| (task.address, task.id));
-            lasting = Some(match lasting {
-                None => shard,
-                Some(mut before) => {
-                    before.retain(|task| {
-                        shard
-                            .binary_search_by_key(&(task.address, task.id), |other| {
-                                (other.address, other.id)
-                            })
-                            .is_ok()
-                    });
-                    before
-                }
+    for ends in &runtime.lists {
+        let mut lasting = walk.surely(*ends);
+        for _ in 1..WALKS {
+            if walk.holds(*ends, &lasting) == Some(true) {
+                continue;
+            }
+            let mut again = walk.surely(*ends);
+            again.sort_unstable_by_key(Listed::key);
+            lasting.retain(|task| {
+                again
+                    .binary_search_by_key(&task.key(), Listed::key)
+                    .is_ok()
             });
         }
-        found.extend(lasting.unwrap_or_default());
+        found.extend(lasting);
     }
-    (found, all)
+    found
 }
 
-/// Walks one shard until it has stood still for long enough to come to its end. If it never does, what was seen most.
-fn walk_surely(
-    debug: &mut DebugInfo,
-    cells: &mut Cells,
-    runtime: &RuntimeLayout,
-    head: u64,
-) -> (Vec<Listed>, bool) {
-    let mut most = Vec::new();
-    for _ in 0..TRIES {
-        let mut seen = Vec::new();
-        if walk(debug, cells, runtime, head, &mut seen).is_some() {
-            return (seen, true);
-        }
-        if seen.len() > most.len() {
-            most = seen;
-        }
-        std::thread::yield_now();
+impl Listed {
+    fn key(&self) -> (u64, u64) {
+        (self.address, self.id)
     }
-    (most, false)
 }
 
-/// Walks one shard; none if a link does not hold.
-fn walk(
-    debug: &mut DebugInfo,
-    cells: &mut Cells,
-    runtime: &RuntimeLayout,
-    head: u64,
-    seen: &mut Vec<Listed>,
-) -> Option<()> {
-    let mut before = 0;
-    let mut address = memory::read_word(head)?;
-    while address != 0 {
-        let mut header = [0; 64];
-        let header = header.get_mut(..runtime.header.size as usize)?;
-        if !address.is_multiple_of(8) || !memory::read(address, header) {
-            return None;
-        }
-        let word = |at: u64| {
-            let at = at as usize;
-            Some(u64::from_le_bytes(header.get(at..at + 8)?.try_into().ok()?))
-        };
-        if word(runtime.header.owner)? != runtime.owner {
-            return None;
-        }
-        let vtable = word(runtime.header.vtable)?;
-        let layout = cells.layout(debug, &runtime.header, vtable)?;
-        let [prev, next] = links(address, layout)?;
-        let id = memory::read_word(address.checked_add(layout.id)?)?;
-        if prev != before || id == 0 || seen.len() >= MOST_TASKS {
-            return None;
-        }
-        seen.push(Listed {
-            address,
+struct Walk<'a> {
+    debug: &'a mut DebugInfo,
+    cells: &'a mut Cells,
+    runtime: &'a RuntimeLayout,
+}
+
+/// What is read of each task in passing.
+struct Node {
+    vtable: u64,
+    owner: u64,
+    prev: u64,
+    next: u64,
+    id: u64,
+}
+
+/// Where that is.
+fn places(header: &HeaderLayout, layout: &CellLayout, address: u64) -> Option<[u64; 5]> {
+    let offsets = [
+        header.vtable,
+        header.owner,
+        layout.prev,
+        layout.next,
+        layout.id,
+    ];
+    // Past the end of all memory there is no task.
+    address.checked_add(1 << 32)?;
+    Some(offsets.map(|offset| address + offset))
+}
+
+impl Node {
+    fn of([vtable, owner, prev, next, id]: [u64; 5]) -> Self {
+        Self {
+            vtable,
+            owner,
+            prev,
+            next,
             id,
-            layout,
-        });
-        before = address;
-        address = next;
+        }
     }
-    Some(())
 }
 
-fn links(address: u64, layout: &CellLayout) -> Option<[u64; 2]> {
-    let (prev, next) = (
-        address.checked_add(layout.prev)?,
-        address.checked_add(layout.next)?,
-    );
-    Some([memory::read_word(prev)?, memory::read_word(next)?])
+impl Walk<'_> {
+    /// Walks one shard until it has stood still for long enough to come to its end. If it never does, what was seen
+    /// most.
+    fn surely(&mut self, ends: Ends) -> Vec<Listed> {
+        let mut most = Vec::new();
+        for _ in 0..TRIES {
+            let mut seen = Vec::new();
+            if self.once(ends, &mut seen).is_some() {
+                return seen;
+            }
+            if seen.len() > most.len() {
+                most = seen;
+            }
+            std::thread::yield_now();
+        }
+        most
+    }
+
+    /// Walks one shard; none if a link does not hold.
+    fn once(&mut self, ends: Ends, seen: &mut Vec<Listed>) -> Option<()> {
+        let header = &self.runtime.header;
+        let mut before = 0;
+        let mut address = memory::read_word(ends.head)?;
+        // Neighbours are most often of one kind: then one read will do.
+        let mut last: Option<(u64, &'static CellLayout)> = None;
+        while address != 0 {
+            if !address.is_multiple_of(8) || seen.len() >= MOST_TASKS {
+                return None;
+            }
+            let guessed = match last {
+                Some((vtable, layout)) => memory::read_words(places(header, layout, address)?)
+                    .map(Node::of)
+                    .filter(|node| node.vtable == vtable)
+                    .map(|node| (node, layout)),
+                None => None,
+            };
+            let (node, layout) = match guessed {
+                Some(guessed) => guessed,
+                None => {
+                    let vtable = memory::read_word(address.checked_add(header.vtable)?)?;
+                    let layout = self.cells.layout(self.debug, header, vtable)?;
+                    let node = Node::of(memory::read_words(places(header, layout, address)?)?);
+                    if node.vtable != vtable {
+                        return None;
+                    }
+                    (node, layout)
+                }
+            };
+            if node.owner != self.runtime.owner || node.prev != before || node.id == 0 {
+                return None;
+            }
+            seen.push(Listed {
+                address,
+                id: node.id,
+                layout,
+            });
+            last = Some((node.vtable, layout));
+            before = address;
+            address = node.next;
+        }
+        // A task that has just left the list has no neighbours, and looks like the end of it.
+        (memory::read_word(ends.tail)? == before).then_some(())
+    }
+
+    /// Whether a shard is linked just as it was when it was walked: another walk, but in few reads.
+    fn holds(&self, ends: Ends, seen: &[Listed]) -> Option<bool> {
+        let mut parts = vec![(ends.head, 8), (ends.tail, 8)];
+        for task in seen {
+            let places = places(&self.runtime.header, task.layout, task.address)?;
+            parts.extend(places.map(|place| (place, 8)));
+        }
+        let bytes = memory::read_parts(&parts)?;
+        let (words, _) = bytes.as_chunks::<8>();
+        let ([head, tail], nodes) = words.split_first_chunk()?;
+        let mut next = u64::from_ne_bytes(*head);
+        let mut before = 0;
+        let (nodes, _) = nodes.as_chunks::<5>();
+        for (task, node) in seen.iter().zip(nodes) {
+            let node = Node::of(node.map(u64::from_ne_bytes));
+            if next != task.address
+                || node.id != task.id
+                || node.prev != before
+                || node.owner != self.runtime.owner
+            {
+                return Some(false);
+            }
+            before = task.address;
+            next = node.next;
+        }
+        Some(next == 0 && before == u64::from_ne_bytes(*tail))
+    }
 }

@@ -9,17 +9,23 @@ use tokio::runtime::Handle;
 /// Where a runtime keeps its tasks, and what is needed to go from one to the next.
 #[derive(Debug)]
 pub(in crate::census) struct RuntimeLayout {
-    /// Where the heads of the lists are: one a shard.
-    pub(super) heads: Vec<u64>,
+    /// The lists: one a shard.
+    pub(super) lists: Vec<Ends>,
     /// What the tasks in them say they belong to.
     pub(super) owner: u64,
     pub(super) header: HeaderLayout,
 }
 
+/// Where the two ends of a list are kept.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ends {
+    pub(super) head: u64,
+    pub(super) tail: u64,
+}
+
 /// Where the fields of a task's header are.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::census) struct HeaderLayout {
-    pub(super) size: u64,
     pub(super) state: u64,
     pub(super) vtable: u64,
     pub(super) owner: u64,
@@ -75,15 +81,15 @@ impl RuntimeLayout {
             .ok_or_else(|| unknown("the scheduler behind a runtime's handle"))?;
         let owned = part(reader, scheduler, "OwnedTasks")
             .ok_or_else(|| unknown("the scheduler's list of tasks"))?;
-        let heads = heads(reader, owned).ok_or_else(|| unknown("the lists in `OwnedTasks`"))?;
+        let lists = lists(reader, owned).ok_or_else(|| unknown("the lists in `OwnedTasks`"))?;
         let owner = reader
             .field(owned, "id")
             .and_then(|id| reader.number(id))
             .ok_or_else(|| unknown("the id of `OwnedTasks`"))?;
-        let header = HeaderLayout::read(reader.debug, heads.header)
+        let header = HeaderLayout::read(reader.debug, lists.header)
             .ok_or_else(|| unknown("the fields of a task's header"))?;
         Ok(Self {
-            heads: heads.addresses,
+            lists: lists.ends,
             owner,
             header,
         })
@@ -92,24 +98,29 @@ impl RuntimeLayout {
 
 /// The type of a runtime's handle, from the parameter of [`anchor`].
 fn handle_type(debug: &mut DebugInfo) -> Result<TypeRef, Unavailable> {
-    let Some(anchor) = debug.function_at(anchor_address()) else {
-        return Err(Unavailable::new(
-            "taskleak was built without debug info; remove `debug` from `[profile.dev.package]`, or set it to 2 there \
-             for taskleak",
-        ));
-    };
-    let pointer = debug
-        .types_in(anchor)
-        .into_iter()
-        .find(|(name, _)| name == "handle")
-        .and_then(|(_, ty)| debug.ty(ty));
-    match pointer.map(|pointer| &pointer.shape) {
-        Some(Shape::Pointer(handle)) => Ok(*handle),
-        _ => Err(Unavailable::new(format!(
-            "the debug info has lines only, and no types; {}",
-            super::super::dwarf::REMEDY
-        ))),
+    let anchor = debug.function_at(anchor_address());
+    if let Some(anchor) = anchor {
+        let types = debug.types_in(anchor);
+        let pointer = types.into_iter().find(|(name, _)| name == "handle");
+        if let Some(Shape::Pointer(handle)) = pointer
+            .and_then(|(_, ty)| debug.ty(ty))
+            .map(|pointer| &pointer.shape)
+        {
+            return Ok(*handle);
+        }
     }
+    // Where dependencies have no debug info, the crates that use tokio describe its types too.
+    debug.find_type("tokio::runtime::handle::Handle").ok_or_else(|| {
+        Unavailable::new(match anchor {
+            Some(_) => format!(
+                "the debug info has lines only, and no types; {}",
+                super::super::dwarf::REMEDY
+            ),
+            None => "no crate that was built with debug info uses tokio's runtime; where `[profile.dev.package]` \
+                     sets `debug`, set it to 2 for taskleak there"
+                .to_owned(),
+        })
+    })
 }
 
 /// What an `Arc` holds.
@@ -124,11 +135,7 @@ fn behind_arc(reader: &mut Reader<'_>, arc: Value) -> Option<Value> {
 pub(super) fn first_pointer(debug: &mut DebugInfo, ty: &Type) -> Option<Field> {
     let fields: Vec<&Field> = match &ty.shape {
         Shape::Pointer(target) => {
-            return Some(Field {
-                name: String::new(),
-                offset: 0,
-                ty: *target,
-            });
+            return Some(Field::new(String::new(), 0, *target));
         }
         Shape::Struct(fields) => fields.iter().collect(),
         Shape::Enum { variants, .. } => variants.iter().map(|variant| &variant.field).collect(),
@@ -137,10 +144,11 @@ pub(super) fn first_pointer(debug: &mut DebugInfo, ty: &Type) -> Option<Field> {
     fields.into_iter().find_map(|field| {
         let ty = debug.ty(field.ty)?;
         let within = first_pointer(debug, ty)?;
-        Some(Field {
-            offset: field.offset + within.offset,
-            ..within
-        })
+        Some(Field::new(
+            String::new(),
+            field.offset + within.offset,
+            within.ty,
+        ))
     })
 }
 
@@ -175,14 +183,14 @@ fn part(reader: &mut Reader<'_>, value: Value, name: &str) -> Option<Value> {
     Some(Value { ty, address })
 }
 
-struct Heads {
-    addresses: Vec<u64>,
+struct Lists {
+    ends: Vec<Ends>,
     header: TypeRef,
 }
 
-/// The heads of the lists: of each shard, or of the one list that older versions have.
-fn heads(reader: &mut Reader<'_>, owned: Value) -> Option<Heads> {
-    let mut addresses = Vec::new();
+/// The lists: of each shard, or the one list that older versions have.
+fn lists(reader: &mut Reader<'_>, owned: Value) -> Option<Lists> {
+    let mut starts = Vec::new();
     let list;
     if let Some(sharded) = part(reader, owned, "ShardedList") {
         let lists = reader.field(sharded, "lists")?;
@@ -200,20 +208,26 @@ fn heads(reader: &mut Reader<'_>, owned: Value) -> Option<Heads> {
         let (offset, found) = find_part(reader.debug, shard, "LinkedList")?;
         list = found;
         for at in 0..length {
-            addresses.push(
-                start
-                    .checked_add(at * shard.size)?
-                    .checked_add(offset + list.field("head")?.offset)?,
-            );
+            starts.push(start.checked_add(at * shard.size)?.checked_add(offset)?);
         }
     } else {
         let found = part(reader, owned, "LinkedList")?;
         list = found.ty;
-        addresses.push(found.address.checked_add(list.field("head")?.offset)?);
+        starts.push(found.address);
     }
-    let head = reader.debug.ty(list.field("head")?.ty)?;
-    let header = first_pointer(reader.debug, head)?.ty;
-    (head.size == 8).then_some(Heads { addresses, header })
+    let (head, tail) = (list.field("head")?, list.field("tail")?);
+    let end = reader.debug.ty(head.ty)?;
+    let header = first_pointer(reader.debug, end)?.ty;
+    let ends = starts
+        .into_iter()
+        .map(|start| {
+            Some(Ends {
+                head: start.checked_add(head.offset)?,
+                tail: start.checked_add(tail.offset)?,
+            })
+        })
+        .collect::<Option<_>>()?;
+    (end.size == 8).then_some(Lists { ends, header })
 }
 
 impl HeaderLayout {
@@ -231,7 +245,6 @@ impl HeaderLayout {
         let state = header.field("state")?;
         (header.plain_name() == "Header" && is_word(debug, owner) && is_word(debug, state)).then_some(
             Self {
-                size: header.size,
                 state: state.offset,
                 vtable: vtable.offset,
                 owner: owner.offset,

@@ -3,6 +3,7 @@
 use super::raw_trace::RawTrace;
 use crate::registry::TaskId;
 use crate::registry::inquiry::{Answer, Found};
+use crate::wait::Standing;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -11,6 +12,8 @@ use std::sync::Arc;
 pub(crate) struct Answers {
     traces: HashMap<TaskId, Option<Arc<RawTrace>>>,
     some_ended: bool,
+    /// What was known of their chances before they were asked.
+    standings: HashMap<TaskId, Standing>,
 }
 
 impl Answers {
@@ -36,7 +39,27 @@ impl Answers {
             };
             traces.insert(task, trace);
         }
-        Self { traces, some_ended }
+        Self {
+            traces,
+            some_ended,
+            standings: HashMap::new(),
+        }
+    }
+
+    /// The same, with what was known before.
+    pub(crate) fn with_standings(
+        self,
+        standings: impl IntoIterator<Item = (TaskId, Standing)>,
+    ) -> Self {
+        Self {
+            standings: standings.into_iter().collect(),
+            ..self
+        }
+    }
+
+    /// What was known of the task's chances.
+    pub(crate) fn standing(&self, task: TaskId) -> Standing {
+        self.standings.get(&task).copied().unwrap_or_default()
     }
 
     /// What the task answered: `None` if it was not asked, `Some(None)` if it is silent.

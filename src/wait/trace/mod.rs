@@ -12,6 +12,7 @@
 mod answers;
 mod capture;
 mod chain;
+mod classify;
 mod inquiry;
 mod name;
 mod raw_trace;

@@ -1,8 +1,8 @@
 //! A trace whose symbols nobody has read yet.
 
-use super::chain;
+use super::{chain, classify};
 use crate::registry::inquiry::Found;
-use crate::wait::{AwaitTrace, TraceSource};
+use crate::wait::{AwaitTrace, TraceSource, WaitsFor};
 use std::sync::{Arc, OnceLock};
 
 /// A trace as it was captured. It is resolved when somebody reads it: that takes a while, in which
@@ -11,6 +11,7 @@ use std::sync::{Arc, OnceLock};
 pub(crate) struct RawTrace {
     found: Arc<[Found]>,
     resolved: OnceLock<AwaitTrace>,
+    waits_for: OnceLock<Vec<WaitsFor>>,
 }
 
 impl RawTrace {
@@ -18,7 +19,24 @@ impl RawTrace {
         Self {
             found,
             resolved: OnceLock::new(),
+            waits_for: OnceLock::new(),
         }
+    }
+
+    /// What the leaf futures wait for, as far as that is known; each kind once.
+    pub(crate) fn waits_for(&self) -> &[WaitsFor] {
+        self.waits_for.get_or_init(|| {
+            if self.found.is_empty() {
+                return vec![WaitsFor::Pending];
+            }
+            let mut all = Vec::new();
+            for waits_for in self.found.iter().filter_map(classify::of) {
+                if !all.contains(&waits_for) {
+                    all.push(waits_for);
+                }
+            }
+            all
+        })
     }
 
     /// The trace with its names. Reads debug info the first time.

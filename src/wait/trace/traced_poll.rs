@@ -39,6 +39,7 @@ impl TracedPoll {
     /// asked looks at once. Of a task that ended its end tells.
     #[cold]
     #[inline(never)]
+    #[allow(clippy::boxed_local, reason = "nobody has it but in a box")]
     pub(crate) fn pending(self: Box<Self>) {
         let captures = self.waker.into_captures();
         let answer = Answer::Waits {

@@ -1,0 +1,71 @@
+//! Which tasks are certain never to end: for them nobody needs to wait.
+
+use super::Rule;
+use super::judge::{is_tolerated, members};
+use crate::registry::slot::{Reading, flag};
+use crate::registry::{Scope, TaskInfo, TaskKind, TrackedRuntime};
+use crate::task::assisted;
+use crate::wait::{HeldTask, Liveness, Standing};
+
+/// What is known of live tasks' chances, in their order.
+pub(super) fn standings(tasks: &[Reading]) -> Vec<Standing> {
+    // A waker that a guard's poll gave away is no holder that the runtime knows of. None is made
+    // between the two looks, since only guards poll so, and this is one.
+    let before: Vec<_> = tasks.iter().map(assisted::reach).collect();
+    let held = HeldTask::of_all(tasks);
+    let standing = |(task, before): (&Reading, assisted::Reach)| {
+        let Some(held) = held.get(&task.id) else {
+            return Standing::default();
+        };
+        let mut standing = Standing::of(held, before.own);
+        if before.wakeable || assisted::reach(task).wakeable {
+            standing.liveness = standing.liveness.min(Liveness::Wakeable);
+        }
+        standing
+    };
+    tasks.iter().zip(before).map(standing).collect()
+}
+
+/// How many of the scope's tasks that have to end are certain not to, and how many may live on.
+///
+/// Only tasks of the runtime that this runs in count: another one's may be shut down within the
+/// grace, which ends its tasks. For the same reason local tasks don't.
+pub(super) fn count(scope: &'static Scope, allows_background: bool, rules: &[Rule]) -> Stuck {
+    let mut stuck = Stuck::default();
+    let Some(here) = TrackedRuntime::current() else {
+        return stuck;
+    };
+    let mut candidates = Vec::new();
+    for task in members(scope) {
+        if task.has(flag::BACKGROUND) && allows_background {
+            continue;
+        }
+        let may_live_on = |task: TaskInfo| is_tolerated(&task, allows_background, rules);
+        if !rules.is_empty() && TaskInfo::of(&task).is_some_and(may_live_on) {
+            stuck.tolerated += 1;
+            continue;
+        }
+        let is_here = task.kind() == TaskKind::Task && task.runtime == here.index();
+        if is_here && !task.has(flag::POLLING) {
+            candidates.push(task);
+        }
+    }
+    let standings = standings(&candidates).into_iter();
+    let certain = standings.filter(|standing| standing.is_final()).count();
+    stuck.stuck = u32::try_from(certain).unwrap_or(u32::MAX);
+    stuck
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) struct Stuck {
+    pub(super) stuck: u32,
+    pub(super) tolerated: u32,
+}
+
+impl Stuck {
+    /// Whether these are all the tasks that are concerned. A task that ended while they were counted
+    /// may have left a child behind, which was not: then they are too few.
+    pub(super) fn is_all(self, concerned: u32) -> bool {
+        self.stuck > 0 && self.stuck + self.tolerated == concerned
+    }
+}

@@ -1,0 +1,46 @@
+//! Asking tasks what they wait for.
+
+use super::pause::either;
+use super::snapshot::Snapshot;
+use crate::registry::alarm::Sleep;
+use crate::registry::{self, Reading};
+use crate::wait::trace::Inquiry;
+use std::future::poll_fn;
+use std::time::{Duration, Instant};
+
+/// How many tasks of a suspect name are asked: they nearly always wait in the same way.
+pub(super) const MOST_ASKED: usize = 100;
+/// How long the monitor waits for their answers.
+const ANSWER: Duration = Duration::from_millis(100);
+
+/// A snapshot with what each task waits for, as far as they answer in time.
+pub(super) async fn snapshot(take: impl FnOnce() -> Snapshot, within: Duration) -> Snapshot {
+    let inquiry = Inquiry::of(registry::live().filter(|task| !task.is_settled()));
+    inquiry.wake();
+    let answered = poll_fn(|cx| inquiry.poll_answered(cx));
+    match Instant::now().checked_add(within) {
+        Some(deadline) => either(answered, Sleep::until(deadline)).await,
+        None => answered.await,
+    }
+    let mut snapshot = take();
+    hear(&inquiry, &mut snapshot);
+    snapshot
+}
+
+/// Asks some tasks of a snapshot, and waits on this thread, which must be none that they need.
+pub(super) fn ask(tasks: Vec<Reading>, snapshot: &mut Snapshot) {
+    if tasks.is_empty() {
+        return;
+    }
+    let inquiry = Inquiry::of(tasks.into_iter());
+    inquiry.wake();
+    inquiry.block(ANSWER);
+    hear(&inquiry, snapshot);
+}
+
+fn hear(inquiry: &Inquiry, snapshot: &mut Snapshot) {
+    let answers = inquiry.answers();
+    for task in &mut snapshot.tasks {
+        task.hear(&answers);
+    }
+}

@@ -1,0 +1,246 @@
+//! The lines of a report that say why a task will not end, and what to do about it.
+
+use super::leak::Leak;
+use crate::registry::TaskKind;
+use crate::wait::{AwaitNode, Liveness, WaitsFor};
+use std::fmt;
+
+/// Passes each line, as a key and a value, to `field`.
+pub(super) fn write(
+    leak: &Leak,
+    mut field: impl FnMut(&str, &dyn fmt::Display) -> fmt::Result,
+) -> fmt::Result {
+    let diagnosis = leak.waits_for().map(|waits_for| Diagnosis {
+        waits_for,
+        leak,
+        leaf: leaf(leak),
+    });
+    if let Some(diagnosis) = &diagnosis {
+        field("waits for", &diagnosis.cause())?;
+    }
+    match leak.liveness() {
+        Liveness::Orphan => field("proved", &orphan(leak))?,
+        Liveness::Cancelled => field("aborted", &"it was, and has not come to an `.await` since")?,
+        _ if leak.is_likely_deadlocked() => field(
+            "likely",
+            &"a deadlock: all tasks that are left wait for locks or for each other",
+        )?,
+        _ => {}
+    }
+    if let Some(ended) = leak.ended_when_aborted() {
+        field("when aborted", &aborted(ended, leak.count()))?;
+    }
+    if let Some(diagnosis) = &diagnosis {
+        field("help", &diagnosis.help())?;
+    }
+    Ok(())
+}
+
+/// What came of an abort after the verdict.
+fn aborted(ended: usize, of: usize) -> String {
+    const WHY: &str = "an abort takes effect at an `.await`, to which";
+    match (ended, of) {
+        (1, 1) => "it ended".to_owned(),
+        (0, 1) => format!("it did not end: {WHY} it does not come"),
+        (ended, of) if ended == of => format!("all {of} ended"),
+        (0, of) => format!("none of the {of} ended: {WHY} they do not come"),
+        (ended, of) => format!("{ended} of {of} ended: {WHY} the others do not come"),
+    }
+}
+
+fn orphan(leak: &Leak) -> String {
+    let tasks = leak.tasks().iter();
+    let with_handle = tasks.filter(|task| task.has_join_handle()).count();
+    let never = if leak.count() == 1 {
+        "nobody has a waker of it, so it can never run again"
+    } else {
+        "nobody has a waker of any of them, so they can never run again"
+    };
+    match (with_handle, leak.count()) {
+        (0, _) => never.to_owned(),
+        (1, 1) => format!("{never}; its `JoinHandle`, which is alive, could abort it"),
+        (all, count) if all == count => {
+            format!("{never}; their `JoinHandle`s, which are alive, could abort them")
+        }
+        (some, _) => format!("{never}; {some} of them have a `JoinHandle` that could abort them"),
+    }
+}
+
+/// The future that it waits on, as the trace calls it, if it waits on one only.
+fn leaf(leak: &Leak) -> Option<&str> {
+    fn only(nodes: &[AwaitNode]) -> Option<&AwaitNode> {
+        match nodes {
+            [node] if node.children().is_empty() => Some(node),
+            [node] => only(node.children()),
+            _ => None,
+        }
+    }
+    only(leak.await_trace()?.roots()).map(AwaitNode::function)
+}
+
+struct Diagnosis<'a> {
+    waits_for: WaitsFor,
+    leak: &'a Leak,
+    leaf: Option<&'a str>,
+}
+
+impl Diagnosis<'_> {
+    fn leaf_is(&self, part: &str) -> bool {
+        self.leaf.is_some_and(|leaf| leaf.contains(part))
+    }
+
+    /// What has to be so, since it waits.
+    fn cause(&self) -> String {
+        let (many, it) = match self.leak.count() {
+            1 => (false, "it"),
+            _ => (true, "each"),
+        };
+        match self.waits_for {
+            WaitsFor::ChannelSend => {
+                "room in a channel: it is full, and its receiver is alive but \
+                                      takes nothing"
+                    .to_owned()
+            }
+            WaitsFor::ChannelReceive if self.leaf_is("watch::") => {
+                "a new value in a watch channel: its sender is alive and sends none".to_owned()
+            }
+            WaitsFor::ChannelReceive if self.leaf_is("::closed") => {
+                "the end of a channel: its receiver is alive".to_owned()
+            }
+            WaitsFor::ChannelReceive => {
+                "a message: the channel is empty, and a sender of it is alive".to_owned()
+            }
+            WaitsFor::Oneshot => {
+                "the value of a oneshot channel: its sender is alive and has sent none".to_owned()
+            }
+            WaitsFor::Lock => "a lock: somebody holds a guard of it, or waits for it before \
+                               this task"
+                .to_owned(),
+            WaitsFor::Semaphore => {
+                "permits of a semaphore: they are taken, or were forgotten".to_owned()
+            }
+            WaitsFor::Barrier => {
+                "the other parties of a barrier: fewer have come than it was made for".to_owned()
+            }
+            WaitsFor::Notify => {
+                "a notification that was not sent since it began to wait".to_owned()
+            }
+            WaitsFor::Cancellation => {
+                "the cancellation of a token that nobody has cancelled".to_owned()
+            }
+            WaitsFor::Timer if self.ticks() => "the next tick of a timer, for ever".to_owned(),
+            WaitsFor::Timer => "a point in time that has not come".to_owned(),
+            WaitsFor::Accept => "the next connection: the listener is open".to_owned(),
+            WaitsFor::Read => "bytes from a peer that is still connected".to_owned(),
+            WaitsFor::Write => "room to write: the peer does not read".to_owned(),
+            WaitsFor::Join => "the end of another task, which is alive".to_owned(),
+            WaitsFor::Process => "the end of a child process, which runs".to_owned(),
+            WaitsFor::Signal => "a signal to this process".to_owned(),
+            WaitsFor::Blocking if self.leak.kind() == TaskKind::Blocking => {
+                format!("nothing: {it} holds a thread of the blocking pool")
+            }
+            WaitsFor::Blocking => format!(
+                "nothing: {it} holds a thread of the runtime, on which no other task can run"
+            ),
+            WaitsFor::Busy => format!(
+                "nothing: {} whenever polled",
+                if many {
+                    "they wake themselves"
+                } else {
+                    "it wakes itself"
+                }
+            ),
+            WaitsFor::NeverPolled if self.leak.kind() == TaskKind::Local => {
+                "its first poll: nobody runs its `LocalSet`".to_owned()
+            }
+            WaitsFor::NeverPolled => "its first poll, to which its runtime has not come".to_owned(),
+            WaitsFor::Pending => {
+                "nothing that could ever happen: none of its futures asked to be woken".to_owned()
+            }
+        }
+    }
+
+    fn help(&self) -> &'static str {
+        match self.waits_for {
+            WaitsFor::ChannelSend => {
+                "drop the receiver when nobody reads from it any more (the send then fails), or \
+                 drain it until the senders are gone"
+            }
+            WaitsFor::ChannelReceive if self.leaf_is("watch::") => {
+                "drop the watch channel's sender, or `select!` on a shutdown signal beside it"
+            }
+            WaitsFor::ChannelReceive if self.leaf_is("::closed") => {
+                "drop or close the receiver before the test ends"
+            }
+            WaitsFor::ChannelReceive => {
+                "drop every sender before the test ends (look for clones in structs, statics and \
+                 in this very task), or `select!` on a shutdown signal beside the receive"
+            }
+            WaitsFor::Oneshot => {
+                "whoever keeps the sender must send or drop it; if the caller gave up waiting for \
+                 this task, it must abort it too: a dropped `JoinHandle` does not"
+            }
+            WaitsFor::Lock => {
+                "find the guard that is held across an `.await`, perhaps in this task or a caller \
+                 of it; where two locks are needed, take them in one order everywhere"
+            }
+            WaitsFor::Semaphore => {
+                "keep permits no longer than the work takes, never `forget` one that is to come \
+                 back, and don't wait for a task that needs a permit while holding one"
+            }
+            WaitsFor::Barrier => {
+                "a party that panicked, returned early or was never spawned does not arrive: \
+                 compare the number in `Barrier::new` with the tasks that call `wait`"
+            }
+            WaitsFor::Notify => {
+                "`notify_waiters` wakes only those that wait already: create the `notified()` \
+                 future before the check, or use `notify_one`, which is kept for the next to come"
+            }
+            WaitsFor::Cancellation => {
+                "cancel the token before the test ends (its `drop_guard` does so by itself), and \
+                 see that this is a child of the token which you cancel"
+            }
+            WaitsFor::Timer if self.ticks() => {
+                "this loop ticks for ever: give it a `select!` branch for shutdown, or abort it"
+            }
+            WaitsFor::Timer => {
+                "abort the task or `select!` on a shutdown signal beside the sleep; if it is just \
+                 slow, give it more grace, or the test a paused clock"
+            }
+            WaitsFor::Accept => {
+                "`select!` on a shutdown signal beside `accept`, or abort the task when its server \
+                 stops"
+            }
+            WaitsFor::Read => {
+                "close the peer's side before the test ends, or put a `timeout` around the read"
+            }
+            WaitsFor::Write => {
+                "let the peer read or close its side, or put a `timeout` around the write"
+            }
+            WaitsFor::Join => "look at the task that it joins: that one has to end first",
+            WaitsFor::Process => "kill the child, or set `kill_on_drop` and drop it",
+            WaitsFor::Signal => "`select!` on a shutdown signal of your own beside it, or abort it",
+            WaitsFor::Blocking if self.leak.kind() == TaskKind::Blocking => {
+                "an abort does not end a closure that runs: give it a flag to look at, or a wait \
+                 that ends, such as `recv_timeout`"
+            }
+            WaitsFor::Blocking => {
+                "move what blocks into `spawn_blocking`, or use its asynchronous twin"
+            }
+            WaitsFor::Busy => "end the loop when it is told to shut down, or abort the task",
+            WaitsFor::NeverPolled if self.leak.kind() == TaskKind::Local => {
+                "await the `LocalSet` or call its `run_until`, or drop it before the guard ends"
+            }
+            WaitsFor::NeverPolled => {
+                "await its handle; or its runtime is held by something that blocks"
+            }
+            WaitsFor::Pending => {
+                "abort it when its work is done, or await something that can happen"
+            }
+        }
+    }
+
+    fn ticks(&self) -> bool {
+        self.leaf_is("Interval") || self.leaf_is("interval")
+    }
+}

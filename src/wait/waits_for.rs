@@ -1,0 +1,123 @@
+//! What a task waits for, as a kind.
+
+use std::fmt;
+
+/// What kind of thing a task waits for.
+///
+/// Told by the futures in which it was suspended ([`TaskInfo::await_trace`](crate::TaskInfo::await_trace)):
+/// those of tokio, tokio-util, the futures crates and async-channel are known. Its `Display` is a few words.
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "multi_thread")] async fn main() {
+/// use taskleak::{Options, WaitsFor, find, verify_none};
+///
+/// # let guard = verify_none();
+/// let (sender, mut receiver) = tokio::sync::mpsc::channel::<()>(1);
+/// let task = taskleak::spawn(async move { receiver.recv().await });
+/// let report = find(Options::new().grace(std::time::Duration::from_millis(10))).unwrap_err();
+/// assert_eq!(report.leaks()[0].waits_for(), Some(WaitsFor::ChannelReceive));
+/// # drop(sender); task.await.unwrap(); guard.finish().await; }
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+#[non_exhaustive]
+pub enum WaitsFor {
+    /// Room in a bounded channel.
+    ChannelSend,
+    /// A message, a change, or the end of a channel.
+    ChannelReceive,
+    /// The one value of a oneshot channel, or its end.
+    Oneshot,
+    /// A mutex or a read-write lock.
+    Lock,
+    /// A semaphore's permits; a `OnceCell` that another task initialises has one.
+    Semaphore,
+    /// The other parties of a barrier.
+    Barrier,
+    /// A notification.
+    Notify,
+    /// The cancellation of a token.
+    Cancellation,
+    /// A point in time.
+    Timer,
+    /// A connection to accept.
+    Accept,
+    /// Bytes from a peer.
+    Read,
+    /// Room in a peer's window, or a connection that is being made.
+    Write,
+    /// Another task's end.
+    Join,
+    /// A child process's end.
+    Process,
+    /// A signal to the process.
+    Signal,
+    /// Nothing: it holds a thread.
+    Blocking,
+    /// Nothing: it wakes itself again and again.
+    Busy,
+    /// Its first poll.
+    NeverPolled,
+    /// Nothing that could ever happen: no future took a waker.
+    Pending,
+}
+
+impl WaitsFor {
+    /// A short name for machines: `channel-send`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// assert_eq!(taskleak::WaitsFor::ChannelSend.as_str(), "channel-send");
+    /// ```
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ChannelSend => "channel-send",
+            Self::ChannelReceive => "channel-receive",
+            Self::Oneshot => "oneshot",
+            Self::Lock => "lock",
+            Self::Semaphore => "semaphore",
+            Self::Barrier => "barrier",
+            Self::Notify => "notify",
+            Self::Cancellation => "cancellation",
+            Self::Timer => "timer",
+            Self::Accept => "accept",
+            Self::Read => "read",
+            Self::Write => "write",
+            Self::Join => "join",
+            Self::Process => "process",
+            Self::Signal => "signal",
+            Self::Blocking => "blocking",
+            Self::Busy => "busy",
+            Self::NeverPolled => "never-polled",
+            Self::Pending => "pending",
+        }
+    }
+}
+
+impl fmt::Display for WaitsFor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ChannelSend => "room in a channel",
+            Self::ChannelReceive => "a message, or the end of a channel",
+            Self::Oneshot => "the value of a oneshot channel",
+            Self::Lock => "a lock",
+            Self::Semaphore => "a semaphore's permits",
+            Self::Barrier => "the other parties of a barrier",
+            Self::Notify => "a notification",
+            Self::Cancellation => "the cancellation of a token",
+            Self::Timer => "a point in time",
+            Self::Accept => "a connection",
+            Self::Read => "bytes from a peer",
+            Self::Write => "room to write to a peer",
+            Self::Join => "another task's end",
+            Self::Process => "a child process's end",
+            Self::Signal => "a signal",
+            Self::Blocking => "nothing: it holds a thread",
+            Self::Busy => "nothing: it wakes itself again and again",
+            Self::NeverPolled => "its first poll",
+            Self::Pending => "nothing that could ever happen",
+        })
+    }
+}

@@ -1,0 +1,183 @@
+//! The census with the versions of tokio and the profiles that it is for, as real cargo projects.
+//!
+//! Each is a build of its own, so these run by `cargo test --test census_matrix -- --ignored` only.
+#![cfg(all(
+    feature = "census",
+    target_os = "linux",
+    any(target_arch = "x86_64", target_arch = "aarch64")
+))]
+
+use pretty_assertions::assert_eq;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::{env, fs};
+
+/// The fixture `census-matrix`, built against one version of tokio in one way.
+struct Build {
+    /// As cargo reads it; none for the newest.
+    tokio: Option<&'static str>,
+    arguments: &'static [&'static str],
+    environment: &'static [(&'static str, &'static str)],
+}
+
+const DEV: Build = Build {
+    tokio: None,
+    arguments: &[],
+    environment: &[],
+};
+
+fn workspace() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+impl Build {
+    fn folder(&self) -> PathBuf {
+        let name = self.tokio.unwrap_or("newest");
+        Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("census-matrix-{name}"))
+    }
+
+    /// A copy of the fixture that asks for this version of tokio.
+    fn write_project(&self) -> PathBuf {
+        let (from, to) = (workspace().join("fixtures/census-matrix"), self.folder());
+        for file in ["src/lib.rs", "tests/leaky.rs"] {
+            fs::create_dir_all(to.join(file).parent().unwrap()).unwrap();
+            fs::copy(from.join(file), to.join(file)).unwrap();
+        }
+        let mut manifest = fs::read_to_string(from.join("Cargo.toml")).unwrap();
+        let taskleak = workspace().display().to_string();
+        manifest = manifest.replace("path = \"../..\"", &format!("path = {taskleak:?}"));
+        if let Some(version) = self.tokio {
+            manifest = manifest.replace("\"1.40\"", &format!("\"={version}\""));
+        }
+        fs::write(to.join("Cargo.toml"), manifest).unwrap();
+        to
+    }
+
+    /// The reports of its tests, by the kinds of runtime: current-thread and multi-thread.
+    #[track_caller]
+    fn reports(&self) -> [String; 2] {
+        let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        cargo
+            .current_dir(self.write_project())
+            .args(["test", "--test", "leaky"])
+            .args(self.arguments)
+            .args(["--", "--nocapture", "--test-threads=1"])
+            .env(
+                "CARGO_TARGET_DIR",
+                Path::new(env!("CARGO_TARGET_TMPDIR")).join("census-matrix"),
+            )
+            .env_remove("RUSTFLAGS")
+            .envs(self.environment.iter().copied());
+        let run = cargo.output().expect("cargo runs");
+        let (output, errors) = (
+            String::from_utf8_lossy(&run.stdout),
+            String::from_utf8_lossy(&run.stderr),
+        );
+        assert!(run.status.success(), "{output}\n{errors}");
+        let reports: Vec<_> = output
+            .split("REPORT\n")
+            .skip(1)
+            .map(|report| report.split("END").next().unwrap().to_owned())
+            .collect();
+        reports.try_into().expect("two tests, a report each")
+    }
+
+    /// The reports show every task by its name, with what it waits for.
+    #[track_caller]
+    fn names_all(&self) {
+        let [current_thread, multi_thread] = self.reports();
+        let expected = include_str!("golden/census/matrix.txt");
+        assert_eq!(
+            current_thread.replace("`current_thread`", "`test`"),
+            expected
+        );
+        assert_eq!(multi_thread.replace("`multi_thread`", "`test`"), expected);
+    }
+
+    /// The reports say in one line why they name nobody.
+    #[track_caller]
+    fn says(&self, reason: &str) {
+        for report in self.reports() {
+            assert!(report.contains("8 tasks are alive"), "{report}");
+            assert!(report.contains(reason), "{report}");
+        }
+    }
+}
+
+#[test]
+#[ignore = "a build of its own"]
+fn tokio_1_40() {
+    let tokio = Some("1.40.0");
+    Build { tokio, ..DEV }.names_all();
+}
+
+#[test]
+#[ignore = "a build of its own"]
+fn tokio_1_44() {
+    let tokio = Some("1.44.0");
+    Build { tokio, ..DEV }.names_all();
+}
+
+#[test]
+#[ignore = "a build of its own"]
+fn tokio_1_47() {
+    let tokio = Some("1.47.0");
+    Build { tokio, ..DEV }.names_all();
+}
+
+#[test]
+#[ignore = "a build of its own"]
+fn tokio_1_49() {
+    let tokio = Some("1.49.0");
+    Build { tokio, ..DEV }.names_all();
+}
+
+#[test]
+#[ignore = "a build of its own"]
+fn the_newest_tokio() {
+    DEV.names_all();
+}
+
+#[test]
+#[ignore = "a build of its own"]
+fn tokio_unstable() {
+    let environment = &[("RUSTFLAGS", "--cfg tokio_unstable")];
+    Build { environment, ..DEV }.names_all();
+}
+
+/// What many people set so that builds are quicker: their own crates have debug info, all others have none.
+#[test]
+#[ignore = "a build of its own"]
+fn dependencies_without_debug_info() {
+    let arguments = &["--config", "profile.dev.package.'*'.debug=false"];
+    Build { arguments, ..DEV }.names_all();
+}
+
+#[test]
+#[ignore = "a build of its own"]
+fn lines_only() {
+    let environment = &[("CARGO_PROFILE_DEV_DEBUG", "line-tables-only")];
+    Build { environment, ..DEV }.says(
+        "they have no names here: the debug info has lines only, and no types; set `debug = 2` in the profile",
+    );
+}
+
+#[test]
+#[ignore = "a build of its own"]
+fn stripped() {
+    let environment = &[("CARGO_PROFILE_DEV_STRIP", "symbols")];
+    Build { environment, ..DEV }.says("they have no names here: the binary is stripped; set");
+}
+
+#[test]
+#[ignore = "a build of its own"]
+fn optimised() {
+    let environment = &[("CARGO_PROFILE_RELEASE_DEBUG", "2")];
+    let arguments = &["--release"];
+    let build = Build {
+        arguments,
+        environment,
+        ..DEV
+    };
+    build.names_all();
+}

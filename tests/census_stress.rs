@@ -1,0 +1,109 @@
+//! The census beside busy workers: no planted leak is missed, no task is listed that has ended, nothing crashes.
+#![cfg(all(
+    feature = "census",
+    target_os = "linux",
+    any(target_arch = "x86_64", target_arch = "aarch64")
+))]
+
+use std::collections::HashSet;
+use std::future::pending;
+use std::pin::Pin;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use taskleak::{Action, Options, UnseenState, find, verify_none};
+use tokio::task::yield_now;
+
+const PLANTED: usize = 40;
+/// How many tasks come and go; `TASKLEAK_STRESS` says how many millions else.
+const CHURN: u64 = 200_000;
+
+async fn planted(number: usize) {
+    if number.is_multiple_of(2) {
+        pending::<()>().await;
+    } else {
+        Box::pin(pending::<()>()).await;
+    }
+}
+
+/// Comes and goes, with boxes that are freed while they may be read.
+async fn churning(turn: u64) {
+    match turn % 4 {
+        0 => {}
+        1 => yield_now().await,
+        2 => {
+            let boxed: Pin<Box<dyn Future<Output = ()> + Send>> = Box::pin(yield_now());
+            boxed.await;
+        }
+        _ => {
+            futures::future::join_all([yield_now(), yield_now()]).await;
+        }
+    }
+}
+
+/// What the churning tasks have told.
+#[derive(Default)]
+struct Churn {
+    spawned: AtomicU64,
+    ended: Mutex<HashSet<u64>>,
+}
+
+async fn churn(churn: Arc<Churn>, most: u64) {
+    while churn.spawned.fetch_add(16, Relaxed) < most {
+        let tasks: Vec<_> = (0..16).map(churning).map(tokio::spawn).collect();
+        let mut ended = Vec::new();
+        for task in tasks {
+            ended.push(task.id().to_string().parse::<u64>().unwrap());
+            task.await.unwrap();
+        }
+        churn.ended.lock().unwrap().extend(ended);
+    }
+}
+
+#[test]
+fn beside_busy_workers() {
+    let millions = std::env::var("TASKLEAK_STRESS").ok();
+    let most = millions.map_or(CHURN, |millions| {
+        millions.parse::<u64>().expect("a number of millions") * 1_000_000
+    });
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(4)
+        .enable_all()
+        .build()
+        .unwrap();
+    let told = Arc::new(Churn::default());
+    runtime.block_on(async {
+        let guard = verify_none().on_leak(Action::Warn).grace(Duration::ZERO);
+        for number in 0..PLANTED {
+            tokio::spawn(planted(number));
+        }
+        let churning: Vec<_> = (0..8)
+            .map(|_| tokio::spawn(churn(told.clone(), most)))
+            .collect();
+        let (mut looks, mut others) = (0, 0);
+        while !churning.iter().all(|task| task.is_finished()) {
+            let ended = told.ended.lock().unwrap().clone();
+            let report =
+                find(Options::new().grace(Duration::ZERO)).expect_err("leaks were planted");
+            let is_planted = |name: &str| name == "census_stress::planted";
+            let (planted, rest): (Vec<_>, Vec<_>) = report
+                .unseen()
+                .iter()
+                .partition(|task| is_planted(task.name()));
+            assert_eq!(planted.len(), PLANTED, "{report}");
+            for task in rest {
+                // A runtime forgets a task some time after its `JoinHandle` was told; and its word tells what it is.
+                let is_over = ended.contains(&task.tokio_id());
+                let is_ending =
+                    matches!(task.state(), UnseenState::Complete | UnseenState::Running);
+                assert!(!is_over || is_ending, "{task:?}");
+                others += 1;
+            }
+            looks += 1;
+        }
+        println!("{looks} looks, {others} other tasks seen");
+        assert!(looks > 0);
+        drop(guard);
+    });
+}
