@@ -31,6 +31,8 @@ pub(crate) struct Slot {
     parent: AtomicU64,
     spawned: AtomicU64,
     last_poll: AtomicU64,
+    /// The thread of the last poll that was timed, 0 for unknown.
+    poller: AtomicU32,
     /// tokio's number for the task, 0 until its first poll.
     tokio_id: AtomicU64,
     /// tokio's header of the task, null until its first poll; see [`pin`](super::pin).
@@ -111,6 +113,7 @@ pub(crate) struct Reading {
     pub(crate) parent: Option<TaskId>,
     pub(crate) spawned: u64,
     pub(crate) last_poll: u64,
+    pub(crate) poller: u32,
     pub(crate) tokio_id: u64,
 }
 
@@ -129,6 +132,7 @@ impl Slot {
             parent: AtomicU64::new(0),
             spawned: AtomicU64::new(0),
             last_poll: AtomicU64::new(0),
+            poller: AtomicU32::new(0),
             tokio_id: AtomicU64::new(0),
             header: AtomicPtr::new(std::ptr::null_mut()),
         }
@@ -157,6 +161,7 @@ impl Slot {
         self.parent.store(birth.parent, Relaxed);
         self.spawned.store(super::clock::now(), Relaxed);
         self.last_poll.store(0, Relaxed);
+        self.poller.store(0, Relaxed);
         self.tokio_id.store(0, Relaxed);
         self.header.store(std::ptr::null_mut(), Relaxed);
         // Pairs with the first load in `read`: who sees the new sequence sees the new fields.
@@ -191,6 +196,7 @@ impl Slot {
             parent: TaskId::from_bits(self.parent.load(Relaxed)),
             spawned: self.spawned.load(Relaxed),
             last_poll: self.last_poll.load(Relaxed),
+            poller: self.poller.load(Relaxed),
             tokio_id: self.tokio_id.load(Relaxed),
         };
         // Pairs with the fence in `occupy`.
@@ -295,6 +301,7 @@ impl Slot {
             }
             if watch.is_judged() {
                 self.last_poll.store(super::clock::now(), Relaxed);
+                self.poller.store(super::poller::id(), Relaxed);
             }
         }
         self.state

@@ -11,6 +11,6 @@ mod waits_for;
 pub use await_trace::{AwaitNode, AwaitTrace, TraceSource};
 pub use liveness::Liveness;
 pub(crate) use liveness::Standing;
-pub(crate) use state_word::{Header, HeldTask};
+pub(crate) use state_word::{Header, HeldTask, calibrate};
 pub(crate) use tokio_waker::header_of;
 pub use waits_for::WaitsFor;

@@ -149,6 +149,15 @@ impl HeldTask {
     }
 }
 
+/// Leads the probe through its states, if nobody has yet, for a runtime of that kind.
+pub(crate) fn calibrate(is_current_thread: bool) {
+    counts_hold(if is_current_thread {
+        RuntimeKind::CurrentThread
+    } else {
+        RuntimeKind::MultiThread
+    });
+}
+
 /// The kinds of lists in which runtimes keep their tasks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum RuntimeKind {
