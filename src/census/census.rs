@@ -75,7 +75,7 @@ fn read_task(
     };
     let Some(layout) = &task.layout.future else {
         let word = super::memory::read_word(task.address.checked_add(runtime.state())?)?;
-        seen.state = state_of(word);
+        seen.state = state_of(word, runtime.kind);
         return Some(seen);
     };
     seen.name.clone_from(&layout.name);
@@ -87,7 +87,7 @@ fn read_task(
         // At once, so that its parts fit together.
         memory.bytes(task.address, layout.cell_size)?;
         let word = memory.number(task.address.checked_add(runtime.state())?, 8)?;
-        seen.state = state_of(word);
+        seen.state = state_of(word, runtime.kind);
         if seen.state == SeenState::Running {
             return Some(seen);
         }

@@ -32,9 +32,11 @@ where_there_is_one! {
     mod dwarf;
     mod future;
     mod memory;
+    mod merged;
     mod tasks;
 
     pub(crate) use census::take;
+    pub(crate) use merged::names_may_be_merged;
 }
 
 #[cfg(not(all(
@@ -50,4 +52,4 @@ mod elsewhere;
     any(target_arch = "x86_64", target_arch = "aarch64"),
     not(miri)
 )))]
-pub(crate) use elsewhere::take;
+pub(crate) use elsewhere::{names_may_be_merged, take};
