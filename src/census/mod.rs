@@ -5,6 +5,7 @@
 //! offset is known beforehand: what is not found under its name, or does not look as it must, is "unavailable" or
 //! "unknown", never a guess. Memory is copied by the kernel and never dereferenced, so nothing here can crash.
 
+#[allow(dead_code, reason = "where there is no census, nobody makes one")]
 mod seen_task;
 mod unavailable;
 

@@ -150,7 +150,7 @@ impl HeldTask {
 }
 
 /// What a state word that was read by other means says; none if it cannot be relied upon.
-#[cfg_attr(not(feature = "census"), allow(dead_code, reason = "the census's"))]
+#[allow(dead_code, reason = "the census's, where there is one")]
 pub(crate) fn schedule_of(word: usize, kind: RuntimeKind) -> Option<Schedule> {
     let flags = flags().filter(|_| counts_hold(kind))?;
     Some(Schedule::of(word, flags))

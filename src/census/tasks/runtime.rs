@@ -121,6 +121,9 @@ fn handle_type(debug: &mut DebugInfo) -> Result<TypeRef, Unavailable> {
             return Ok(*handle);
         }
     }
+    if let Some(obstacle) = debug.obstacle_at(anchor_address()) {
+        return Err(Unavailable::new(obstacle));
+    }
     // Where dependencies have no debug info, the crates that use tokio describe its types too.
     debug.find_type("tokio::runtime::handle::Handle").ok_or_else(|| {
         Unavailable::new(match anchor {
