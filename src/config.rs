@@ -8,6 +8,9 @@
 //! | `TASKLEAK_BACKTRACE_STYLE` | `short`, `full` | `short` | whether reports show every frame |
 //! | `TASKLEAK_RUN_ON_FAILURE` | `0`, `1` | `0` | whether a test that panicked is checked too |
 //! | `TASKLEAK_COLOR` | `auto`, `always`, `never` | `auto` | whether reports are coloured |
+//! | `TASKLEAK_ABORT` | `0`, `1` | `1` | whether a failing guard aborts what leaked, to say which of it ends by that |
+//! | `TASKLEAK_JSON` | a path | none | the file to which each report is appended as a line of JSON (feature `json`) |
+//! | `TASKLEAK_ANNOTATIONS` | `off`, `github` | `off` | whether leaks are also printed as annotations of a pull request |
 //! | `TASKLEAK_MANAGER` | `on`, `off` | `on` | whether tasks are tracked where no guard is open |
 //! | `TASKLEAK_INTERVAL` | a duration: `500ms`, `1min` | `10s` | time between the manager's cyclic snapshots |
 //! | `TASKLEAK_GROWTH` | a number | `6` | over how many snapshots a name must grow to be a suspect |
@@ -16,6 +19,7 @@
 
 use std::ffi::OsString;
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::sync::atomic::AtomicU8;
 use std::sync::atomic::Ordering::Relaxed;
@@ -48,6 +52,12 @@ pub(crate) enum Color {
     Never,
 }
 
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Annotations {
+    Off,
+    Github,
+}
+
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Config {
     pub(crate) mode: Mode,
@@ -56,6 +66,9 @@ pub(crate) struct Config {
     pub(crate) style: Style,
     pub(crate) run_on_failure: bool,
     pub(crate) color: Color,
+    pub(crate) abort: bool,
+    pub(crate) json: Option<PathBuf>,
+    pub(crate) annotations: Annotations,
     pub(crate) manager: bool,
     pub(crate) interval: Duration,
     pub(crate) growth: usize,
@@ -93,6 +106,9 @@ impl Default for Config {
             style: Style::Short,
             run_on_failure: false,
             color: Color::Auto,
+            abort: true,
+            json: None,
+            annotations: Annotations::Off,
             manager: true,
             interval: Duration::from_secs(10),
             growth: 6,
@@ -142,6 +158,17 @@ impl Config {
                     ("always", Color::Always),
                     ("never", Color::Never),
                 ],
+            )?,
+            abort: read.one_of(
+                "TASKLEAK_ABORT",
+                default.abort,
+                &[("0", false), ("1", true)],
+            )?,
+            json: read.value("TASKLEAK_JSON").map(PathBuf::from),
+            annotations: read.one_of(
+                "TASKLEAK_ANNOTATIONS",
+                default.annotations,
+                &[("off", Annotations::Off), ("github", Annotations::Github)],
             )?,
             manager: read.one_of(
                 "TASKLEAK_MANAGER",
@@ -318,6 +345,9 @@ mod tests {
             ("TASKLEAK_BACKTRACE_STYLE", "full"),
             ("TASKLEAK_RUN_ON_FAILURE", "1"),
             ("TASKLEAK_COLOR", "never"),
+            ("TASKLEAK_ABORT", "0"),
+            ("TASKLEAK_JSON", "leaks.jsonl"),
+            ("TASKLEAK_ANNOTATIONS", "github"),
             ("TASKLEAK_MANAGER", "off"),
             ("TASKLEAK_INTERVAL", "1min"),
             ("TASKLEAK_GROWTH", "4"),
@@ -329,6 +359,9 @@ mod tests {
             style: Style::Full,
             run_on_failure: true,
             color: Color::Never,
+            abort: false,
+            json: Some("leaks.jsonl".into()),
+            annotations: Annotations::Github,
             manager: false,
             interval: Duration::from_secs(60),
             growth: 4,

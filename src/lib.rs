@@ -5,6 +5,8 @@
 pub mod alloc;
 mod census;
 mod config;
+#[cfg(any(feature = "flamegraph", feature = "pprof", feature = "prometheus"))]
+pub mod export;
 mod guard;
 mod harness;
 pub mod manager;

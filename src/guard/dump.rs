@@ -22,7 +22,7 @@ use std::task::Poll;
 ///
 /// The first `Display` of a dump in a process reads debug info, which takes from tens to some hundreds
 /// of milliseconds and holds its thread. Names without line numbers are what a build without debug
-/// info has (`debug = "line-tables-only"` is enough), and of functions that the optimizer inlined
+/// info has (`debug = "limited"` is enough), and of functions that the optimizer inlined
 /// not even those.
 ///
 /// # Cancel safety

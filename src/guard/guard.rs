@@ -116,7 +116,8 @@ impl Guard {
             Waited::Expired | Waited::Blocked => Settled::Expired,
         };
         if let Some(open) = self.open.take() {
-            open.conclude(settled, &left.answers).enforce();
+            let concluding = open.conclude(settled, &left.answers);
+            concluding.finish().await.enforce();
         }
     }
 
@@ -155,7 +156,8 @@ impl Guard {
         // A mistake of ours must not fail anybody's test.
         let verdict = catch_unwind(AssertUnwindSafe(|| {
             let (settled, answers) = settle_blocking(open.scope(), &open.options);
-            open.conclude(settled, &answers)
+            let concluding = open.conclude(settled, &answers);
+            concluding.finish_blocking()
         }));
         match verdict {
             Ok(verdict) if panicking => {

@@ -1,6 +1,8 @@
 //! Guards: what a test is judged by, how they wait, and what they find.
 
+mod abort;
 mod action;
+mod concluding;
 mod counted;
 mod drain;
 mod dump;

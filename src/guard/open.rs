@@ -1,5 +1,6 @@
 //! An open guard, in whoever's hands it is.
 
+use super::concluding::Concluding;
 use super::verdict::Verdict;
 use super::{Options, handover, judge};
 use crate::config;
@@ -71,12 +72,17 @@ impl Open {
         }
     }
 
-    /// Says what there is to say once the wait is over, and ends the guard.
-    pub(crate) fn conclude(mut self, settled: Settled, answers: &Answers) -> Verdict {
+    /// Finds what there is to say once the wait is over.
+    pub(crate) fn conclude(self, settled: Settled, answers: &Answers) -> Concluding {
         let scope = self.scope();
         let judgement = judge::judge(scope, &self.options, settled, answers).of_settled(settled);
         let grace = self.options.grace_or_default();
         let report = LeakReport::new(scope.label(), judgement, settled, grace);
+        Concluding::new(self, report)
+    }
+
+    /// Ends the guard with what it has to say.
+    pub(super) fn close_with(mut self, report: LeakReport) -> Verdict {
         let mut options = std::mem::take(&mut self.options);
         drop(self);
         if let Some(cleanup) = options.cleanup.take()

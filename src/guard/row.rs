@@ -13,7 +13,7 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 
 /// Where a guard ends that is not awaited, and so how it can wait.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Row {
+pub(super) enum Row {
     /// Outside any runtime, or on the thread that called a multi-thread runtime's `block_on`.
     Block,
     /// In a task of a multi-thread runtime's worker: the worker's other tasks move on first.
@@ -23,7 +23,7 @@ enum Row {
 }
 
 impl Row {
-    fn here() -> Self {
+    pub(super) fn here() -> Self {
         let Ok(handle) = Handle::try_current() else {
             return Self::Block;
         };
@@ -36,6 +36,13 @@ impl Row {
             Self::BlockInPlace
         } else {
             Self::Block
+        }
+    }
+
+    /// Runs what blocks, once, so that it holds up nobody.
+    pub(super) fn run(self, block: impl Fn()) {
+        if self != Self::BlockInPlace || block_in_place(&block).is_none() {
+            block();
         }
     }
 }

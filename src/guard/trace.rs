@@ -4,8 +4,8 @@ use super::judge::members;
 use super::settle::{Settling, Waited};
 use super::stuck::standings;
 use super::timer::Timer;
-use crate::registry::TaskId;
 use crate::registry::slot::flag;
+use crate::registry::{TaskId, TaskKind};
 use crate::task::assisted;
 use crate::wait::Standing;
 use crate::wait::trace::{Answers, Inquiry};
@@ -82,6 +82,14 @@ impl Settling {
         // The runtime must not park, or a paused clock would go on: so this task stays due.
         while !inquiry.is_answered() && Instant::now() < deadline {
             tokio::task::yield_now().await;
+        }
+        if !inquiry.is_answered() {
+            // A local task whose set nobody runs now can be asked from here, if it is on this thread.
+            for task in inquiry.tasks() {
+                if task.kind() == TaskKind::Local && !inquiry.has_answer_of(task) {
+                    assisted::visit(task, true);
+                }
+            }
         }
         let answers = inquiry.answers().with_standings(standings);
         drop(inquiry);

@@ -202,7 +202,7 @@ impl Harness {
             drop(open);
         } else {
             let (settled, answers) = settle_blocking(open.scope(), &open.options);
-            let verdict = open.conclude(settled, &answers);
+            let verdict = open.conclude(settled, &answers).finish_blocking();
             if failed {
                 verdict.announce();
             } else {
@@ -348,7 +348,8 @@ async fn settle_all(guards: Vec<Open>, timer: impl Fn(Duration) -> Timer) -> Vec
             Waited::Stuck => Settled::Stuck,
             Waited::Expired | Waited::Blocked => Settled::Expired,
         };
-        failures.extend(guard.conclude(settled, &left.answers).failure());
+        let concluding = guard.conclude(settled, &left.answers);
+        failures.extend(concluding.finish().await.failure());
     }
     failures
 }

@@ -291,7 +291,7 @@ impl TaskRecord {
     }
 
     /// The same for tasks of one spawn site, future type and line of ancestors.
-    pub(super) fn origin(&self) -> OriginId {
+    pub(crate) fn origin(&self) -> OriginId {
         self.reading.origin
     }
 

@@ -419,7 +419,7 @@ impl TaskInfo {
     }
 
     /// What kind of thing it waits for, if that is known. Of a task that waits for several, as in a
-    /// `select!`, the first that is not a point in time.
+    /// `select!`, the first of [`WaitsFor`]'s that is not a point in time.
     pub fn waits_for(&self) -> Option<WaitsFor> {
         match (self.state, self.kind) {
             (TaskState::Killed, _) => return None,
@@ -432,11 +432,13 @@ impl TaskInfo {
             return holds_thread.then_some(WaitsFor::Blocking);
         };
         let all = trace.waits_for();
-        let strongest = all.iter().find(|one| **one == WaitsFor::Busy);
-        strongest
-            .or_else(|| all.iter().find(|one| **one != WaitsFor::Timer))
-            .or(all.first())
+        if all.contains(&WaitsFor::Busy) {
+            return Some(WaitsFor::Busy);
+        }
+        // A `select!` polls its branches in another order each time.
+        all.iter()
             .copied()
+            .min_by_key(|one| (*one == WaitsFor::Timer, *one))
     }
 
     /// The stable number of its spawn site and, where that is known, of its await site.

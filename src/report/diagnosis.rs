@@ -21,12 +21,31 @@ pub(super) fn write(
     match leak.liveness() {
         Liveness::Orphan => field("proved", &orphan(leak))?,
         Liveness::Cancelled => field("aborted", &"it was, and has not come to an `.await` since")?,
+        _ if leak.is_likely_deadlocked() => field(
+            "likely",
+            &"a deadlock: all tasks that are left wait for locks or for each other",
+        )?,
         _ => {}
+    }
+    if let Some(ended) = leak.ended_when_aborted() {
+        field("when aborted", &aborted(ended, leak.count()))?;
     }
     if let Some(diagnosis) = &diagnosis {
         field("help", &diagnosis.help())?;
     }
     Ok(())
+}
+
+/// What came of an abort after the verdict.
+fn aborted(ended: usize, of: usize) -> String {
+    const WHY: &str = "an abort takes effect at an `.await`, to which";
+    match (ended, of) {
+        (1, 1) => "it ended".to_owned(),
+        (0, 1) => format!("it did not end: {WHY} it does not come"),
+        (ended, of) if ended == of => format!("all {of} ended"),
+        (0, of) => format!("none of the {of} ended: {WHY} they do not come"),
+        (ended, of) => format!("{ended} of {of} ended: {WHY} the others do not come"),
+    }
 }
 
 fn orphan(leak: &Leak) -> String {

@@ -1,9 +1,9 @@
 //! Leaks of one kind.
 
-use crate::registry::{Ancestor, Fingerprint, TaskInfo, TaskKind, TaskState};
+use crate::registry::{Ancestor, Fingerprint, TaskId, TaskInfo, TaskKind, TaskState};
 use crate::stack::{Frame, Stack};
 use crate::wait::{AwaitTrace, Liveness, WaitsFor};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::panic::Location;
 use std::time::Duration;
 
@@ -31,6 +31,8 @@ use std::time::Duration;
 pub struct Leak {
     /// At least one; oldest first.
     tasks: Vec<TaskInfo>,
+    likely_deadlock: bool,
+    ended_when_aborted: Option<usize>,
 }
 
 /// Numbers backtraces by what a person sees of them: a loop that the compiler unrolled spawns from
@@ -68,7 +70,11 @@ impl Leak {
                 task.liveness(),
             );
             let place = *places.entry(key).or_insert_with(|| {
-                leaks.push(Self { tasks: Vec::new() });
+                leaks.push(Self {
+                    tasks: Vec::new(),
+                    likely_deadlock: false,
+                    ended_when_aborted: None,
+                });
                 leaks.len() - 1
             });
             leaks[place].tasks.push(task);
@@ -88,6 +94,32 @@ impl Leak {
                 .then_with(|| place(one).cmp(&place(two)))
         });
         leaks
+    }
+
+    /// Marks those that wait for locks or each other's ends, if all of these do: then nobody is left
+    /// who would be known to go on. A guard may be kept outside of any task, so this is no proof.
+    pub(super) fn suspect_deadlock(leaks: &mut [Self]) {
+        let waits = |leak: &Self| matches!(leak.waits_for(), Some(WaitsFor::Lock | WaitsFor::Join));
+        let is_stuck = |leak: &Self| match leak.liveness() {
+            Liveness::Orphan => true,
+            Liveness::Wakeable | Liveness::Unknown => waits(leak),
+            _ => false,
+        };
+        let some_lock = leaks
+            .iter()
+            .any(|leak| leak.waits_for() == Some(WaitsFor::Lock));
+        if some_lock && leaks.iter().all(is_stuck) {
+            for leak in leaks {
+                leak.likely_deadlock = waits(leak);
+            }
+        }
+    }
+
+    pub(super) fn note_aborted(&mut self, aborted: &HashSet<TaskId>, ended: &HashSet<TaskId>) {
+        if self.tasks.iter().all(|task| aborted.contains(&task.id())) {
+            let ended = self.tasks.iter().filter(|task| ended.contains(&task.id()));
+            self.ended_when_aborted = Some(ended.count());
+        }
     }
 
     pub(super) fn oldest(&self) -> &TaskInfo {
@@ -127,6 +159,17 @@ impl Leak {
     /// What kind of thing the oldest waits for; see [`TaskInfo::waits_for`].
     pub fn waits_for(&self) -> Option<WaitsFor> {
         self.oldest().waits_for()
+    }
+
+    /// Whether these are likely to be in a deadlock: they wait for locks or for other tasks, and so do all
+    /// tasks that are left of the test. Not a proof: a lock's guard may be kept outside of any task.
+    pub fn is_likely_deadlocked(&self) -> bool {
+        self.likely_deadlock
+    }
+
+    /// How many of them ended when they were aborted after the verdict; none if that was not tried.
+    pub fn ended_when_aborted(&self) -> Option<usize> {
+        self.ended_when_aborted
     }
 
     /// The stable number of the spawn site and the await site.

@@ -3,9 +3,11 @@
 use super::leak::Leak;
 use super::leaked_thread::LeakedThread;
 use super::paint::Paint;
-use super::text;
 use super::unseen::{Unseen, UnseenTask};
+use super::{outlets, text};
 use crate::guard::Judgement;
+use crate::registry::TaskId;
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -76,9 +78,16 @@ impl LeakReport {
         settled: Settled,
         grace: Duration,
     ) -> Self {
+        let mut leaks = Leak::group(judgement.leaks);
+        let nobody_else = judgement.tolerated.is_empty()
+            && judgement.threads.is_empty()
+            && judgement.unseen.count == 0;
+        if nobody_else && settled != Settled::TimedOut {
+            Leak::suspect_deadlock(&mut leaks);
+        }
         Self {
             test,
-            leaks: Leak::group(judgement.leaks),
+            leaks,
             tolerated: Leak::group(judgement.tolerated),
             unseen: Box::new(Unseen::of(judgement.unseen)),
             threads: Box::new(Threads {
@@ -162,8 +171,28 @@ impl LeakReport {
         self.unseen.count > 0 && self.settled != Settled::WithoutGrace
     }
 
-    /// Prints the report to standard error, where a test's output is captured.
+    /// Notes which of the leaked tasks were aborted after the verdict, and which of them ended by that.
+    pub(crate) fn note_aborted(&mut self, aborted: &HashSet<TaskId>, ended: &HashSet<TaskId>) {
+        for leak in &mut self.leaks {
+            leak.note_aborted(aborted, ended);
+        }
+    }
+
+    /// The verdict in a word.
+    #[cfg(feature = "json")]
+    pub(super) fn verdict(&self) -> &'static str {
+        match self.settled {
+            Settled::TimedOut => "timed-out",
+            _ if self.is_empty() => "clean",
+            Settled::Stuck => "stuck",
+            _ => "leaked",
+        }
+    }
+
+    /// Prints the report to standard error, where a test's output is captured, and sends it wherever
+    /// else it is wanted.
     pub(crate) fn print(&self) {
+        outlets::send(self);
         eprintln!(
             "{}",
             text::Text {

@@ -4,9 +4,12 @@ mod awaits;
 mod diagnosis;
 mod dump;
 mod frames;
+#[cfg(feature = "json")]
+mod json;
 mod leak;
 mod leak_report;
 mod leaked_thread;
+mod outlets;
 mod paint;
 mod project;
 mod text;

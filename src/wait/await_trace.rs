@@ -87,6 +87,7 @@ impl AwaitTrace {
                 level = &mut level[place].children;
             }
         }
+        sort(&mut roots);
         Self {
             source,
             roots,
@@ -131,6 +132,19 @@ impl AwaitTrace {
     /// Whether nothing is known. By a poll: no future in the task asked to be woken.
     pub fn is_empty(&self) -> bool {
         self.roots.is_empty()
+    }
+}
+
+/// Branches in the order of the source: a `select!` polls them in another order each time.
+fn sort(nodes: &mut [AwaitNode]) {
+    nodes.sort_by(|one, two| {
+        fn place(node: &AwaitNode) -> impl Ord + '_ {
+            (&node.file, node.line, node.column, &node.function)
+        }
+        place(one).cmp(&place(two))
+    });
+    for node in nodes {
+        sort(&mut node.children);
     }
 }
 

@@ -39,6 +39,25 @@ pub enum Liveness {
     Orphan,
 }
 
+impl Liveness {
+    /// A short name for machines: `orphan`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// assert_eq!(taskleak::Liveness::Orphan.as_str(), "orphan");
+    /// ```
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::Runnable => "runnable",
+            Self::Cancelled => "cancelled",
+            Self::Wakeable => "wakeable",
+            Self::Orphan => "orphan",
+        }
+    }
+}
+
 /// What is known of a task's chances.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Standing {

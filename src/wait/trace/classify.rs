@@ -8,10 +8,7 @@ use crate::wait::WaitsFor;
 /// awaits. What is built on something else stands before it: a barrier waits on a watch channel, that
 /// on a notification, a lock on a semaphore.
 const RULES: &[(&[&str], WaitsFor)] = &[
-    (
-        &["tokio::task::yield_now", "tokio::task::coop"],
-        WaitsFor::Busy,
-    ),
+    (&["tokio::task::yield_now"], WaitsFor::Busy),
     (&["tokio::sync::barrier::"], WaitsFor::Barrier),
     (
         &["tokio::sync::once_cell::", "tokio::sync::set_once::"],
@@ -121,6 +118,6 @@ pub(super) fn of(found: &Found) -> Option<WaitsFor> {
     };
     RULES
         .iter()
-        .find(|(parts, _)| parts.iter().any(|part| is_in(&part)))
+        .find(|(parts, _)| parts.iter().any(&is_in))
         .map(|(_, waits_for)| *waits_for)
 }

@@ -52,6 +52,10 @@ impl Inquiry {
         &self.tasks
     }
 
+    pub(crate) fn has_answer_of(&self, task: &Reading) -> bool {
+        self.board.has(task.id)
+    }
+
     pub(crate) fn is_answered(&self) -> bool {
         self.board.is_complete()
     }

@@ -1,0 +1,139 @@
+//! A Prometheus of one's own.
+
+use serde_json::Value;
+use std::io::{Error, Result};
+use std::net::{SocketAddr, TcpListener};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// The alert rules that are shipped with this example.
+pub const RULES: &str = include_str!("../prometheus/taskleak.rules.yml");
+
+/// A Prometheus on a free loopback port that scrapes one address every half second; it ends when this
+/// is dropped.
+#[derive(Debug)]
+pub struct Prometheus {
+    address: SocketAddr,
+    process: Child,
+    // Removed after the process is gone.
+    _folder: TempDir,
+}
+
+impl Prometheus {
+    /// Whether there is one to be started.
+    pub fn is_installed() -> bool {
+        Command::new("prometheus")
+            .arg("--version")
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status()
+            .is_ok_and(|status| status.success())
+    }
+
+    /// Starts it, and waits until it is ready.
+    ///
+    /// # Errors
+    /// If it is not installed, or not ready after half a minute.
+    pub fn start(scraped: SocketAddr) -> Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let config = folder.path().join("prometheus.yml");
+        std::fs::write(folder.path().join("taskleak.rules.yml"), RULES)?;
+        std::fs::write(
+            &config,
+            format!(
+                "global: {{ scrape_interval: 500ms, scrape_timeout: 500ms, evaluation_interval: 500ms }}\n\
+                 rule_files: [taskleak.rules.yml]\n\
+                 scrape_configs:\n  \
+                   - job_name: shop\n    \
+                     static_configs: [{{ targets: [\"{scraped}\"] }}]\n"
+            ),
+        )?;
+        let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+        let process = Command::new("prometheus")
+            .arg(format!("--config.file={}", config.display()))
+            .arg(format!(
+                "--storage.tsdb.path={}",
+                folder.path().join("data").display()
+            ))
+            .arg(format!("--web.listen-address={address}"))
+            .arg("--log.level=error")
+            .stdin(Stdio::null())
+            .spawn()?;
+        let prometheus = Self {
+            address,
+            process,
+            _folder: folder,
+        };
+        let begin = Instant::now();
+        while ureq::get(format!("http://{address}/-/ready"))
+            .call()
+            .is_err()
+        {
+            if begin.elapsed() > Duration::from_secs(30) {
+                return Err(Error::other(
+                    "Prometheus was started and is not ready after 30 s",
+                ));
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        Ok(prometheus)
+    }
+
+    /// Where its pages are.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The answer of its HTTP API: what stands under `data`.
+    ///
+    /// # Errors
+    /// If it does not answer, or by an error.
+    pub fn api(&self, path: &str, parameters: &[(&str, &str)]) -> Result<Value> {
+        let mut answer = ureq::get(format!("http://{}/api/v1/{path}", self.address))
+            .query_pairs(parameters.iter().copied())
+            .config()
+            .http_status_as_error(false)
+            .build()
+            .call()
+            .map_err(Error::other)?;
+        let mut answer: Value = answer.body_mut().read_json().map_err(Error::other)?;
+        if answer["status"] != "success" {
+            return Err(Error::other(format!("Prometheus answers {answer}")));
+        }
+        Ok(answer["data"].take())
+    }
+
+    /// What a query finds.
+    ///
+    /// # Errors
+    /// If Prometheus does not answer, or does not understand the query.
+    pub fn query(&self, query: &str) -> Result<Vec<Value>> {
+        let mut data = self.api("query", &[("query", query)])?;
+        Ok(data["result"]
+            .as_array_mut()
+            .map(std::mem::take)
+            .unwrap_or_default())
+    }
+
+    /// The alerts of this name that are firing.
+    ///
+    /// # Errors
+    /// If Prometheus does not answer.
+    pub fn firing(&self, alert: &str) -> Result<Vec<Value>> {
+        let mut data = self.api("alerts", &[])?;
+        let mut alerts = data["alerts"]
+            .as_array_mut()
+            .map(std::mem::take)
+            .unwrap_or_default();
+        alerts.retain(|one| one["state"] == "firing" && one["labels"]["alertname"] == alert);
+        Ok(alerts)
+    }
+}
+
+impl Drop for Prometheus {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}

@@ -1,0 +1,218 @@
+//! A real Prometheus scrapes the shop.
+
+#[path = "../../../tests/tools/mod.rs"]
+mod tools;
+
+use serde_json::Value;
+use service::Prometheus;
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// The shop as a process of its own, with its customers.
+struct RunningShop {
+    process: Child,
+    address: SocketAddr,
+}
+
+impl RunningShop {
+    fn open(arguments: &[&str]) -> Self {
+        let mut process = Command::new(env!("CARGO_BIN_EXE_service"))
+            .args(["--keep-running", "--without-prometheus"])
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("cargo built it");
+        let mut output = BufReader::new(process.stdout.take().expect("it is piped"));
+        let mut line = String::new();
+        output.read_line(&mut line).expect("it says where it is");
+        // Nobody reads on, but somebody must, or the shop would end when it cannot print.
+        std::thread::spawn(move || std::io::copy(&mut output, &mut std::io::sink()));
+        let address = line
+            .trim()
+            .trim_start_matches("The tasks: http://")
+            .trim_end_matches("/debug/tasks");
+        let address = address
+            .parse()
+            .unwrap_or_else(|_| panic!("no address: {line}"));
+        Self { process, address }
+    }
+
+    fn page(&self, path: &str) -> String {
+        let url = format!("http://{}{path}", self.address);
+        let mut answer = ureq::get(&url)
+            .call()
+            .unwrap_or_else(|error| panic!("{url}: {error}"));
+        answer.body_mut().read_to_string().expect("it is text")
+    }
+}
+
+impl Drop for RunningShop {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// Asks until there is an answer.
+#[track_caller]
+fn wait_for<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+    let begin = Instant::now();
+    loop {
+        if let Some(answer) = ask() {
+            return answer;
+        }
+        assert!(
+            begin.elapsed() < Duration::from_secs(120),
+            "{what}: not in two minutes"
+        );
+        std::thread::sleep(Duration::from_millis(200));
+    }
+}
+
+fn value_of(series: &Value) -> f64 {
+    series["value"][1].as_str().unwrap().parse().unwrap()
+}
+
+fn in_example(path: &str) -> String {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join(path)
+        .display()
+        .to_string()
+}
+
+/// Every query of the dashboard, with the title of its panel.
+fn dashboard_queries() -> Vec<(String, String)> {
+    let text = std::fs::read_to_string(in_example("prometheus/dashboard.json")).unwrap();
+    let dashboard: Value = serde_json::from_str(&text).unwrap();
+    let mut queries = Vec::new();
+    for panel in dashboard["panels"].as_array().unwrap() {
+        let title = panel["title"].as_str().unwrap();
+        for target in panel["targets"].as_array().unwrap() {
+            let query = target["expr"].as_str().unwrap();
+            // Grafana puts at least four scrape intervals there.
+            let query = query.replace("$__rate_interval", "10s");
+            assert!(!query.contains('$'), "{title}: {query}");
+            queries.push((title.to_owned(), query));
+        }
+    }
+    queries
+}
+
+#[test]
+fn the_leak_is_scraped_shown_and_told() {
+    if !tools::is_installed("prometheus", "prometheus") {
+        return;
+    }
+    let shop = RunningShop::open(&[]);
+    let prometheus = Prometheus::start(shop.address).unwrap();
+
+    let alert = wait_for("the alert", || {
+        prometheus.firing("TasksKeepGrowing").unwrap().pop()
+    });
+    assert_eq!(alert["labels"]["name"], "place-order");
+    let location = alert["labels"]["location"].as_str().unwrap();
+    assert!(
+        location.contains("examples/service/src/orders.rs:"),
+        "{location}"
+    );
+    // Only this one leaks.
+    let suspects = prometheus
+        .query("max_over_time(taskleak_suspects[1m])")
+        .unwrap();
+    assert!(
+        suspects.iter().all(|one| value_of(one) == 1.0),
+        "{suspects:?}"
+    );
+
+    let targets = prometheus.api("targets", &[]).unwrap();
+    let target = &targets["activeTargets"][0];
+    assert_eq!(
+        (&target["health"], &target["lastError"]),
+        (&"up".into(), &"".into())
+    );
+
+    for (panel, query) in dashboard_queries() {
+        wait_for(&format!("panel \"{panel}\", {query}"), || {
+            let found = prometheus.query(&query).unwrap();
+            (!found.is_empty()).then_some(())
+        });
+    }
+    let live = |prometheus: &Prometheus| -> f64 {
+        let found = prometheus
+            .query(r#"taskleak_live_tasks{name="place-order"}"#)
+            .unwrap();
+        value_of(&found[0])
+    };
+    let before = live(&prometheus);
+    wait_for("more orders", || (live(&prometheus) > before).then_some(()));
+
+    // Without a Prometheus the shop goes on, and the next one finds it as it is.
+    let was = live(&prometheus);
+    drop(prometheus);
+    assert!(shop.page("/metrics").ends_with("# EOF\n"));
+    let prometheus = Prometheus::start(shop.address).unwrap();
+    let is = wait_for("the next Prometheus", || {
+        let found = prometheus
+            .query(r#"taskleak_live_tasks{name="place-order"}"#)
+            .unwrap();
+        found.first().map(value_of)
+    });
+    assert!(is >= was, "{is} < {was}");
+}
+
+#[test]
+fn nothing_is_told_of_the_repaired_shop() {
+    if !tools::is_installed("prometheus", "prometheus") {
+        return;
+    }
+    let shop = RunningShop::open(&["--fixed"]);
+    let prometheus = Prometheus::start(shop.address).unwrap();
+    // As long as the leak takes, and half as long again.
+    let snapshots = r#"taskleak_tasks_started_total{name="taskleak-snapshot"}"#;
+    wait_for("twelve snapshots", || {
+        let found = prometheus.query(snapshots).unwrap();
+        found
+            .first()
+            .filter(|taken| value_of(taken) >= 12.0)
+            .map(drop)
+    });
+    let suspects = prometheus
+        .query("max_over_time(taskleak_suspects[5m])")
+        .unwrap();
+    assert!(
+        suspects.iter().all(|one| value_of(one) == 0.0),
+        "{suspects:?}"
+    );
+    assert_eq!(
+        prometheus.firing("TasksKeepGrowing").unwrap(),
+        Vec::<Value>::new()
+    );
+    let orders = r#"taskleak_tasks_ended_total{name="place-order",outcome="finished"}"#;
+    assert!(value_of(&prometheus.query(orders).unwrap()[0]) > 10.0);
+}
+
+#[test]
+fn one_command_shows_it_all() {
+    if !tools::is_installed("prometheus", "prometheus") {
+        return;
+    }
+    let printed = tools::printed(&mut Command::new(env!("CARGO_BIN_EXE_service")));
+    assert!(printed.contains("Prometheus: alert "), "{printed}");
+    assert!(
+        printed.contains("tasks `place-order` are alive, and more all the time."),
+        "{printed}"
+    );
+}
+
+#[test]
+fn the_rules_are_valid() {
+    if !tools::is_installed("promtool", "prometheus") {
+        return;
+    }
+    let rules = in_example("prometheus/taskleak.rules.yml");
+    let printed = tools::printed(Command::new("promtool").args(["check", "rules", &rules]));
+    assert!(printed.contains("SUCCESS: 5 rules found"), "{printed}");
+}

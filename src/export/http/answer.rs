@@ -1,0 +1,43 @@
+//! Answers.
+
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS,
+};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+
+/// Nothing from elsewhere is loaded, run or sent to.
+const POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; \
+                      connect-src 'self'; base-uri 'none'; form-action 'none'; \
+                      frame-ancestors 'none'";
+
+pub(super) fn answer(content_type: &'static str, body: impl IntoResponse) -> Response {
+    let mut response = body.into_response();
+    let headers = response.headers_mut();
+    for (header, value) in [
+        (CONTENT_TYPE, content_type),
+        (CACHE_CONTROL, "no-store"),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (CONTENT_SECURITY_POLICY, POLICY),
+    ] {
+        headers.insert(header, HeaderValue::from_static(value));
+    }
+    response
+}
+
+pub(super) fn failure(what: impl std::fmt::Display) -> Response {
+    let text = answer("text/plain; charset=utf-8", format!("{what}\n"));
+    (StatusCode::INTERNAL_SERVER_ERROR, text).into_response()
+}
+
+/// Works an answer out off the runtime's own threads: reading a great many tasks or debug info takes
+/// some tens of milliseconds.
+pub(super) async fn worked_out(work: impl FnOnce() -> Response + Send + 'static) -> Response {
+    let worked_out = tokio::task::spawn_blocking(work).await;
+    worked_out.unwrap_or_else(|error| {
+        failure(format_args!(
+            "the tasks could not be read: {error}. Ask again; if the service is shutting down, there \
+             is nothing more to see."
+        ))
+    })
+}

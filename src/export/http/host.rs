@@ -1,0 +1,62 @@
+//! Whom a loopback port answers.
+
+use axum::extract::Request;
+use axum::http::StatusCode;
+use axum::http::header::HOST;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use std::net::IpAddr;
+
+/// Refuses requests that were addressed to a domain name. A foreign page that a browser on this
+/// machine shows may have its own name resolve to the loopback address, and would then read what the
+/// port answers.
+pub(super) async fn only_addresses(request: Request, next: Next) -> Response {
+    let host = request.headers().get(HOST);
+    let host = host.map(|host| host.to_str().unwrap_or("?"));
+    match host {
+        Some(host) if !is_address(host) => (
+            StatusCode::FORBIDDEN,
+            "taskleak's pages are served on a loopback port, and only under its address: ask for \
+             127.0.0.1 or localhost.\n",
+        )
+            .into_response(),
+        _ => next.run(request).await,
+    }
+}
+
+fn is_address(host: &str) -> bool {
+    let name = match host.strip_prefix('[') {
+        Some(ipv6) => ipv6.split(']').next(),
+        None => host.split(':').next(),
+    };
+    name.is_some_and(|name| {
+        name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_address;
+
+    #[test]
+    fn domain_names_are_no_addresses() {
+        for host in [
+            "localhost",
+            "LOCALHOST:80",
+            "127.0.0.1",
+            "127.0.0.1:9100",
+            "[::1]:9100",
+        ] {
+            assert!(is_address(host), "{host}");
+        }
+        for host in [
+            "evil.example",
+            "evil.example:9100",
+            "localhost.evil.example",
+            "",
+            "[evil]",
+        ] {
+            assert!(!is_address(host), "{host}");
+        }
+    }
+}

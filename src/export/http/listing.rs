@@ -1,0 +1,55 @@
+//! A snapshot as the page reads it.
+
+use super::choice::Choice;
+use crate::manager::{Counts, NameCounts, Snapshot, Suspect, TaskRecord};
+use std::cmp::Reverse;
+use std::time::SystemTime;
+
+const MOST: usize = 1000;
+
+/// Bounded, however many tasks and names there are.
+#[derive(serde::Serialize)]
+pub(super) struct Listing<'a> {
+    number: u64,
+    /// Seconds since 1970.
+    taken_at: f64,
+    total: usize,
+    counts: Counts,
+    missed_events: u64,
+    monitor_running: bool,
+    suspects: &'a [Suspect],
+    names_total: usize,
+    /// Those of most live tasks first.
+    names: Vec<&'a NameCounts>,
+    /// How many tasks were asked for; `tasks` may be fewer.
+    matching: usize,
+    tasks: Vec<&'a TaskRecord>,
+}
+
+impl<'a> Listing<'a> {
+    pub(super) fn new(snapshot: &'a Snapshot, choice: &Choice) -> Self {
+        let most = choice.limit.unwrap_or(MOST);
+        let mut tasks = choice.of(snapshot);
+        let matching = tasks.len();
+        tasks.truncate(most);
+        let mut names: Vec<_> = snapshot.names().iter().collect();
+        names.sort_by_key(|name| Reverse(name.live()));
+        names.truncate(most);
+        Self {
+            number: snapshot.number(),
+            taken_at: snapshot
+                .taken_at()
+                .duration_since(SystemTime::UNIX_EPOCH)
+                .map_or(0.0, |since| since.as_secs_f64()),
+            total: snapshot.total(),
+            counts: snapshot.counts(),
+            missed_events: snapshot.missed_events(),
+            monitor_running: crate::manager().monitor().is_running(),
+            suspects: snapshot.suspects(),
+            names_total: snapshot.names().len(),
+            names,
+            matching,
+            tasks,
+        }
+    }
+}

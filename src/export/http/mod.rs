@@ -1,0 +1,103 @@
+//! Live tasks over HTTP: a page to look at, and what Prometheus, Pyroscope, Parca and `go tool pprof`
+//! read.
+//!
+//! | path | what |
+//! |---|---|
+//! | `/debug/tasks` | a live page: sort, filter, expand to trees |
+//! | `/debug/tasks.json` | the same as data |
+//! | `/debug/pprof/tasks` | the [profile](super::pprof::Profile); `?debug=1` and `?debug=2` as text |
+//! | `/debug/flamegraph` | the [flame graph](super::flamegraph::svg) |
+//! | `/metrics` | the [metrics](super::prometheus) |
+//!
+//! [`serve`] shows them on a loopback port of its own, in one call:
+//!
+//! ```
+//! let server = taskleak::export::http::serve(0)?;
+//! println!("see http://{}/debug/tasks", server.address());
+//! # std::io::Result::Ok(())
+//! ```
+//!
+//! [`router`] is for a service that has a router already:
+//!
+//! ```
+//! let app: axum::Router = axum::Router::new().merge(taskleak::export::http::router());
+//! # let app: axum::Router = axum::Router::new().nest("/internal", taskleak::export::http::router());
+//! ```
+//!
+//! The pages show names and data of tasks to whoever can reach them: do not mount them where the
+//! public can.
+//!
+//! # Choosing tasks
+//!
+//! `/debug/tasks.json` and `/debug/flamegraph` take
+//!
+//! | parameter | meaning | default |
+//! |---|---|---|
+//! | `q` | only tasks whose name, data, spawn site, id or fingerprint contains this, in any case | |
+//! | `name` | only tasks of this name | |
+//! | `suspects=true` | only tasks of names that keep growing | `false` |
+//! | `min_age` | only tasks at least this old, in seconds | 0 |
+//! | `sort` | `oldest`, `newest`, `name` or `polls` first | `oldest` |
+//! | `limit` | at most so many tasks, and so many names | 1000 (JSON), none (flame graph) |
+//! | `trace` | whether the tasks are asked [what they wait for](crate::manager::Manager::traced_snapshot) | `false` (JSON), `true` (flame graph) |
+//!
+//! `/debug/pprof/tasks` takes `trace` too (default: `true`). Being asked is a spurious wake for a task.
+//!
+//! # Scraping
+//!
+//! Prometheus, in `prometheus.yml`:
+//!
+//! ```yaml
+//! scrape_configs:
+//!   - job_name: my-service
+//!     static_configs: [{ targets: ["127.0.0.1:9100"] }]
+//! ```
+//!
+//! Parca, in `parca.yaml`:
+//!
+//! ```yaml
+//! scrape_configs:
+//!   - job_name: my-service
+//!     static_configs: [{ targets: ["127.0.0.1:9100"] }]
+//!     profiling_config:
+//!       pprof_config:
+//!         tasks: { enabled: true, path: /debug/pprof/tasks }
+//!         # The profiles of Go, which Parca asks for by default:
+//!         memory: { enabled: false }
+//!         block: { enabled: false }
+//!         goroutine: { enabled: false }
+//!         mutex: { enabled: false }
+//!         process_cpu: { enabled: false }
+//! ```
+//!
+//! Pyroscope, by Grafana Alloy:
+//!
+//! ```text
+//! pyroscope.scrape "my_service" {
+//!   targets    = [{"__address__" = "127.0.0.1:9100", "service_name" = "my-service"}]
+//!   forward_to = [pyroscope.write.default.receiver]
+//!   profiling_config {
+//!     profile.process_cpu { enabled = false }
+//!     profile.memory { enabled = false }
+//!     profile.mutex { enabled = false }
+//!     profile.block { enabled = false }
+//!     profile.goroutine { enabled = false }
+//!     profile.custom "tasks" {
+//!       enabled = true
+//!       path    = "/debug/pprof/tasks"
+//!     }
+//!   }
+//! }
+//! ```
+//!
+//! By hand: `go tool pprof http://127.0.0.1:9100/debug/pprof/tasks`.
+
+mod answer;
+mod choice;
+mod host;
+mod listing;
+mod router;
+mod server;
+
+pub use router::router;
+pub use server::{Server, serve, serve_at};

@@ -1,0 +1,117 @@
+//! The routes.
+
+use super::answer::{answer, failure, worked_out};
+use super::choice::Choice;
+use super::listing::Listing;
+use crate::export::{flamegraph, pprof, prometheus};
+use crate::manager::Snapshot;
+use axum::Router;
+use axum::extract::Query;
+use axum::http::header::CONTENT_DISPOSITION;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use std::time::Duration;
+
+const TEXT: &str = "text/plain; charset=utf-8";
+/// How long tasks have to say what they wait for. Those that hold their thread don't.
+const ANSWER: Duration = Duration::from_millis(200);
+const PAGE: &str = include_str!("page.html");
+
+/// The pages as routes, to be merged into a service's router or nested below a path of it.
+///
+/// They show names and data of tasks: do not mount them where the public can reach them. They are
+/// answered on the runtime that serves the router; [`serve`](super::serve) answers also when that is
+/// stuck.
+///
+/// # Examples
+///
+/// ```
+/// # async fn run() -> std::io::Result<()> {
+/// let app = axum::Router::new()
+///     .route("/", axum::routing::get(|| async { "hello" }))
+///     .merge(taskleak::export::http::router());
+/// let listener = tokio::net::TcpListener::bind("127.0.0.1:8080").await?;
+/// axum::serve(listener, app).await
+/// # }
+/// ```
+pub fn router<S: Clone + Send + Sync + 'static>() -> Router<S> {
+    Router::new()
+        .route("/debug/tasks", get(page))
+        .route("/debug/tasks.json", get(tasks))
+        .route("/debug/pprof/tasks", get(profile))
+        .route("/debug/flamegraph", get(graph))
+        .route("/metrics", get(metrics))
+}
+
+async fn page() -> Response {
+    answer("text/html; charset=utf-8", PAGE)
+}
+
+async fn tasks(Query(choice): Query<Choice>) -> Response {
+    let snapshot = snapshot(choice.trace.unwrap_or(false)).await;
+    worked_out(move || {
+        let snapshot = snapshot.unwrap_or_else(now);
+        match serde_json::to_vec(&Listing::new(&snapshot, &choice)) {
+            Ok(json) => answer("application/json", json),
+            Err(error) => failure(format_args!("the tasks could not be written: {error}")),
+        }
+    })
+    .await
+}
+
+#[derive(Default, serde::Deserialize)]
+#[serde(default)]
+struct ProfileForm {
+    /// As for Go's profiles: 0 the profile, 1 the profile as text, 2 each task as text.
+    debug: u32,
+    trace: Option<bool>,
+}
+
+async fn profile(Query(form): Query<ProfileForm>) -> Response {
+    let snapshot = snapshot(form.trace.unwrap_or(true)).await;
+    worked_out(move || {
+        let snapshot = snapshot.unwrap_or_else(now);
+        match form.debug {
+            0 => {
+                let bytes = pprof::Profile::of(&snapshot).to_gzip();
+                let name = [(CONTENT_DISPOSITION, "attachment; filename=\"tasks.pb.gz\"")];
+                answer("application/octet-stream", (name, bytes).into_response())
+            }
+            1 => answer(TEXT, pprof::Profile::of(&snapshot).to_string()),
+            _ => answer(TEXT, pprof::Dump::of(&snapshot).to_string()),
+        }
+    })
+    .await
+}
+
+async fn graph(Query(choice): Query<Choice>) -> Response {
+    let snapshot = snapshot(choice.trace.unwrap_or(true)).await;
+    worked_out(move || {
+        let snapshot = snapshot.unwrap_or_else(now);
+        let mut tasks = choice.of(&snapshot);
+        tasks.truncate(choice.limit.unwrap_or(usize::MAX));
+        match flamegraph::svg(tasks) {
+            Ok(svg) => answer("image/svg+xml", svg),
+            Err(error) => failure(error),
+        }
+    })
+    .await
+}
+
+/// A snapshot for which the tasks are asked what they wait for, if that is wanted. One without is
+/// better taken later, off the runtime's own threads.
+async fn snapshot(traced: bool) -> Option<Snapshot> {
+    if traced {
+        Some(crate::manager().traced_snapshot(ANSWER).await)
+    } else {
+        None
+    }
+}
+
+fn now() -> Snapshot {
+    crate::manager().snapshot()
+}
+
+async fn metrics() -> Response {
+    worked_out(|| answer(prometheus::CONTENT_TYPE, prometheus::text())).await
+}

@@ -1,0 +1,125 @@
+//! The pages on a port of their own.
+
+use super::host::only_addresses;
+use super::router::router;
+use axum::Router;
+use axum::middleware::from_fn;
+use axum::response::Redirect;
+use axum::routing::get;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use tokio::sync::oneshot;
+
+/// The pages on a port of their own, until it is dropped; see [`serve`].
+///
+/// # Examples
+///
+/// ```
+/// taskleak::export::http::serve(0)?.keep(); // for as long as the process runs
+/// # std::io::Result::Ok(())
+/// ```
+#[derive(Debug)]
+#[must_use = "the port is closed when its server is dropped; `keep` it for good, or bind it"]
+pub struct Server {
+    address: SocketAddr,
+    /// Its thread ends when this is dropped.
+    until: Option<oneshot::Sender<()>>,
+}
+
+/// Serves the pages at 127.0.0.1, on a thread and a runtime of their own: they answer also when the
+/// service's runtime is stuck. Nobody on another machine can reach them. Port 0 is any free port.
+///
+/// # Errors
+/// If the port is taken, or no thread could be started.
+///
+/// # Examples
+///
+/// ```
+/// let server = taskleak::export::http::serve(0)?;
+/// println!("see http://{}/debug/tasks", server.address());
+/// # std::io::Result::Ok(())
+/// ```
+pub fn serve(port: u16) -> io::Result<Server> {
+    serve_at((Ipv4Addr::LOCALHOST, port).into())
+}
+
+/// Serves the pages at an address of your choice. Whoever can reach it sees the names and data of all
+/// tasks; there is no password.
+///
+/// # Errors
+/// If the address is taken or not this machine's, or no thread could be started.
+///
+/// # Examples
+///
+/// ```
+/// let server = taskleak::export::http::serve_at("[::1]:0".parse().unwrap())?;
+/// # std::io::Result::Ok(())
+/// ```
+pub fn serve_at(address: SocketAddr) -> io::Result<Server> {
+    let listener = TcpListener::bind(address).map_err(|error| {
+        io::Error::new(
+            error.kind(),
+            format!(
+                "taskleak's pages cannot be served at {address}: {error}. Choose another port, or 0 \
+                 for any free one."
+            ),
+        )
+    })?;
+    listener.set_nonblocking(true)?;
+    let address = listener.local_addr()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let (until, ended) = oneshot::channel();
+    std::thread::Builder::new()
+        .name("taskleak-http".to_owned())
+        .spawn(move || {
+            runtime.spawn(run(listener));
+            // It ends by the sender's end: nobody sends.
+            let _ = runtime.block_on(ended);
+            runtime.shutdown_background();
+        })?;
+    Ok(Server {
+        address,
+        until: Some(until),
+    })
+}
+
+async fn run(listener: TcpListener) {
+    let is_loopback = listener
+        .local_addr()
+        .is_ok_and(|address| address.ip().is_loopback());
+    let start = get(|| async { Redirect::temporary("/debug/tasks") });
+    let mut pages: Router = router().route("/", start);
+    if is_loopback {
+        pages = pages.layer(from_fn(only_addresses));
+    }
+    let served = match tokio::net::TcpListener::from_std(listener) {
+        Ok(listener) => axum::serve(listener, pages).await,
+        Err(error) => Err(error),
+    };
+    if let Err(error) = served {
+        crate::report::note(format_args!(
+            "the pages are not served any more: {error}. Call `serve` again."
+        ));
+    }
+}
+
+impl Server {
+    /// Where the pages are.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves them for as long as the process runs.
+    pub fn keep(mut self) {
+        if let Some(until) = self.until.take() {
+            std::mem::forget(until);
+        }
+    }
+
+    /// Closes the port; answers that are under way are broken off.
+    pub fn stop(self) {
+        drop(self);
+    }
+}

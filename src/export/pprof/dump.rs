@@ -1,0 +1,84 @@
+//! Every task as text.
+
+use super::super::stack::{self, Step};
+use super::labels;
+use crate::manager::{Snapshot, TaskRecord};
+use std::fmt;
+use std::time::Duration;
+
+/// Its `Display` is every task of a snapshot, oldest first, laid out as Go prints goroutines under
+/// `debug=2`: where it waits, then who spawned it.
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// let task = taskleak::task::Builder::new().name("poller").spawn(std::future::pending::<()>());
+/// let snapshot = taskleak::manager().snapshot();
+/// let dump = taskleak::export::pprof::Dump::of(&snapshot).to_string();
+/// assert!(dump.contains(" [never polled, labels:{\"name\":\"poller\"}]:\ncreated by "));
+/// # task.abort(); }
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Dump<'a>(&'a Snapshot);
+
+impl<'a> Dump<'a> {
+    /// Of all the tasks of a snapshot.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use taskleak::export::pprof::Dump;
+    /// print!("{}", Dump::of(&taskleak::manager().snapshot()));
+    /// ```
+    pub fn of(snapshot: &'a Snapshot) -> Self {
+        Self(snapshot)
+    }
+}
+
+impl fmt::Display for Dump<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (number, task) in self.0.tasks().iter().enumerate() {
+            if number > 0 {
+                f.write_str("\n")?;
+            }
+            write(f, task)?;
+        }
+        Ok(())
+    }
+}
+
+fn write(f: &mut fmt::Formatter<'_>, task: &TaskRecord) -> fmt::Result {
+    write!(f, "task {} [{}", task.id(), labels::state(task.state()))?;
+    // As in Go's: whole minutes, from the first on.
+    let minutes = task.age().as_secs() / Duration::from_secs(60).as_secs();
+    if minutes > 0 {
+        write!(f, ", {minutes} minutes")?;
+    }
+    write!(f, ", labels:{{\"name\":{:?}", task.name())?;
+    for (key, value) in task.data() {
+        write!(f, ",{key:?}:{value:?}")?;
+    }
+    f.write_str("}]:\n")?;
+    for step in task.await_trace().map(stack::awaits).unwrap_or_default() {
+        f.write_str(&step.function)?;
+        end(f, &step)?;
+    }
+    for (number, step) in stack::spawned(task).into_iter().enumerate() {
+        match (number, task.parent()) {
+            (0, None) => write!(f, "created by {}", step.function)?,
+            (0, Some(parent)) => write!(f, "created by {} in task {parent}", step.function)?,
+            _ => f.write_str(&step.function)?,
+        }
+        end(f, &step)?;
+    }
+    Ok(())
+}
+
+/// The place of a step, where it is known: library code that was inlined has none.
+fn end(f: &mut fmt::Formatter<'_>, step: &Step) -> fmt::Result {
+    if step.file.is_empty() {
+        return f.write_str("\n");
+    }
+    writeln!(f, "\n\t{}:{}", step.file, step.line)
+}

@@ -1,0 +1,185 @@
+//! The tasks of a snapshot, counted by stack and label.
+
+use super::super::stack::{self, Step};
+use super::{encode, labels};
+use crate::manager::{Snapshot, TaskRecord};
+use crate::registry::origin::OriginId;
+use crate::wait::AwaitTrace;
+use std::collections::HashMap;
+use std::fmt;
+use std::time::{Duration, SystemTime};
+
+/// How many tasks there are of each stack and label, and how old they are together.
+///
+/// A stack goes from the program's start to the spawn, and on to where the task waits, as far as both
+/// are known. Where spawns captured no backtrace
+/// ([`Manager::set_backtraces`](crate::manager::Manager::set_backtraces)), the tasks above the task and
+/// their spawn sites stand for it. Labels are `name`, `state`, `kind`, `fingerprint` and the task's
+/// data.
+///
+/// Its `Display` is the text that Go's profiles have under `debug=1`.
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// use taskleak::export::pprof::Profile;
+///
+/// let mut tasks = taskleak::task::JoinSet::new();
+/// for _ in 0..3 {
+///     tasks.spawn(std::future::pending::<()>());
+/// }
+/// let profile = Profile::of(&taskleak::manager().snapshot());
+/// assert!(profile.to_string().starts_with("task profile: total 3\n3 @ "));
+/// assert_eq!(profile.to_gzip()[..2], [0x1f, 0x8b]);
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Profile {
+    pub(super) taken_at: SystemTime,
+    /// Each distinct one once.
+    pub(super) steps: Vec<Step>,
+    /// Most tasks first.
+    pub(super) samples: Vec<Sample>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Sample {
+    /// Indices into the steps, innermost first.
+    pub(super) stack: Vec<usize>,
+    pub(super) labels: Vec<(String, String)>,
+    pub(super) count: usize,
+    pub(super) age: Duration,
+}
+
+/// Numbers the steps, and keeps those of spawns, which many tasks have in common.
+#[derive(Default)]
+struct Steps {
+    all: Vec<Step>,
+    numbers: HashMap<Step, usize>,
+    spawned: HashMap<SpawnedAs, Vec<usize>>,
+    /// By where the trace is in memory: tasks that wait alike share it.
+    awaits: HashMap<*const AwaitTrace, Vec<usize>>,
+}
+
+/// Tasks for which this is equal were spawned by equal stacks.
+type SpawnedAs = (OriginId, Option<u32>);
+
+impl Steps {
+    fn number(&mut self, step: Step) -> usize {
+        let next = self.all.len();
+        *self.numbers.entry(step).or_insert_with_key(|step| {
+            self.all.push(step.clone());
+            next
+        })
+    }
+
+    fn of(&mut self, task: &TaskRecord) -> Vec<usize> {
+        let mut steps = Vec::new();
+        if let Some(trace) = task.await_trace() {
+            let key = std::ptr::from_ref(trace);
+            if !self.awaits.contains_key(&key) {
+                let awaits = stack::awaits(trace);
+                let awaits = awaits.into_iter().map(|step| self.number(step)).collect();
+                self.awaits.insert(key, awaits);
+            }
+            steps.extend_from_slice(&self.awaits[&key]);
+        }
+        let key = (task.origin(), task.stack_id());
+        if !self.spawned.contains_key(&key) {
+            let spawned = stack::spawned(task);
+            let spawned = spawned.into_iter().map(|step| self.number(step)).collect();
+            self.spawned.insert(key, spawned);
+        }
+        steps.extend_from_slice(&self.spawned[&key]);
+        steps
+    }
+}
+
+impl Profile {
+    /// Of all the tasks of a snapshot.
+    ///
+    /// The first look at backtraces reads debug info, which takes some tens of milliseconds.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use taskleak::export::pprof::Profile;
+    /// println!("{}", Profile::of(&taskleak::manager().snapshot()));
+    /// ```
+    pub fn of(snapshot: &Snapshot) -> Self {
+        let mut steps = Steps::default();
+        let mut places: HashMap<_, usize> = HashMap::new();
+        let mut samples: Vec<Sample> = Vec::new();
+        for task in snapshot.tasks() {
+            let stack = steps.of(task);
+            let key = (stack, labels::of(task));
+            let place = *places.entry(key).or_insert_with_key(|(stack, labels)| {
+                samples.push(Sample {
+                    stack: stack.clone(),
+                    labels: labels
+                        .iter()
+                        .map(|(key, value)| (key.to_string(), value.to_string()))
+                        .collect(),
+                    count: 0,
+                    age: Duration::ZERO,
+                });
+                samples.len() - 1
+            });
+            samples[place].count += 1;
+            samples[place].age = samples[place].age.saturating_add(task.age());
+        }
+        samples.sort_by(|one, other| {
+            let order = |sample: &Sample| std::cmp::Reverse(sample.count);
+            order(one)
+                .cmp(&order(other))
+                .then_with(|| one.labels.cmp(&other.labels))
+        });
+        Self {
+            taken_at: snapshot.taken_at(),
+            steps: steps.all,
+            samples,
+        }
+    }
+
+    /// The profile as pprof's `profile.proto`, compressed by gzip: what a `.pb.gz` file holds.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use taskleak::export::pprof::Profile;
+    /// let bytes = Profile::of(&taskleak::manager().snapshot()).to_gzip();
+    /// ```
+    pub fn to_gzip(&self) -> Vec<u8> {
+        encode::gzip(self)
+    }
+}
+
+impl fmt::Display for Profile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let total: usize = self.samples.iter().map(|sample| sample.count).sum();
+        writeln!(f, "task profile: total {total}")?;
+        for sample in &self.samples {
+            write!(f, "{} @", sample.count)?;
+            for step in &sample.stack {
+                write!(f, " {:#x}", step + 1)?;
+            }
+            f.write_str("\n# labels: {")?;
+            for (number, (key, value)) in sample.labels.iter().enumerate() {
+                let comma = if number == 0 { "" } else { ", " };
+                write!(f, "{comma}{key:?}:{value:?}")?;
+            }
+            f.write_str("}\n")?;
+            for number in &sample.stack {
+                let Step {
+                    function,
+                    file,
+                    line,
+                } = &self.steps[*number];
+                writeln!(f, "#\t{:#x}\t{function}\t{file}:{line}", number + 1)?;
+            }
+            f.write_str("\n")?;
+        }
+        Ok(())
+    }
+}

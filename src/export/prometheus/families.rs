@@ -1,0 +1,206 @@
+//! The metrics, one after the other.
+
+use super::by_data::ByData;
+use super::by_name::{ByName, Row};
+use super::shown::cut;
+use crate::manager::{Counts, Snapshot};
+use prometheus_client::encoding::{DescriptorEncoder, EncodeGaugeValue, NoLabelSet};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::registry::Unit;
+use std::collections::{BTreeMap, HashSet};
+use std::fmt;
+
+/// Of suspects, so many have a series of their own.
+const MOST_SUSPECTS: usize = 100;
+
+pub(super) struct Families<'a> {
+    snapshot: &'a Snapshot,
+    by_name: ByName<'a>,
+    by_data: ByData<'a>,
+}
+
+impl<'a> Families<'a> {
+    pub(super) fn new(
+        snapshot: &'a Snapshot,
+        shown: &HashSet<String>,
+        keys: &[String],
+        most: usize,
+    ) -> Self {
+        let by_name = ByName::new(snapshot, shown);
+        let by_data = ByData::new(snapshot, &by_name, shown, keys, most);
+        Self {
+            snapshot,
+            by_name,
+            by_data,
+        }
+    }
+
+    pub(super) fn encode(
+        &self,
+        data_labels: &[String],
+        encoder: &mut DescriptorEncoder<'_>,
+    ) -> fmt::Result {
+        self.live(data_labels, encoder)?;
+        let mut oldest = encoder.encode_descriptor(
+            "taskleak_oldest_task_age",
+            "Age of the oldest live task; 0 if there are none",
+            Some(&Unit::Seconds),
+            MetricType::Gauge,
+        )?;
+        for (name, row) in &self.by_name.rows {
+            oldest
+                .encode_family(&[("name", &**name)])?
+                .encode_gauge(&row.oldest.as_secs_f64())?;
+        }
+        self.counts(encoder)?;
+        self.suspects(encoder)?;
+        let is_running = crate::manager().monitor().is_running();
+        gauge(
+            encoder,
+            "taskleak_monitor_running",
+            "1 if the monitor runs, which finds suspects; else 0",
+            &u64::from(is_running),
+        )?;
+        self.folded(encoder)?;
+        encoder
+            .encode_descriptor(
+                "taskleak_missed_events",
+                "Events that observers were not told of, because a queue was full",
+                None,
+                MetricType::Counter,
+            )?
+            .encode_counter::<NoLabelSet, _, u64>(&self.snapshot.missed_events(), None)
+    }
+
+    fn live(&self, data_labels: &[String], encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let mut live = encoder.encode_descriptor(
+            "taskleak_live_tasks",
+            "Tasks that are alive",
+            None,
+            MetricType::Gauge,
+        )?;
+        let keys = || {
+            ["name"]
+                .into_iter()
+                .chain(data_labels.iter().map(String::as_str))
+        };
+        for (values, count) in &self.by_data.live {
+            let labels: Vec<_> = keys().zip(values.iter().map(|value| &**value)).collect();
+            live.encode_family(&labels)?.encode_gauge(count)?;
+        }
+        Ok(())
+    }
+
+    fn counts(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        self.counter(
+            encoder,
+            "taskleak_tasks_started",
+            "Tasks that were spawned",
+            |counts| counts.started,
+        )?;
+        let mut ended = encoder.encode_descriptor(
+            "taskleak_tasks_ended",
+            "Tasks that ended, by how they did",
+            None,
+            MetricType::Counter,
+        )?;
+        for (name, Row { counts, .. }) in &self.by_name.rows {
+            for (outcome, count) in [
+                ("finished", counts.finished),
+                ("panicked", counts.panicked),
+                ("aborted", counts.aborted),
+                ("shut_down", counts.shut_down),
+            ] {
+                ended
+                    .encode_family(&[("name", &**name), ("outcome", outcome)])?
+                    .encode_counter::<NoLabelSet, _, u64>(&count, None)?;
+            }
+        }
+        self.counter(
+            encoder,
+            "taskleak_tasks_over_time",
+            "Tasks that were alive for longer than their time box",
+            |counts| counts.over_time,
+        )
+    }
+
+    fn counter(
+        &self,
+        encoder: &mut DescriptorEncoder<'_>,
+        metric: &str,
+        help: &str,
+        count: impl Fn(&Counts) -> u64,
+    ) -> fmt::Result {
+        let mut family = encoder.encode_descriptor(metric, help, None, MetricType::Counter)?;
+        for (name, row) in &self.by_name.rows {
+            family
+                .encode_family(&[("name", &**name)])?
+                .encode_counter::<NoLabelSet, _, u64>(&count(&row.counts), None)?;
+        }
+        Ok(())
+    }
+
+    fn suspects(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let suspects = self.snapshot.suspects();
+        gauge(
+            encoder,
+            "taskleak_suspects",
+            "Names whose tasks keep growing in number while the older ones don't end",
+            &suspects.len(),
+        )?;
+        // Two names may be one once they are cut.
+        let mut live: BTreeMap<_, usize> = BTreeMap::new();
+        for suspect in suspects.iter().take(MOST_SUSPECTS) {
+            let fingerprint = suspect.fingerprint().to_string();
+            let key = (fingerprint, cut(suspect.name()), suspect.location());
+            *live.entry(key).or_default() += suspect.live();
+        }
+        let mut family = encoder.encode_descriptor(
+            "taskleak_suspect_tasks",
+            "Live tasks of the names that keep growing",
+            None,
+            MetricType::Gauge,
+        )?;
+        for ((fingerprint, name, location), count) in live {
+            family
+                .encode_family(&[
+                    ("fingerprint", fingerprint),
+                    ("name", name.into_owned()),
+                    ("location", location.to_string()),
+                ])?
+                .encode_gauge(&count)?;
+        }
+        Ok(())
+    }
+
+    fn folded(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let mut folded = encoder.encode_descriptor(
+            "taskleak_folded_series",
+            "Names and label sets that were one too many and are counted together as others",
+            None,
+            MetricType::Gauge,
+        )?;
+        let suspects = self.snapshot.suspects().len().saturating_sub(MOST_SUSPECTS);
+        for (metric, count) in [
+            ("taskleak_live_tasks", self.by_data.folded),
+            ("taskleak_suspect_tasks", suspects),
+            ("names", self.by_name.folded),
+        ] {
+            folded
+                .encode_family(&[("metric", metric)])?
+                .encode_gauge(&count)?;
+        }
+        Ok(())
+    }
+}
+
+fn gauge(
+    encoder: &mut DescriptorEncoder<'_>,
+    metric: &str,
+    help: &str,
+    value: &impl EncodeGaugeValue,
+) -> fmt::Result {
+    encoder
+        .encode_descriptor(metric, help, None, MetricType::Gauge)?
+        .encode_gauge(value)
+}

@@ -1,0 +1,41 @@
+//! Metrics of live tasks for [Prometheus](https://prometheus.io), in OpenMetrics text.
+//!
+//! [`TaskCollector`] is registered with a [`Registry`](prometheus_client::registry::Registry) and
+//! reads a [`Snapshot`](crate::manager::Snapshot) at each scrape; [`text`] is that in one call.
+//!
+//! | metric | labels | meaning |
+//! |---|---|---|
+//! | `taskleak_live_tasks` | `name`, chosen data | tasks that are alive |
+//! | `taskleak_oldest_task_age_seconds` | `name` | age of the oldest of them; 0 if there are none |
+//! | `taskleak_tasks_started_total` | `name` | tasks that were spawned |
+//! | `taskleak_tasks_ended_total` | `name`, `outcome` | tasks that `finished`, `panicked`, were `aborted` or `shut_down` |
+//! | `taskleak_tasks_over_time_total` | `name` | tasks whose time box was over |
+//! | `taskleak_suspects` | | names that keep growing, as the [monitor](crate::manager::Monitor) found |
+//! | `taskleak_suspect_tasks` | `fingerprint`, `name`, `location` | live tasks of each of them |
+//! | `taskleak_monitor_running` | | 1 if the monitor runs, which finds suspects; else 0 |
+//! | `taskleak_folded_series` | `metric` | names and label sets that were one too many, and are counted under `(other names)` and `(other)` |
+//! | `taskleak_missed_events_total` | | events that observers were not told of |
+//!
+//! The sum over all series of a metric is right also when names were folded. A name that was seen
+//! once stays, so that rates and alerts have something to begin with.
+//!
+//! ```
+//! use prometheus_client::registry::Registry;
+//! use taskleak::export::prometheus::TaskCollector;
+//!
+//! let mut registry = Registry::default();
+//! registry.register_collector(Box::new(TaskCollector::new().label("tenant")));
+//! let mut metrics = String::new();
+//! prometheus_client::encoding::text::encode(&mut metrics, &registry).unwrap();
+//! assert!(metrics.contains("# TYPE taskleak_live_tasks gauge"));
+//! ```
+
+mod by_data;
+mod by_name;
+mod collector;
+mod families;
+mod shown;
+mod text;
+
+pub use collector::TaskCollector;
+pub use text::{CONTENT_TYPE, text};

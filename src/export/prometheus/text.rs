@@ -1,0 +1,33 @@
+//! The metrics in one call.
+
+use super::TaskCollector;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::registry::Registry;
+use std::sync::OnceLock;
+
+/// The content type that an HTTP answer with [`text`] needs.
+pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// The metrics of [`TaskCollector::new`], as a complete OpenMetrics text.
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// let task = taskleak::task::Builder::new().name("poller").spawn(std::future::pending::<()>());
+/// let metrics = taskleak::export::prometheus::text();
+/// assert!(metrics.contains("taskleak_live_tasks{name=\"poller\"} 1\n"));
+/// assert!(metrics.ends_with("# EOF\n"));
+/// # task.abort(); }
+/// ```
+pub fn text() -> String {
+    static REGISTRY: OnceLock<Registry> = OnceLock::new();
+    let registry = REGISTRY.get_or_init(|| {
+        let mut registry = Registry::default();
+        registry.register_collector(Box::new(TaskCollector::new()));
+        registry
+    });
+    let mut text = String::new();
+    encode(&mut text, registry).expect("writing to a string does not fail");
+    text
+}

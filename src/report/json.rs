@@ -1,0 +1,206 @@
+//! The report for programs.
+
+use super::leak::Leak;
+use super::leak_report::LeakReport;
+use super::project;
+use crate::stack::Frame;
+use crate::wait::AwaitNode;
+use serde::Serialize;
+
+#[derive(Serialize)]
+struct Report<'a> {
+    test: &'a str,
+    verdict: &'static str,
+    grace_seconds: f64,
+    leaks: Vec<LeakJson<'a>>,
+    tolerated: Vec<LeakJson<'a>>,
+    unseen_count: usize,
+    unseen: Vec<UnseenJson<'a>>,
+    threads: Vec<&'a str>,
+}
+
+#[derive(Serialize)]
+struct LeakJson<'a> {
+    fingerprint: String,
+    name: &'a str,
+    count: usize,
+    kind: String,
+    state: String,
+    liveness: &'static str,
+    waits_for: Option<&'static str>,
+    likely_deadlock: bool,
+    ended_when_aborted: Option<usize>,
+    spawned_at: Place,
+    spawn_backtrace: Vec<FrameJson>,
+    ancestors: Vec<AncestorJson<'a>>,
+    awaits: Option<Vec<AwaitJson<'a>>>,
+    age_seconds: f64,
+    polls: u64,
+    data: Vec<(&'a str, &'a str)>,
+}
+
+#[derive(Serialize)]
+struct Place {
+    file: String,
+    line: u32,
+    column: u32,
+}
+
+impl Place {
+    fn of(location: &std::panic::Location<'_>) -> Self {
+        Self {
+            file: project::relative(location.file()),
+            line: location.line(),
+            column: location.column(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct AncestorJson<'a> {
+    name: &'a str,
+    spawned_at: Place,
+}
+
+#[derive(Serialize)]
+struct FrameJson {
+    function: &'static str,
+    file: Option<String>,
+    line: Option<u32>,
+    column: Option<u32>,
+}
+
+impl FrameJson {
+    fn of(frame: &Frame) -> Self {
+        let file = frame.file();
+        Self {
+            function: frame.function(),
+            file: file.map(|file| project::relative(&file.to_string_lossy())),
+            line: frame.line(),
+            column: frame.column(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct AwaitJson<'a> {
+    function: &'a str,
+    file: Option<String>,
+    line: Option<u32>,
+    column: Option<u32>,
+    awaits: Vec<Self>,
+}
+
+impl<'a> AwaitJson<'a> {
+    fn all(nodes: &'a [AwaitNode]) -> Vec<Self> {
+        let one = |node: &'a AwaitNode| Self {
+            function: node.function(),
+            file: node
+                .file()
+                .map(|file| project::relative(&file.to_string_lossy())),
+            line: node.line(),
+            column: node.column(),
+            awaits: Self::all(node.children()),
+        };
+        nodes.iter().map(one).collect()
+    }
+}
+
+#[derive(Serialize)]
+struct UnseenJson<'a> {
+    name: &'a str,
+    state: String,
+    awaits: Vec<AwaitJson<'a>>,
+}
+
+impl<'a> LeakJson<'a> {
+    fn of(leak: &'a Leak) -> Self {
+        let frames = leak.user_frames();
+        let trace = leak.await_trace();
+        Self {
+            fingerprint: leak.fingerprint().to_string(),
+            name: leak.name(),
+            count: leak.count(),
+            kind: lower(leak.kind()),
+            state: lower(leak.state()),
+            liveness: leak.liveness().as_str(),
+            waits_for: leak.waits_for().map(|waits_for| waits_for.as_str()),
+            likely_deadlock: leak.is_likely_deadlocked(),
+            ended_when_aborted: leak.ended_when_aborted(),
+            spawned_at: Place::of(leak.location()),
+            spawn_backtrace: frames.into_iter().map(FrameJson::of).collect(),
+            ancestors: leak
+                .ancestors()
+                .iter()
+                .map(|ancestor| AncestorJson {
+                    name: ancestor.name(),
+                    spawned_at: Place::of(ancestor.location()),
+                })
+                .collect(),
+            awaits: trace.map(|trace| AwaitJson::all(trace.roots())),
+            age_seconds: leak.age().as_secs_f64(),
+            polls: leak.oldest().polls(),
+            data: leak.data().collect(),
+        }
+    }
+}
+
+/// `NeverPolled` is `never-polled`.
+fn lower(word: impl std::fmt::Debug) -> String {
+    let mut lower = String::new();
+    for c in format!("{word:?}").chars() {
+        if c.is_ascii_uppercase() && !lower.is_empty() {
+            lower.push('-');
+        }
+        lower.push(c.to_ascii_lowercase());
+    }
+    lower
+}
+
+impl LeakReport {
+    /// The report as a line of JSON, with the feature `json`.
+    ///
+    /// An object with `test`, `verdict` (`leaked`, `stuck`, `timed-out` or `clean`), `grace_seconds`, `leaks`,
+    /// `tolerated`, `unseen_count`, `unseen` and `threads`. Each leak has what [`Leak`] has, under the same names.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "multi_thread")] async fn main() {
+    /// use taskleak::{Options, find, verify_none};
+    ///
+    /// # let guard = verify_none();
+    /// let task = taskleak::spawn(std::future::pending::<()>());
+    /// let report = find(Options::new().grace(std::time::Duration::from_millis(10))).unwrap_err();
+    /// let json: serde_json::Value = serde_json::from_str(&report.to_json()).unwrap();
+    /// assert_eq!(json["leaks"][0]["count"], 1);
+    /// assert_eq!(json["leaks"][0]["waits_for"], "pending");
+    /// # task.abort(); guard.finish().await; }
+    /// ```
+    pub fn to_json(&self) -> String {
+        let report = Report {
+            test: self.test(),
+            verdict: self.verdict(),
+            grace_seconds: self.grace.as_secs_f64(),
+            leaks: self.leaks().iter().map(LeakJson::of).collect(),
+            tolerated: self.tolerated().iter().map(LeakJson::of).collect(),
+            unseen_count: self.unseen_count(),
+            unseen: self
+                .unseen()
+                .iter()
+                .map(|task| UnseenJson {
+                    name: task.name(),
+                    state: lower(task.state()),
+                    awaits: AwaitJson::all(task.await_trace().roots()),
+                })
+                .collect(),
+            threads: self.threads().iter().map(|thread| thread.name()).collect(),
+        };
+        serde_json::to_string(&report).unwrap_or_else(|error| {
+            super::note(format_args!(
+                "a report could not be written as JSON: {error}"
+            ));
+            "{}".to_owned()
+        })
+    }
+}

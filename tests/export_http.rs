@@ -1,0 +1,253 @@
+//! The pages, as a program reads them.
+
+use pretty_assertions::assert_eq;
+use serde_json::Value;
+use std::future::pending;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::{Mutex, mpsc};
+use std::time::Duration;
+use taskleak::export::http::{self, Server};
+use taskleak::task::{Builder, JoinSet};
+
+/// All tests see the tasks of all: one at a time.
+static TURN: Mutex<()> = Mutex::new(());
+
+struct Answer {
+    status: u16,
+    head: String,
+    body: Vec<u8>,
+}
+
+impl Answer {
+    fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).unwrap()
+    }
+
+    #[track_caller]
+    fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap()
+    }
+}
+
+fn get_as(address: SocketAddr, host: &str, path: &str) -> std::io::Result<Answer> {
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(Duration::from_secs(60)))?;
+    write!(stream, "GET {path} HTTP/1.0\r\nHost: {host}\r\n\r\n")?;
+    let mut bytes = Vec::new();
+    stream.read_to_end(&mut bytes)?;
+    let end = bytes.windows(4).position(|four| four == b"\r\n\r\n");
+    let body = bytes.split_off(end.expect("there is a head") + 4);
+    let head = String::from_utf8(bytes).unwrap().to_lowercase();
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    Ok(Answer { status, head, body })
+}
+
+#[track_caller]
+fn get(server: &Server, path: &str) -> Answer {
+    get_as(server.address(), "localhost", path).unwrap()
+}
+
+fn run(test: impl AsyncFnOnce(&Server)) {
+    let turn = TURN.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let server = http::serve(0).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(test(&server));
+    drop(runtime);
+    drop(turn);
+}
+
+#[test]
+fn every_page_answers() {
+    run(async |server| {
+        let mut tasks = JoinSet::new();
+        Builder::new()
+            .name("waiter")
+            .spawn_into(&mut tasks, pending::<()>());
+        for (path, content_type, part) in [
+            (
+                "/debug/tasks",
+                "text/html; charset=utf-8",
+                "<title>Tasks</title>",
+            ),
+            ("/debug/tasks.json", "application/json", "\"waiter\""),
+            (
+                "/debug/pprof/tasks?debug=1",
+                "text/plain; charset=utf-8",
+                "task profile: total 1\n",
+            ),
+            (
+                "/debug/pprof/tasks?debug=2",
+                "text/plain; charset=utf-8",
+                "\"name\":\"waiter\"",
+            ),
+            ("/debug/flamegraph", "image/svg+xml", "[waiter]"),
+            (
+                "/metrics",
+                "application/openmetrics-text; version=1.0.0; charset=utf-8",
+                "taskleak_live_tasks{name=\"waiter\"} 1\n",
+            ),
+        ] {
+            let answer = get(server, path);
+            assert_eq!(answer.status, 200, "{path}");
+            assert!(
+                answer
+                    .head
+                    .contains(&format!("content-type: {content_type}\r\n")),
+                "{}",
+                answer.head
+            );
+            assert!(
+                answer.head.contains("x-content-type-options: nosniff\r\n"),
+                "{path}"
+            );
+            assert!(
+                answer
+                    .head
+                    .contains("content-security-policy: default-src 'none';"),
+                "{path}"
+            );
+            assert!(answer.text().contains(part), "{path}: {}", answer.text());
+        }
+        let profile = get(server, "/debug/pprof/tasks");
+        assert_eq!(profile.body[..2], [0x1f, 0x8b], "gzip begins so");
+        assert_eq!(get(server, "/").status, 307);
+        assert_eq!(get(server, "/debug/nothing").status, 404);
+        assert_eq!(get(server, "/debug/tasks.json?limit=many").status, 400);
+    });
+}
+
+#[test]
+fn tasks_are_chosen() {
+    run(async |server| {
+        let mut tasks = JoinSet::new();
+        for number in 0..20 {
+            let name = if number % 2 == 0 { "even" } else { "odd" };
+            Builder::new()
+                .name(name)
+                .data("Number", format!("n{number}x"))
+                .spawn_into(&mut tasks, pending::<()>());
+        }
+        let names = |path: &str| -> Vec<String> {
+            let answer = get(server, path).json();
+            let tasks = answer["tasks"].as_array().unwrap();
+            tasks
+                .iter()
+                .map(|task| task["name"].as_str().unwrap().to_owned())
+                .collect()
+        };
+        assert_eq!(names("/debug/tasks.json?q=EVEN").len(), 10);
+        assert_eq!(names("/debug/tasks.json?q=export_http.rs").len(), 20);
+        assert_eq!(names("/debug/tasks.json?name=odd&limit=3"), ["odd"; 3]);
+        assert_eq!(names("/debug/tasks.json?name=od"), [""; 0]);
+        assert_eq!(names("/debug/tasks.json?sort=name&limit=2"), ["even"; 2]);
+        assert_eq!(names("/debug/tasks.json?q=N19X"), ["odd"]);
+        assert_eq!(names("/debug/tasks.json?min_age=3600"), [""; 0]);
+        assert_eq!(names("/debug/tasks.json?suspects=true"), [""; 0]);
+        let listing = get(server, "/debug/tasks.json?name=odd&limit=3").json();
+        assert_eq!(
+            (&listing["matching"], &listing["total"]),
+            (&10.into(), &20.into())
+        );
+        assert!(
+            get(server, "/debug/flamegraph?name=nobody")
+                .text()
+                .contains("No tasks to show.")
+        );
+    });
+}
+
+#[test]
+fn hostile_data_comes_through_as_it_is() {
+    run(async |server| {
+        let hostile = "</script><img src=x onerror=alert(1)>\"'\\\n\u{1}&amp;\u{2028}";
+        let mut tasks = JoinSet::new();
+        Builder::new()
+            .name(hostile)
+            .data(hostile, hostile)
+            .spawn_into(&mut tasks, pending::<()>());
+        let listing = get(server, "/debug/tasks.json").json();
+        let task = &listing["tasks"][0];
+        assert_eq!(task["name"], hostile);
+        assert_eq!(task["data"][0]["key"], hostile);
+        assert_eq!(task["data"][0]["value"], hostile);
+        let graph = get(server, "/debug/flamegraph");
+        assert!(!graph.text().contains("<img"), "{}", graph.text());
+        assert!(!graph.text().contains('\u{1}'), "no XML may hold it");
+    });
+}
+
+#[test]
+fn a_stuck_service_is_shown_all_the_same() {
+    run(async |server| {
+        let mut tasks = JoinSet::new();
+        Builder::new()
+            .name("waits")
+            .spawn_into(&mut tasks, pending::<()>());
+        // This runtime does nothing meanwhile: its one thread waits here.
+        let address = server.address();
+        let (sender, answer) = mpsc::channel();
+        std::thread::spawn(move || {
+            for path in [
+                "/debug/tasks.json?trace=true",
+                "/debug/pprof/tasks?debug=2",
+                "/metrics",
+            ] {
+                sender
+                    .send(get_as(address, "localhost", path).unwrap().status)
+                    .unwrap();
+            }
+        });
+        let statuses: Vec<_> = answer.iter().collect();
+        assert_eq!(statuses, [200; 3]);
+    });
+}
+
+#[test]
+fn a_foreign_page_is_refused() {
+    run(async |server| {
+        let answer = get_as(server.address(), "evil.example", "/debug/tasks.json").unwrap();
+        assert_eq!(answer.status, 403);
+        assert!(answer.text().contains("ask for 127.0.0.1 or localhost"));
+    });
+}
+
+#[test]
+fn the_router_can_be_nested() {
+    run(async |_| {
+        let app: axum::Router = axum::Router::new()
+            .nest("/internal", http::router())
+            .merge(http::router());
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let serving = tokio::spawn(async move { axum::serve(listener, app).await });
+        let statuses = tokio::task::spawn_blocking(move || {
+            ["/debug/tasks", "/internal/debug/tasks", "/internal/metrics"]
+                .map(|path| get_as(address, "any.example", path).unwrap().status)
+        });
+        assert_eq!(statuses.await.unwrap(), [200; 3]);
+        serving.abort();
+    });
+}
+
+#[test]
+fn a_server_ends_when_it_is_dropped() {
+    let server = http::serve(0).unwrap();
+    let address = server.address();
+    assert!(address.ip().is_loopback());
+    let taken = http::serve(address.port()).unwrap_err();
+    assert!(
+        taken
+            .to_string()
+            .contains("Choose another port, or 0 for any free one."),
+        "{taken}"
+    );
+    server.stop();
+    // Its thread closes the port a moment later.
+    while TcpStream::connect(address).is_ok() {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}

@@ -1,0 +1,224 @@
+//! Profiles, as `go tool pprof` reads them.
+
+mod tools;
+
+use std::future::pending;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Mutex;
+use std::time::Duration;
+use taskleak::export::pprof::{Dump, Profile};
+use taskleak::manager;
+use taskleak::task::{Builder, JoinSet};
+use tokio::sync::mpsc::Receiver;
+
+/// All tests see the tasks of all: one at a time.
+static TURN: Mutex<()> = Mutex::new(());
+
+async fn receive(mut nothing: Receiver<()>) {
+    nothing.recv().await;
+}
+
+fn open_connections(count: usize, tasks: &mut JoinSet<()>) {
+    for number in 0..count {
+        let (sender, nothing) = tokio::sync::mpsc::channel(1);
+        Builder::new()
+            .name("connection")
+            .data("peer", number % 2)
+            .spawn_into(tasks, async move {
+                receive(nothing).await;
+                drop(sender);
+            });
+    }
+}
+
+/// Runs with backtraces on.
+fn run(test: impl AsyncFnOnce()) {
+    let turn = TURN.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    manager().set_backtraces(true);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(test());
+    drop(runtime);
+    manager().set_backtraces(false);
+    drop(turn);
+}
+
+async fn profile() -> Profile {
+    let within = Duration::from_secs(10);
+    Profile::of(&manager().traced_snapshot(within).await)
+}
+
+fn write(folder: &Path, name: &str, bytes: &[u8]) -> PathBuf {
+    let path = folder.join(name);
+    std::fs::write(&path, bytes).unwrap();
+    path
+}
+
+fn go_tool_pprof(arguments: &[&str]) -> String {
+    let mut command = Command::new("go");
+    command.args(["tool", "pprof"]).args(arguments);
+    // Lines that say where it looked for sources go to standard error.
+    tools::printed(&mut command)
+}
+
+/// The line that ends so, without its columns' spaces.
+#[track_caller]
+fn line_of(text: &str, end: &str) -> String {
+    let line = text.lines().find(|line| line.ends_with(end));
+    let line = line.unwrap_or_else(|| panic!("no line ends with {end}:\n{text}"));
+    line.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn go_tool_pprof_reads_a_profile() {
+    if !tools::is_installed("go", "golang-go") {
+        return;
+    }
+    run(async || {
+        let folder = tempfile::tempdir().unwrap();
+        let mut tasks = JoinSet::new();
+        open_connections(10, &mut tasks);
+        tokio::task::yield_now().await;
+        let base = write(folder.path(), "base.pb.gz", &profile().await.to_gzip());
+        open_connections(20, &mut tasks);
+        tokio::task::yield_now().await;
+        let later = write(folder.path(), "later.pb.gz", &profile().await.to_gzip());
+        let [base, later] = [base, later].map(|path| path.display().to_string());
+
+        let top = go_tool_pprof(&["-top", &later]);
+        assert!(top.contains("Type: tasks\n"), "{top}");
+        assert!(top.contains("of 30 total"), "{top}");
+        // What it waits in is the innermost frame, and what spawned it is below.
+        assert_eq!(
+            line_of(&top, "tokio::sync::mpsc::Receiver::recv"),
+            "30 100% 100% 30 100% tokio::sync::mpsc::Receiver::recv"
+        );
+        assert_eq!(
+            line_of(&top, "export_pprof::open_connections"),
+            "0 0% 100% 30 100% export_pprof::open_connections"
+        );
+
+        let peek = go_tool_pprof(&["-peek", "export_pprof::receive", &later]);
+        assert!(peek.contains("tokio::sync::mpsc::Receiver::recv"), "{peek}");
+
+        let grown = go_tool_pprof(&["-top", &format!("-diff_base={base}"), &later]);
+        assert!(
+            line_of(&grown, "tokio::sync::mpsc::Receiver::recv").starts_with("20 "),
+            "{grown}"
+        );
+
+        let age = go_tool_pprof(&["-top", "-sample_index=age", &later]);
+        assert!(age.contains("Type: age\n"), "{age}");
+
+        let tags = go_tool_pprof(&["-tags", &later]);
+        for expected in [
+            "peer: Total 30",
+            "name: Total 30",
+            "state: Total 30",
+            "kind: Total 30",
+        ] {
+            assert!(tags.contains(expected), "no {expected}:\n{tags}");
+        }
+        let fingerprints = go_tool_pprof(&["-traces", &later]);
+        assert!(fingerprints.contains("fingerprint:"), "{fingerprints}");
+    });
+}
+
+#[test]
+fn go_tool_pprof_reads_hostile_data_and_the_text_form() {
+    if !tools::is_installed("go", "golang-go") {
+        return;
+    }
+    run(async || {
+        let folder = tempfile::tempdir().unwrap();
+        let hostile = "a\"b\\c\nd\0é;{}";
+        let task = Builder::new()
+            .name(hostile)
+            .data("name", hostile)
+            .data("a key\n", hostile)
+            .spawn(pending::<()>());
+        let profile = profile().await;
+        let binary = write(folder.path(), "tasks.pb.gz", &profile.to_gzip());
+        let raw = go_tool_pprof(&["-raw", &binary.display().to_string()]);
+        assert!(raw.contains("data.name:["), "{raw}");
+        let text = write(folder.path(), "tasks.txt", profile.to_string().as_bytes());
+        let raw = go_tool_pprof(&["-raw", &text.display().to_string()]);
+        assert!(raw.contains("Samples:\ntask/count\n"), "{raw}");
+        task.abort();
+    });
+}
+
+#[test]
+fn the_text_form_is_that_of_go() {
+    run(async || {
+        let mut tasks = JoinSet::new();
+        open_connections(4, &mut tasks);
+        tokio::task::yield_now().await;
+        let profile = profile().await;
+        let text = profile.to_string();
+        let mut lines = text.lines();
+        assert_eq!(lines.next(), Some("task profile: total 4"));
+        assert!(lines.next().unwrap().starts_with("2 @ 0x"), "{text}");
+        let labels = lines.next().unwrap();
+        assert!(
+            labels.starts_with(r##"# labels: {"name":"connection", "state":"pending", "kind":"task", "fingerprint":""##),
+            "{text}"
+        );
+        assert!(labels.ends_with(r#", "peer":"0"}"#), "{text}");
+        let innermost = lines.next().unwrap();
+        assert!(
+            innermost.contains("\ttokio::sync::mpsc::Receiver::recv"),
+            "{text}"
+        );
+    });
+}
+
+#[test]
+fn a_dump_has_every_task() {
+    run(async || {
+        let mut tasks = JoinSet::new();
+        open_connections(2, &mut tasks);
+        tokio::task::yield_now().await;
+        let snapshot = manager().traced_snapshot(Duration::from_secs(10)).await;
+        let dump = Dump::of(&snapshot).to_string();
+        let oldest = &snapshot.tasks()[0];
+        let (id, peer) = (oldest.id(), oldest.data_value("peer").unwrap());
+        assert!(
+            dump.starts_with(&format!(
+                "task {id} [pending, labels:{{\"name\":\"connection\",\"peer\":\"{peer}\"}}]:\n\
+                 tokio::sync::mpsc::Receiver::recv\n"
+            )),
+            "{dump}"
+        );
+        assert_eq!(
+            dump.matches("\ncreated by export_pprof::open_connections\n\t")
+                .count(),
+            2
+        );
+        assert_eq!(dump.matches("\n\ntask ").count(), 1);
+    });
+}
+
+#[test]
+fn without_backtraces_the_tasks_above_stand_for_them() {
+    let turn = TURN.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let parent = Builder::new().name("parent").spawn(async {
+            taskleak::spawn(pending::<()>());
+            pending::<()>().await;
+        });
+        tokio::task::yield_now().await;
+        let text = Dump::of(&manager().snapshot()).to_string();
+        assert!(text.contains("created by parent in task "), "{text}");
+        assert!(text.contains("created by tests/export_pprof.rs:"), "{text}");
+        parent.abort();
+    });
+    drop(runtime);
+    drop(turn);
+}
