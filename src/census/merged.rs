@@ -11,6 +11,7 @@ fn twin<const NAME: u8>(number: u64) -> u64 {
 /// Whether one function may stand for several that are equal, as optimised builds have it: then a task's functions may
 /// be those of another future, and so may its name.
 pub(crate) fn names_may_be_merged() -> bool {
-    let (one, other): (fn(u64) -> u64, fn(u64) -> u64) = (twin::<1>, twin::<2>);
+    let one: fn(u64) -> u64 = twin::<1>;
+    let other: fn(u64) -> u64 = twin::<2>;
     black_box(one) as usize == black_box(other) as usize
 }
