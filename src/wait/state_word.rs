@@ -158,9 +158,16 @@ pub(crate) fn calibrate(is_current_thread: bool) {
     });
 }
 
+/// What a state word that was read by other means says; none if it cannot be relied upon.
+#[allow(dead_code, reason = "the census's, where there is one")]
+pub(crate) fn schedule_of(word: usize, kind: RuntimeKind) -> Option<Schedule> {
+    let flags = flags().filter(|_| counts_hold(kind))?;
+    Some(Schedule::of(word, flags))
+}
+
 /// The kinds of lists in which runtimes keep their tasks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum RuntimeKind {
+pub(crate) enum RuntimeKind {
     CurrentThread,
     MultiThread,
     Local,
