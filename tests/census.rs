@@ -313,6 +313,50 @@ fn only_what_is_counted() {
     });
 }
 
+/// Where the runtime stood still, the states tell who was about to end from who was not.
+#[test]
+fn states_where_there_was_no_grace() {
+    async fn parked() {
+        on_time().await;
+    }
+    async fn aborted() {
+        on_time().await;
+    }
+    async fn woken(mut receive: mpsc::Receiver<u8>) {
+        receive.recv().await;
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let guard = verify_none().on_leak(taskleak::Action::Warn);
+        let (send, receive) = mpsc::channel(1);
+        tokio::spawn(parked());
+        tokio::spawn(woken(receive));
+        let task = tokio::spawn(aborted());
+        let leak = taskleak::spawn(pending::<()>());
+        tokio::task::yield_now().await;
+        // From here on the runtime has no turn.
+        task.abort();
+        send.try_send(1).unwrap();
+        let report = find(Options::new()).unwrap_err();
+        let states: Vec<_> = report
+            .unseen()
+            .iter()
+            .map(|task| (task.name().rsplit("::").next().unwrap(), task.state()))
+            .collect();
+        let expected = [
+            ("parked", UnseenState::Parked),
+            ("woken", UnseenState::Runnable),
+            ("aborted", UnseenState::Cancelled),
+        ];
+        assert_eq!(states, expected, "{report}");
+        leak.abort();
+        drop(guard);
+    });
+}
+
 /// The report with the lines of this file as `<line>`.
 fn without_lines(report: &str) -> String {
     const FILE: &str = "tests/census.rs:";

@@ -106,3 +106,53 @@ fn data_is_folded_and_the_sum_stays_right() {
         assert_eq!(folded[r#"{metric="taskleak_live_tasks"}"#], 26.0);
     });
 }
+
+#[test]
+fn orphans_are_told_from_tasks_that_somebody_can_wake() {
+    run(async || {
+        for _ in 0..3 {
+            drop(Builder::new().name("lost").spawn(pending::<()>()));
+        }
+        let (sender, receiver) = tokio::sync::oneshot::channel::<()>();
+        Builder::new().name("waiting").spawn(receiver);
+        drop(
+            Builder::new()
+                .name("meant to stay")
+                .background()
+                .spawn(pending::<()>()),
+        );
+        tokio::task::yield_now().await;
+        let orphans = series(
+            &scrape(&registry(TaskCollector::new())),
+            "taskleak_orphan_tasks",
+        );
+        assert_eq!(orphans[r#"{name="lost"}"#], 3.0);
+        assert_eq!(orphans[r#"{name="waiting"}"#], 0.0);
+        assert_eq!(orphans[r#"{name="meant to stay"}"#], 0.0);
+        drop(sender);
+    });
+}
+
+#[cfg(feature = "metrics")]
+#[test]
+fn what_tokio_metrics_measures_is_there() {
+    run(async || {
+        let measured = taskleak::manager().measured("measured", tokio::task::yield_now());
+        Builder::new()
+            .name("measured")
+            .spawn(measured)
+            .await
+            .unwrap();
+        let text = scrape(&registry(TaskCollector::new()));
+        let polls = series(&text, "taskleak_polls_total");
+        assert_eq!(polls[r#"{name="measured"}"#], 2.0);
+        for metric in ["poll_time", "scheduled_time", "idle_time"] {
+            let times = series(&text, &format!("taskleak_{metric}_seconds_total"));
+            assert!(
+                times.contains_key(r#"{name="measured"}"#),
+                "{metric}: {text}"
+            );
+        }
+        assert_prometheus_reads(&text);
+    });
+}

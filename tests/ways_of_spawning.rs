@@ -26,6 +26,10 @@ fn report(spawn: impl FnOnce()) -> LeakReport {
         .enable_all()
         .build()
         .unwrap();
+    report_in(runtime, spawn)
+}
+
+fn report_in(runtime: tokio::runtime::Runtime, spawn: impl FnOnce()) -> LeakReport {
     let report = runtime.block_on(async {
         let guard = verify_none();
         spawn();
@@ -167,7 +171,7 @@ mod facade {
 
 /// What a dependency spawns on a runtime that taskleak did not build. What is beyond the count takes debug info, and
 /// for who spawned it the allocator.
-#[cfg(all(target_os = "linux", target_arch = "x86_64", not(tokio_unstable)))]
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod dependency {
     use super::*;
     use taskleak::UnseenTask;
@@ -232,6 +236,55 @@ mod dependency {
             functions.contains(&"ways_of_spawning::listen"),
             "{functions:?}"
         );
+    }
+}
+
+/// The same on a runtime that taskleak built, with the task hooks of `tokio_unstable`.
+#[cfg(tokio_unstable)]
+mod hooked {
+    use super::*;
+
+    fn report(spawn: impl FnOnce()) -> LeakReport {
+        let runtime = taskleak::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap();
+        report_in(runtime.into_inner(), spawn)
+    }
+
+    fn spawn() {
+        TaskTracker::new().spawn(listen());
+    }
+
+    #[test]
+    fn is_counted() {
+        let report = report(spawn);
+        assert_eq!((report.task_count(), report.unseen_count()), (1, 0));
+        assert_eq!(only(&report).kind(), TaskKind::Hooked);
+    }
+
+    /// The hooks do not tell the future's type, but where it was spawned.
+    #[test]
+    fn is_named_by_its_place() {
+        let report = report(spawn);
+        let name = only(&report).name();
+        assert!(name.starts_with("task spawned at "), "{name}");
+    }
+
+    #[test]
+    fn has_its_spawn_site() {
+        let report = report(spawn);
+        // `TaskTracker::spawn` passes its caller's place on.
+        assert_eq!(only(&report).location().file(), file!());
+    }
+
+    #[test]
+    fn has_its_spawn_backtrace() {
+        let report = report(spawn);
+        let frames = functions(&only(&report).user_frames());
+        assert!(frames[0].ends_with("TaskTracker::spawn"), "{frames:?}");
+        assert_eq!(frames[1], "ways_of_spawning::hooked::spawn");
     }
 }
 

@@ -5,6 +5,7 @@ use super::future::{Reader, Snapshot, Value, await_trace};
 use super::tasks::{describe, Cells, Listed, RuntimeLayout, anchor_address, listed, state_of};
 use super::{SeenState, SeenTask, Unavailable};
 use crate::wait::{AwaitTrace, TraceSource};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, PoisonError};
 use tokio::runtime::Handle;
 
@@ -25,6 +26,16 @@ const AT_ONCE: usize = 64;
 ///
 /// It never waits for the runtime and takes none of its locks, so it may be called anywhere.
 pub(crate) fn take(handle: &Handle) -> Result<Vec<SeenTask>, Unavailable> {
+    // A mistake of ours must not fail anybody's test.
+    let taken = catch_unwind(AssertUnwindSafe(|| take_unguarded(handle)));
+    taken.unwrap_or_else(|_| {
+        Err(Unavailable::new(
+            "taskleak made a mistake in reading the debug info; please report it",
+        ))
+    })
+}
+
+fn take_unguarded(handle: &Handle) -> Result<Vec<SeenTask>, Unavailable> {
     super::memory::begin();
     let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
     let known = known.get_or_insert_with(|| {
@@ -75,7 +86,7 @@ fn read_task(
     };
     let Some(layout) = &task.layout.future else {
         let word = super::memory::read_word(task.address.checked_add(runtime.state())?)?;
-        seen.state = state_of(word);
+        seen.state = state_of(word, runtime.kind);
         return Some(seen);
     };
     seen.name.clone_from(&layout.name);
@@ -87,7 +98,7 @@ fn read_task(
         // At once, so that its parts fit together.
         memory.bytes(task.address, layout.cell_size)?;
         let word = memory.number(task.address.checked_add(runtime.state())?, 8)?;
-        seen.state = state_of(word);
+        seen.state = state_of(word, runtime.kind);
         if seen.state == SeenState::Running {
             return Some(seen);
         }

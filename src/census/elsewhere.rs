@@ -11,3 +11,8 @@ pub(crate) fn take(_runtime: &Handle) -> Result<Vec<SeenTask>, Unavailable> {
         "taskleak's feature `census` is off; switch it on to have them named"
     }))
 }
+
+/// There are no names.
+pub(crate) fn names_may_be_merged() -> bool {
+    false
+}

@@ -5,6 +5,7 @@
 //! offset is known beforehand: what is not found under its name, or does not look as it must, is "unavailable" or
 //! "unknown", never a guess. Memory is copied by the kernel and never dereferenced, so nothing here can crash.
 
+#[allow(dead_code, reason = "where there is no census, nobody makes one")]
 mod seen_task;
 mod unavailable;
 
@@ -32,9 +33,11 @@ where_there_is_one! {
     mod dwarf;
     mod future;
     mod memory;
+    mod merged;
     mod tasks;
 
     pub(crate) use census::take;
+    pub(crate) use merged::names_may_be_merged;
 }
 
 #[cfg(not(all(
@@ -50,4 +53,4 @@ mod elsewhere;
     any(target_arch = "x86_64", target_arch = "aarch64"),
     not(miri)
 )))]
-pub(crate) use elsewhere::take;
+pub(crate) use elsewhere::{names_may_be_merged, take};

@@ -1,8 +1,9 @@
 //! Asking every task what it waits for, with no guard.
 
+use super::patience::{ANSWER, Patience};
 use super::row::in_place_if_need_be;
 use super::timer::Timer;
-use super::trace::ANSWER;
+
 use crate::registry::{self, TaskInfo};
 use crate::report::Dump;
 use crate::wait::trace::{Answers, Inquiry};
@@ -16,7 +17,7 @@ use std::task::Poll;
 /// its code sees is a spurious wake, which every future must bear and which happens without this as
 /// well. The dump is complete once all tasks have answered, which takes their runtimes some
 /// microseconds a task; a task that holds its thread, or whose runtime nobody drives, is waited for
-/// 100 ms in all, and then listed as silent. Closures on the blocking pool and tasks that were never
+/// 100 ms after the last answer, and then listed as silent. Closures on the blocking pool and tasks that were never
 /// polled are listed without a trace. So are tasks tracked by [`Track`](crate::Track): nobody may wake
 /// them from outside.
 ///
@@ -46,7 +47,8 @@ use std::task::Poll;
 pub async fn dump() -> Dump {
     let inquiry = Inquiry::of(registry::live());
     inquiry.wake();
-    if !inquiry.is_answered() {
+    let mut patience = Patience::new();
+    while !patience.is_over(&inquiry) {
         let mut timer = pin!(Timer::anywhere(ANSWER));
         poll_fn(|cx| {
             if inquiry.poll_answered(cx).is_ready() {
@@ -59,7 +61,7 @@ pub async fn dump() -> Dump {
     dump_of(&inquiry.answers())
 }
 
-/// The same from a thread that may be blocked, at most for 100 ms: one outside of any runtime, a
+/// The same from a thread that may be blocked for as long: one outside of any runtime, a
 /// closure on the blocking pool, one that waits for signals.
 ///
 /// Tasks of a current-thread runtime that is driven by this very thread cannot answer meanwhile.
@@ -81,7 +83,7 @@ pub async fn dump() -> Dump {
 pub fn dump_blocking() -> Dump {
     let inquiry = Inquiry::of(registry::live());
     inquiry.wake();
-    in_place_if_need_be(|| inquiry.block(ANSWER));
+    in_place_if_need_be(|| Patience::new().block(&inquiry));
     dump_of(&inquiry.answers())
 }
 

@@ -64,7 +64,11 @@ pub(crate) fn judge(
         tasks.extend(
             members(scope)
                 .filter_map(|task| TaskInfo::of(&task))
-                .map(|task| task.with_answer(answers)),
+                .map(|task| task.with_answer(answers))
+                .map(|task| {
+                    let thread = task.poller().and_then(crate::thread::describe);
+                    task.with_thread(thread)
+                }),
         );
         // Last, since it may read debug info, and tasks end meanwhile.
         if options.threads.is_some() {

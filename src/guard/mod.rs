@@ -13,6 +13,7 @@ pub(crate) mod handover;
 mod judge;
 mod open;
 mod options;
+mod patience;
 mod row;
 mod rule;
 mod settle;

@@ -58,6 +58,9 @@ impl Settling {
     pub(crate) fn new(scope: &'static Scope, options: &Options) -> Self {
         // The rules are wanted only if there is anything to wait for.
         let busy = scope.count().members > 0;
+        if busy {
+            stuck::prepare();
+        }
         Self {
             scope,
             allows_background: options.allows_background(),

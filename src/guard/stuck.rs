@@ -26,6 +26,13 @@ pub(super) fn standings(tasks: &[Reading]) -> Vec<Standing> {
     tasks.iter().zip(before).map(standing).collect()
 }
 
+/// Learns what telling takes, which takes a moment the first time: before a grace begins.
+pub(super) fn prepare() {
+    if let Some(here) = TrackedRuntime::current() {
+        crate::wait::calibrate(here.is_current_thread());
+    }
+}
+
 /// How many of the scope's tasks that have to end are certain not to, and how many may live on.
 ///
 /// Only tasks of the runtime that this runs in count: another one's may be shut down within the
@@ -46,7 +53,7 @@ pub(super) fn count(scope: &'static Scope, allows_background: bool, rules: &[Rul
             continue;
         }
         let is_here = task.kind() == TaskKind::Task && task.runtime == here.index();
-        if is_here && !task.has(flag::POLLING) {
+        if is_here && task.polls > 0 && !task.has(flag::POLLING) {
             candidates.push(task);
         }
     }

@@ -1,6 +1,7 @@
 //! Asking the tasks that are left what they wait for: after the grace, before the verdict.
 
 use super::judge::members;
+use super::patience::{ANSWER, Patience};
 use super::settle::{Settling, Waited};
 use super::stuck::standings;
 use super::timer::Timer;
@@ -9,11 +10,7 @@ use crate::registry::{TaskId, TaskKind};
 use crate::task::assisted;
 use crate::wait::Standing;
 use crate::wait::trace::{Answers, Inquiry};
-use std::time::{Duration, Instant};
-
-/// How long a task may take to answer: one that takes longer holds its thread, or its runtime does
-/// not poll it. As long again may others take to end, if some did when they were asked.
-pub(super) const ANSWER: Duration = Duration::from_millis(100);
+use std::time::Instant;
 
 /// How a wait ended, and what those answered that are left.
 #[derive(Debug)]
@@ -61,7 +58,7 @@ impl Settling {
             assisted::visit(task, true);
         }
         inquiry.wake();
-        inquiry.block(ANSWER);
+        Patience::new().block(&inquiry);
         let answers = inquiry.answers().with_standings(standings);
         drop(inquiry);
         if answers.some_ended() && wait(Instant::now() + ANSWER) == Waited::Clean {
@@ -78,9 +75,9 @@ impl Settling {
         let standings = self.standings();
         let inquiry = self.ask();
         inquiry.wake();
-        let deadline = Instant::now() + ANSWER;
+        let mut patience = Patience::new();
         // The runtime must not park, or a paused clock would go on: so this task stays due.
-        while !inquiry.is_answered() && Instant::now() < deadline {
+        while !patience.is_over(&inquiry) {
             tokio::task::yield_now().await;
         }
         if !inquiry.is_answered() {

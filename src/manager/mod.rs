@@ -29,6 +29,7 @@ mod manager;
 mod metrics;
 mod monitor;
 mod observer;
+mod orphans;
 mod pause;
 mod shutdown;
 mod snapshot;

@@ -20,7 +20,8 @@ pub(super) fn snapshot(suspects: Vec<Suspect>) -> Snapshot {
         .filter(|task| !task.is_settled())
         .filter_map(|task| TaskRecord::of_live(task, now))
         .collect();
-    tasks.sort_by_cached_key(|task| (std::cmp::Reverse(task.age()), task.id()));
+    // Records are large and ages coarse: many are in order already.
+    tasks.sort_by_key(|task| (std::cmp::Reverse(task.age()), task.id()));
     let (names, unnamed) = count_by_name(&tasks);
     let mut counts = Counts::default();
     for name in &names {
@@ -49,16 +50,35 @@ fn count_by_name(tasks: &[TaskRecord]) -> (Vec<NameCounts>, u64) {
         counts: Counts,
     }
 
+    impl Found {
+        fn add(&mut self, part: Self) {
+            self.live += part.live;
+            self.oldest = self.oldest.max(part.oldest);
+            self.counts += part.counts;
+        }
+    }
+
     let mut found: HashMap<&str, Found> = HashMap::new();
     // Live tasks come in great numbers of few origins, whose names need not be hashed each time.
     let mut by_origin: HashMap<OriginId, Found> = HashMap::new();
+    // Nor of few names made at run time.
+    let mut by_number: HashMap<usize, (&TaskRecord, Found)> = HashMap::new();
     for task in tasks {
-        let found = match task.own_name() {
-            Some(name) => found.entry(name).or_default(),
-            None => by_origin.entry(task.origin()).or_default(),
+        let found = if let Some(number) = task.name_number() {
+            &mut by_number
+                .entry(number)
+                .or_insert((task, Found::default()))
+                .1
+        } else if let Some(name) = task.own_name() {
+            found.entry(name).or_default()
+        } else {
+            by_origin.entry(task.origin()).or_default()
         };
         found.live += 1;
         found.oldest = found.oldest.max(Some(task.age()));
+    }
+    for (task, part) in by_number.into_values() {
+        found.entry(task.name()).or_default().add(part);
     }
     let by_name = names::totals();
     for (index, totals) in ledger::by_origin().iter().enumerate() {
@@ -68,10 +88,7 @@ fn count_by_name(tasks: &[TaskRecord]) -> (Vec<NameCounts>, u64) {
         }
     }
     for (origin, part) in by_origin {
-        let whole = found.entry(origin.name()).or_default();
-        whole.live += part.live;
-        whole.oldest = whole.oldest.max(part.oldest);
-        whole.counts += part.counts;
+        found.entry(origin.name()).or_default().add(part);
     }
     let mut unnamed = 0;
     for (name, totals) in &by_name {

@@ -285,6 +285,11 @@ impl TaskRecord {
         Stack::from_bits(self.reading.stack)
     }
 
+    /// The same for tasks of one name that was made at run time; none for some of those.
+    pub(super) fn name_number(&self) -> Option<usize> {
+        self.attached.as_ref()?.name_number()
+    }
+
     /// A name of its own, made at run time.
     pub(super) fn own_name(&self) -> Option<&str> {
         self.attached.as_ref()?.name.as_deref()

@@ -2,8 +2,8 @@
 
 use super::names::{self, NameTally};
 use super::slot::Slot;
+use super::table::Table;
 use super::timebox::{Timebox, Timed};
-use std::collections::HashMap;
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -35,6 +35,13 @@ impl Attached {
         self.name_tally.as_deref()
     }
 
+    /// The same for tasks of one name that was made at run time and is counted by itself, and for no
+    /// others.
+    pub(crate) fn name_number(&self) -> Option<usize> {
+        let tally = self.name_tally.as_ref()?;
+        tally.is_own().then(|| Arc::as_ptr(tally).addr())
+    }
+
     pub(crate) fn timed(&self) -> Option<&Timed> {
         self.timed.as_ref()
     }
@@ -48,12 +55,8 @@ impl Deref for Attached {
     }
 }
 
-const SHARDS: usize = 16;
-
-/// By the index of the task's slot.
-type Shard = Option<HashMap<u32, Arc<Attached>>>;
-
-static TABLE: [Mutex<Shard>; SHARDS] = [const { Mutex::new(None) }; SHARDS];
+/// By the index of the task's slot: found without a search, and read in the order of the slots.
+static TABLE: Table<Mutex<Option<Arc<Attached>>>> = Table::new();
 
 #[cold]
 #[inline(never)]
@@ -63,23 +66,23 @@ static TABLE: [Mutex<Shard>; SHARDS] = [const { Mutex::new(None) }; SHARDS];
 )]
 pub(super) fn set(slot: &Slot, extras: Box<Extras>) -> Arc<Attached> {
     let attached = Arc::new(Attached::new(*extras));
-    shard(slot)
-        .get_or_insert_default()
-        .insert(slot.index(), attached.clone());
+    TABLE.grow(slot.index(), |_| Mutex::new(None));
+    let former = place(slot).and_then(|mut place| place.replace(attached.clone()));
+    // Dropped after the lock is released.
+    drop(former);
     attached
 }
 
 pub(crate) fn get(slot: &Slot) -> Option<Arc<Attached>> {
-    shard(slot).as_ref()?.get(&slot.index()).cloned()
+    place(slot)?.clone()
 }
 
 /// Takes it away, to be dropped when the lock is free again.
 pub(super) fn remove(slot: &Slot) -> Option<Arc<Attached>> {
-    shard(slot).as_mut()?.remove(&slot.index())
+    place(slot)?.take()
 }
 
-fn shard(slot: &Slot) -> MutexGuard<'static, Shard> {
-    TABLE[slot.index() as usize % SHARDS]
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
+fn place(slot: &Slot) -> Option<MutexGuard<'static, Option<Arc<Attached>>>> {
+    let place = TABLE.get(slot.index())?;
+    Some(place.lock().unwrap_or_else(PoisonError::into_inner))
 }

@@ -144,6 +144,11 @@ impl Board {
         self.lock().missing == 0
     }
 
+    /// How many have answered.
+    pub(crate) fn answered(&self) -> usize {
+        self.lock().answers.len()
+    }
+
     pub(crate) fn has(&self, task: TaskId) -> bool {
         self.lock().answers.contains_key(&task)
     }

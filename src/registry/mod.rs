@@ -1,6 +1,6 @@
 //! The live set: which tasks are alive, who spawned them, and which scope answers for them.
 //!
-//! Knows nothing of tests, reports or tokio's scheduler. A task's record is a [`Slot`]: 72 bytes of
+//! Knows nothing of tests, reports or tokio's scheduler. A task's record is a [`Slot`]: 80 bytes of
 //! atomics in an append-only table, so that anybody may read it at any time without a lock and
 //! without unsafe code. What differs only by where a task comes from is shared by all tasks of that
 //! origin ([`origin`]); what few tasks have (a name made at run time, data) lives beside ([`extras`]).
@@ -28,6 +28,7 @@ mod operation;
 pub(crate) mod origin;
 pub(crate) mod own_spawn;
 pub(crate) mod pin;
+mod poller;
 mod pool;
 pub(crate) mod runtimes;
 pub(crate) mod scope;
@@ -44,6 +45,7 @@ pub(crate) use entry::{Entry, Spawner, Spec};
 pub(crate) use extras::{Attached, Extras};
 pub use fingerprint::Fingerprint;
 pub(crate) use judges::any as is_judged;
+#[allow(unused_imports, reason = "the census's, where there is one")]
 pub(crate) use name::of_type as name_of_type;
 pub use operation::OperationId;
 pub(crate) use runtimes::TrackedRuntime;

@@ -26,6 +26,11 @@ impl NameTally {
         })
     }
 
+    /// Whether it counts the tasks of one name only.
+    pub(super) fn is_own(&self) -> bool {
+        &*self.name != OTHER
+    }
+
     pub(super) fn tally(&self) -> &Tally {
         &self.tally
     }

@@ -30,6 +30,7 @@ pub(crate) struct Slot {
     state: AtomicU64,
     parent: AtomicU64,
     spawned: AtomicU64,
+    /// When and on which thread the last poll began that was timed: see [`timed_poll`].
     last_poll: AtomicU64,
     /// tokio's number for the task, 0 until its first poll.
     tokio_id: AtomicU64,
@@ -52,6 +53,17 @@ pub(crate) enum Begun {
     Again,
     /// Not one of the task's own: somebody wants to know what it waits for.
     Traced,
+}
+
+/// Linux numbers its threads up to 2^22.
+const THREAD_BITS: u32 = 22;
+const NANOS_PER_MILLI: u64 = 1_000_000;
+
+/// A poll that begins now, here: the milliseconds of the clock, which is no finer, and below them the
+/// thread. One word, since every live task has it.
+fn timed_poll() -> u64 {
+    let thread = u64::from(super::poller::id()) & ((1 << THREAD_BITS) - 1);
+    (super::clock::now() / NANOS_PER_MILLI) << THREAD_BITS | thread
 }
 
 /// One poll, in [`Slot::state`].
@@ -111,6 +123,7 @@ pub(crate) struct Reading {
     pub(crate) parent: Option<TaskId>,
     pub(crate) spawned: u64,
     pub(crate) last_poll: u64,
+    pub(crate) poller: u32,
     pub(crate) tokio_id: u64,
 }
 
@@ -178,6 +191,7 @@ impl Slot {
             return None;
         }
         let state = self.state.load(Relaxed);
+        let last_poll = self.last_poll.load(Relaxed);
         let reading = Reading {
             slot: self,
             id: TaskId::new(sequence, self.index),
@@ -190,7 +204,8 @@ impl Slot {
             waited: self.waited.load(Relaxed),
             parent: TaskId::from_bits(self.parent.load(Relaxed)),
             spawned: self.spawned.load(Relaxed),
-            last_poll: self.last_poll.load(Relaxed),
+            last_poll: (last_poll >> THREAD_BITS) * NANOS_PER_MILLI,
+            poller: (last_poll & ((1 << THREAD_BITS) - 1)) as u32,
             tokio_id: self.tokio_id.load(Relaxed),
         };
         // Pairs with the fence in `occupy`.
@@ -294,7 +309,7 @@ impl Slot {
                 return Begun::Traced;
             }
             if watch.is_judged() {
-                self.last_poll.store(super::clock::now(), Relaxed);
+                self.last_poll.store(timed_poll(), Relaxed);
             }
         }
         self.state

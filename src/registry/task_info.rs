@@ -235,6 +235,8 @@ pub struct TaskInfo {
     awaits: Option<Arc<RawTrace>>,
     silent: bool,
     standing: Standing,
+    poller: u32,
+    thread: Option<String>,
 }
 
 impl TaskInfo {
@@ -269,6 +271,8 @@ impl TaskInfo {
             awaits: None,
             silent: false,
             standing: Standing::default(),
+            poller: reading.poller,
+            thread: None,
         };
         // What was read beside the record is this task's only if it still lives there.
         reading.still_alive().then_some(info)
@@ -301,6 +305,22 @@ impl TaskInfo {
     /// Whether its `JoinHandle` was alive at the verdict.
     pub(crate) fn has_join_handle(&self) -> bool {
         self.standing.join_handle
+    }
+
+    /// The number of the thread that runs it, if one does and that is known.
+    pub(crate) fn poller(&self) -> Option<u32> {
+        (self.state == TaskState::Running && self.poller != 0).then_some(self.poller)
+    }
+
+    /// The same task with what is to be said of the thread that it holds.
+    pub(crate) fn with_thread(self, thread: Option<String>) -> Self {
+        Self { thread, ..self }
+    }
+
+    /// The thread that it held at the verdict, by its name, and what the system says that it was doing.
+    /// Only on Linux, of a task in the middle of a poll and of a blocking closure that runs.
+    pub fn thread(&self) -> Option<&str> {
+        self.thread.as_deref()
     }
 
     /// The task's id.

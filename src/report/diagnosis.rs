@@ -18,6 +18,9 @@ pub(super) fn write(
     if let Some(diagnosis) = &diagnosis {
         field("waits for", &diagnosis.cause())?;
     }
+    if let Some(thread) = leak.oldest().thread() {
+        field("thread", &thread)?;
+    }
     match leak.liveness() {
         Liveness::Orphan => field("proved", &orphan(leak))?,
         Liveness::Cancelled => field("aborted", &"it was, and has not come to an `.await` since")?,

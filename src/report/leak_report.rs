@@ -209,7 +209,7 @@ impl LeakReport {
         }
         if self.unseen.count > 0 {
             super::note(format_args!(
-                "{}{}",
+                "{}\n{}",
                 text::unseen_undecided(self.unseen.count),
                 super::unseen::UnseenText {
                     report: self,

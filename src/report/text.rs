@@ -199,7 +199,7 @@ impl Text<'_> {
     }
 }
 
-const UNSEEN_HELP: &str = "they were spawned by plain `tokio::spawn`, perhaps in a dependency. To see them by name, spawn them
+const UNSEEN_HELP: &str = "they were spawned by plain `tokio::spawn`, perhaps in a dependency. To track them, spawn them
         through taskleak, or put `#[cfg(test)] extern crate taskleak_tokio as tokio;` at the crate's root.";
 
 const WITHOUT_GRACE: &str = "the guard was dropped inside a current-thread runtime, which stands still meanwhile: tasks that wait for

@@ -5,7 +5,7 @@ use super::leak_report::LeakReport;
 use super::paint::Paint;
 use super::{frames, project};
 use crate::alloc;
-use crate::census::{SeenState, SeenTask};
+use crate::census::{SeenState, SeenTask, names_may_be_merged};
 use crate::config::{self, Style};
 use crate::guard::Found;
 use crate::stack::{Frame, FrameOrigin, Stack};
@@ -183,6 +183,9 @@ impl Display for UnseenText<'_> {
             writeln!(f, "  {} {SITES_HELP}", self.paint.help("help:"))?;
         }
         let note = self.paint.strong("note:");
+        if !tasks.is_empty() && names_may_be_merged() {
+            writeln!(f, "  {note} {MERGED}")?;
+        }
         if let Err(reason) = &self.report.unseen.tasks {
             writeln!(f, "  {note} they have no names here: {reason}")?;
         } else if tasks.len() != self.report.unseen_count() {
@@ -256,6 +259,9 @@ impl UnseenText<'_> {
         Ok(())
     }
 }
+
+const MERGED: &str = "this build is optimised, and puts equal functions together: a name may be that of another future with
+        the same code.";
 
 const SITES_HELP: &str = "for their spawn backtraces, make `taskleak::alloc::SpawnSites` the `#[global_allocator]` of the test binary.";
 

@@ -24,4 +24,4 @@ pub(crate) use armed::is_armed;
 #[doc(hidden)]
 pub use create::{Routine, create};
 pub(crate) use live::{LiveThread, left};
-pub(crate) use process::{Baseline, Doing};
+pub(crate) use process::{Baseline, Doing, describe};

@@ -59,6 +59,16 @@ type Number = i64;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct SystemCall(Number);
 
+/// What the system says of a thread: "`name` waits in the system call `futex`".
+pub(crate) fn describe(id: u32) -> Option<String> {
+    let name = name(id)?;
+    Some(match Doing::of(id) {
+        Doing::Running => format!("`{name}` runs"),
+        Doing::Waiting(call) => format!("`{name}` waits in the system call {call}"),
+        Doing::Unknown => format!("`{name}`"),
+    })
+}
+
 impl Doing {
     pub(super) fn of(id: u32) -> Self {
         if let Some(call) = fs::read_to_string(path(id, "syscall")).ok().as_deref() {

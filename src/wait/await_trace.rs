@@ -96,7 +96,7 @@ impl AwaitTrace {
     }
 
     /// A tree that is one already.
-    #[cfg_attr(not(feature = "census"), allow(dead_code, reason = "the census's"))]
+    #[allow(dead_code, reason = "the census's, where there is one")]
     pub(crate) fn of_roots(source: TraceSource, roots: Vec<AwaitNode>) -> Self {
         Self {
             source,

@@ -149,9 +149,25 @@ impl HeldTask {
     }
 }
 
+/// Leads the probe through its states, if nobody has yet, for a runtime of that kind.
+pub(crate) fn calibrate(is_current_thread: bool) {
+    counts_hold(if is_current_thread {
+        RuntimeKind::CurrentThread
+    } else {
+        RuntimeKind::MultiThread
+    });
+}
+
+/// What a state word that was read by other means says; none if it cannot be relied upon.
+#[allow(dead_code, reason = "the census's, where there is one")]
+pub(crate) fn schedule_of(word: usize, kind: RuntimeKind) -> Option<Schedule> {
+    let flags = flags().filter(|_| counts_hold(kind))?;
+    Some(Schedule::of(word, flags))
+}
+
 /// The kinds of lists in which runtimes keep their tasks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum RuntimeKind {
+pub(crate) enum RuntimeKind {
     CurrentThread,
     MultiThread,
     Local,

@@ -8,9 +8,11 @@ use std::collections::BTreeSet;
 use std::future::Future;
 use std::path::PathBuf;
 use std::pin::Pin;
+use std::sync::Mutex;
 use std::time::Duration;
 use taskleak::task::Builder;
 use taskleak::{AwaitNode, Dump, TaskInfo};
+use tokio::runtime::Id;
 
 /// One kind of leaf.
 pub struct Case {
@@ -29,15 +31,21 @@ fn fifo() -> PathBuf {
     let path = std::env::temp_dir().join(unique.replace(['(', ')'], ""));
     let made = std::process::Command::new("mkfifo").arg(&path).status();
     assert!(made.unwrap().success());
-    PIPES.lock().unwrap().push(path.clone());
+    let runtime = tokio::runtime::Handle::current().id();
+    PIPES.lock().unwrap().push((runtime, path.clone()));
     path
 }
 
-static PIPES: std::sync::Mutex<Vec<PathBuf>> = std::sync::Mutex::new(Vec::new());
+static PIPES: Mutex<Vec<(Id, PathBuf)>> = Mutex::new(Vec::new());
 
-/// Lets go of who waits for one of the pipes.
+/// Lets go of who waits for one of this runtime's pipes.
 fn end_pipes() {
-    for path in PIPES.lock().unwrap().drain(..) {
+    let own = tokio::runtime::Handle::current().id();
+    for (_, path) in PIPES
+        .lock()
+        .unwrap()
+        .extract_if(.., |(runtime, _)| *runtime == own)
+    {
         drop(
             std::fs::OpenOptions::new()
                 .read(true)

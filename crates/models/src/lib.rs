@@ -13,4 +13,4 @@ mod neighbours;
 mod slot;
 mod sync;
 
-use neighbours::{Scope, TaskId, TaskKind, TrackedRuntime, clock, judges, origin, scope};
+use neighbours::{Scope, TaskId, TaskKind, TrackedRuntime, clock, judges, origin, poller, scope};

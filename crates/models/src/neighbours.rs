@@ -59,6 +59,12 @@ pub(crate) mod clock {
     }
 }
 
+pub(crate) mod poller {
+    pub(crate) fn id() -> u32 {
+        0
+    }
+}
+
 pub(crate) mod judges {
     pub(crate) struct Watch;
 

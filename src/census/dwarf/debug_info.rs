@@ -93,6 +93,20 @@ impl DebugInfo {
         Some(TypeRef { unit, offset })
     }
 
+    /// What keeps the debug info of some code from being read, if it is a way of writing it that is not understood.
+    pub(in crate::census) fn obstacle_at(&mut self, address: u64) -> Option<&'static str> {
+        let address = self.image.to_file(address);
+        let unit = self.unit_of_address(address)?;
+        let unit = &self.units[unit];
+        if unit.is_split {
+            Some("the debug info is in files of its own; set `split-debuginfo = \"off\"` in the profile")
+        } else if unit.version > 4 {
+            Some("the debug info is written as DWARF 5; build with `-C dwarf-version=4`")
+        } else {
+            None
+        }
+    }
+
     /// The types of a function's parameters, generic arguments and local variables, by their names.
     pub(in crate::census) fn types_in(&mut self, function: TypeRef) -> Vec<(String, TypeRef)> {
         let mut found = Vec::new();

@@ -18,6 +18,8 @@ pub(super) struct Unit {
     pub(super) folder: Option<Value>,
     pub(super) string_offsets: Option<u64>,
     pub(super) addresses: Option<u64>,
+    /// Whether what it describes is in another file.
+    pub(super) is_split: bool,
     index: Option<Index>,
 }
 
@@ -69,6 +71,7 @@ impl Unit {
             folder: None,
             string_offsets: None,
             addresses: None,
+            is_split: false,
             index: None,
         };
         let root = unit.die(first)?;
@@ -76,6 +79,8 @@ impl Unit {
         let folder = root.get(DW_AT_comp_dir);
         let string_offsets = root.number(DW_AT_str_offsets_base);
         let addresses = root.number(DW_AT_addr_base);
+        let is_split = root.has(DW_AT_GNU_dwo_name) || root.has(DW_AT_dwo_name);
+        unit.is_split = is_split;
         unit.line_program = line_program;
         unit.folder = folder;
         unit.string_offsets = string_offsets;

@@ -29,16 +29,14 @@ const LEAVES: [&str; 12] = [
     "tokio_util::sync::cancellation_token::WaitForCancellationFutureOwned",
 ];
 
-/// What only passes polls on, and says nothing to a person.
-const TRANSPARENT: [&str; 8] = [
-    "core::future::poll_fn::PollFn",
-    "core::mem::manually_drop::ManuallyDrop",
-    "core::mem::maybe_dangling::MaybeDangling",
-    "core::pin::Pin",
-    "futures_util::future::maybe_done::MaybeDone",
-    "futures_util::future::poll_fn::PollFn",
-    "tokio::future::maybe_done::MaybeDone",
-    "core::option::Option",
+/// What only passes polls on, and says nothing to a person, by the ends of their paths: several crates have their own.
+const TRANSPARENT: [&str; 6] = [
+    "::manually_drop::ManuallyDrop",
+    "::maybe_dangling::MaybeDangling",
+    "::maybe_done::MaybeDone",
+    "::option::Option",
+    "::pin::Pin",
+    "::poll_fn::PollFn",
 ];
 
 /// The await trace of a future, and what of it could be read.
@@ -79,7 +77,7 @@ impl Walk<'_, '_> {
         }
         let inside = self.inside(future, depth);
         let is_told_by_its_parent =
-            TRANSPARENT.contains(&plain) || plain.starts_with("taskleak::") || is_tuple(future.ty);
+            TRANSPARENT.iter().any(|end| plain.ends_with(end)) || plain.starts_with("taskleak::") || is_tuple(future.ty);
         if is_told_by_its_parent {
             return inside;
         }

@@ -4,7 +4,8 @@ use super::super::Unavailable;
 use super::super::dwarf::{DebugInfo, Field, Shape, Type, TypeRef};
 use super::super::future::{Reader, Snapshot, Value};
 use super::super::memory;
-use tokio::runtime::Handle;
+use crate::wait::RuntimeKind;
+use tokio::runtime::{Handle, RuntimeFlavor};
 
 /// Where a runtime keeps its tasks, and what is needed to go from one to the next.
 #[derive(Debug)]
@@ -14,6 +15,7 @@ pub(in crate::census) struct RuntimeLayout {
     /// What the tasks in them say they belong to.
     pub(super) owner: u64,
     pub(super) header: HeaderLayout,
+    pub(in crate::census) kind: RuntimeKind,
 }
 
 /// Where the two ends of a list are kept.
@@ -63,16 +65,25 @@ impl RuntimeLayout {
         handle: &Handle,
     ) -> Result<Self, Unavailable> {
         let address = anchor(handle);
+        let kind = match handle.runtime_flavor() {
+            RuntimeFlavor::CurrentThread => RuntimeKind::CurrentThread,
+            _ => RuntimeKind::MultiThread,
+        };
         let handle = handle_type(debug)?;
         let mut memory = Snapshot::default();
         let reader = &mut Reader {
             debug,
             memory: &mut memory,
         };
-        Self::read(reader, handle, address)
+        Self::read(reader, handle, address, kind)
     }
 
-    fn read(reader: &mut Reader<'_>, handle: TypeRef, address: u64) -> Result<Self, Unavailable> {
+    fn read(
+        reader: &mut Reader<'_>,
+        handle: TypeRef,
+        address: u64,
+        kind: RuntimeKind,
+    ) -> Result<Self, Unavailable> {
         let handle = reader.value(handle, address);
         let inner = handle.and_then(|handle| reader.field(handle, "inner"));
         let scheduler = inner
@@ -92,6 +103,7 @@ impl RuntimeLayout {
             lists: lists.ends,
             owner,
             header,
+            kind,
         })
     }
 }
@@ -108,6 +120,9 @@ fn handle_type(debug: &mut DebugInfo) -> Result<TypeRef, Unavailable> {
         {
             return Ok(*handle);
         }
+    }
+    if let Some(obstacle) = debug.obstacle_at(anchor_address()) {
+        return Err(Unavailable::new(obstacle));
     }
     // Where dependencies have no debug info, the crates that use tokio describe its types too.
     debug.find_type("tokio::runtime::handle::Handle").ok_or_else(|| {

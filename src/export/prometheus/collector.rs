@@ -87,7 +87,17 @@ impl Default for TaskCollector {
 impl Collector for TaskCollector {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let snapshot = crate::manager().snapshot();
-        let shown = self.shown.admit(&snapshot, self.most);
-        Families::new(&snapshot, &shown, &self.keys, self.most).encode(&self.labels, &mut encoder)
+        #[cfg(feature = "metrics")]
+        let measured = crate::manager().task_metrics();
+        #[cfg(feature = "metrics")]
+        let further = measured.iter().map(|(name, _)| name.as_str());
+        #[cfg(not(feature = "metrics"))]
+        let further = std::iter::empty();
+        let shown = self.shown.admit(&snapshot, further, self.most);
+        Families::new(&snapshot, &shown, &self.keys, self.most)
+            .encode(&self.labels, &mut encoder)?;
+        #[cfg(feature = "metrics")]
+        super::measured::Measured::new(&measured, &shown).encode(&mut encoder)?;
+        Ok(())
     }
 }

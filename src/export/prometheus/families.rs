@@ -1,7 +1,7 @@
 //! The metrics, one after the other.
 
 use super::by_data::ByData;
-use super::by_name::{ByName, Row};
+use super::by_name::{ByName, Row, label_of};
 use super::shown::cut;
 use crate::manager::{Counts, Snapshot};
 use prometheus_client::encoding::{DescriptorEncoder, EncodeGaugeValue, NoLabelSet};
@@ -15,6 +15,7 @@ const MOST_SUSPECTS: usize = 100;
 
 pub(super) struct Families<'a> {
     snapshot: &'a Snapshot,
+    shown: &'a HashSet<String>,
     by_name: ByName<'a>,
     by_data: ByData<'a>,
 }
@@ -22,7 +23,7 @@ pub(super) struct Families<'a> {
 impl<'a> Families<'a> {
     pub(super) fn new(
         snapshot: &'a Snapshot,
-        shown: &HashSet<String>,
+        shown: &'a HashSet<String>,
         keys: &[String],
         most: usize,
     ) -> Self {
@@ -30,6 +31,7 @@ impl<'a> Families<'a> {
         let by_data = ByData::new(snapshot, &by_name, shown, keys, most);
         Self {
             snapshot,
+            shown,
             by_name,
             by_data,
         }
@@ -52,6 +54,7 @@ impl<'a> Families<'a> {
                 .encode_family(&[("name", &**name)])?
                 .encode_gauge(&row.oldest.as_secs_f64())?;
         }
+        self.orphans(encoder)?;
         self.counts(encoder)?;
         self.suspects(encoder)?;
         let is_running = crate::manager().monitor().is_running();
@@ -87,6 +90,29 @@ impl<'a> Families<'a> {
         for (values, count) in &self.by_data.live {
             let labels: Vec<_> = keys().zip(values.iter().map(|value| &**value)).collect();
             live.encode_family(&labels)?.encode_gauge(count)?;
+        }
+        Ok(())
+    }
+
+    fn orphans(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+        for task in self.snapshot.orphans() {
+            let label = label_of(task.name(), self.shown);
+            // Every label has a row, since every live task's name has.
+            if let Some((name, _)) = self.by_name.rows.get_key_value(&label) {
+                *counts.entry(name).or_default() += 1;
+            }
+        }
+        let mut orphans = encoder.encode_descriptor(
+            "taskleak_orphan_tasks",
+            "Tasks that are alive and never polled again: nobody has a waker of them",
+            None,
+            MetricType::Gauge,
+        )?;
+        for name in self.by_name.rows.keys() {
+            orphans
+                .encode_family(&[("name", &**name)])?
+                .encode_gauge(counts.get(&**name).unwrap_or(&0))?;
         }
         Ok(())
     }

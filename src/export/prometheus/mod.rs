@@ -7,6 +7,7 @@
 //! |---|---|---|
 //! | `taskleak_live_tasks` | `name`, chosen data | tasks that are alive |
 //! | `taskleak_oldest_task_age_seconds` | `name` | age of the oldest of them; 0 if there are none |
+//! | `taskleak_orphan_tasks` | `name` | [tasks that are never polled again](crate::manager::Snapshot::orphans) |
 //! | `taskleak_tasks_started_total` | `name` | tasks that were spawned |
 //! | `taskleak_tasks_ended_total` | `name`, `outcome` | tasks that `finished`, `panicked`, were `aborted` or `shut_down` |
 //! | `taskleak_tasks_over_time_total` | `name` | tasks whose time box was over |
@@ -15,6 +16,11 @@
 //! | `taskleak_monitor_running` | | 1 if the monitor runs, which finds suspects; else 0 |
 //! | `taskleak_folded_series` | `metric` | names and label sets that were one too many, and are counted under `(other names)` and `(other)` |
 //! | `taskleak_missed_events_total` | | events that observers were not told of |
+//!
+//! With the feature `metrics`, of the names that are
+//! [measured](crate::manager::Manager::task_monitor) by tokio-metrics: `taskleak_polls_total`,
+//! `taskleak_slow_polls_total`, `taskleak_poll_time_seconds_total`,
+//! `taskleak_scheduled_time_seconds_total`, `taskleak_idle_time_seconds_total`, by `name`.
 //!
 //! The sum over all series of a metric is right also when names were folded. A name that was seen
 //! once stays, so that rates and alerts have something to begin with.
@@ -34,6 +40,8 @@ mod by_data;
 mod by_name;
 mod collector;
 mod families;
+#[cfg(feature = "metrics")]
+mod measured;
 mod shown;
 mod text;
 

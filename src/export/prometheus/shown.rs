@@ -21,14 +21,22 @@ pub(super) struct Shown(Mutex<HashSet<String>>);
 
 impl Shown {
     /// The names that are shown, those of most live tasks first come, while there is room.
-    pub(super) fn admit(&self, snapshot: &Snapshot, most: usize) -> HashSet<String> {
+    /// `further` are names that may not be those of tasks.
+    pub(super) fn admit<'a>(
+        &self,
+        snapshot: &'a Snapshot,
+        further: impl Iterator<Item = &'a str>,
+        most: usize,
+    ) -> HashSet<String> {
         let mut shown = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if shown.len() < most {
             let mut new: Vec<_> = snapshot
                 .names()
                 .iter()
-                .filter(|name| name.name() != OTHER_NAMES)
-                .map(|name| (Reverse(name.live()), cut(name.name())))
+                .map(|name| (Reverse(name.live()), name.name()))
+                .chain(further.map(|name| (Reverse(0), name)))
+                .filter(|(_, name)| *name != OTHER_NAMES)
+                .map(|(live, name)| (live, cut(name)))
                 .filter(|(_, name)| !shown.contains(&**name))
                 .collect();
             new.sort();

@@ -29,8 +29,12 @@ const AROUND: [&str; 4] = [
 ];
 /// Crates that leaves keep their wakers in.
 const PLUMBING: [&str; 2] = ["futures-core", "atomic-waker"];
-/// Where tokio keeps the wakers of tasks that only want their next turn.
-const DEFER: &str = "tokio::runtime::context::defer";
+/// Where tokio keeps the wakers of tasks that only want their next turn, and who calls it: of the one the
+/// optimizer may leave no frame.
+const DEFER: [&str; 2] = [
+    "tokio::runtime::context::defer",
+    "tokio::task::yield_now::yield_now",
+];
 
 /// The chain, from the task down to the leaf.
 pub(super) fn of(found: &Found) -> Vec<AwaitNode> {
@@ -69,9 +73,11 @@ pub(super) fn of(found: &Found) -> Vec<AwaitNode> {
 /// Whether the task woke itself there, and waits for nothing but its turn.
 pub(super) fn is_own_wake(found: &Found) -> bool {
     found.wakes
-        || inside(found.stack.frames())
-            .iter()
-            .any(|frame| frame.function().starts_with(DEFER))
+        || inside(found.stack.frames()).iter().any(|frame| {
+            DEFER
+                .iter()
+                .any(|defer| frame.function().starts_with(defer))
+        })
 }
 
 fn is_around(frame: &Frame) -> bool {

@@ -60,6 +60,11 @@ impl Inquiry {
         self.board.is_complete()
     }
 
+    /// How many have answered.
+    pub(crate) fn answered(&self) -> usize {
+        self.board.answered()
+    }
+
     /// Waits on this thread until all have answered, at most so long.
     pub(crate) fn block(&self, at_most: Duration) {
         self.board.block(at_most);

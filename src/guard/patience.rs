@@ -1,0 +1,50 @@
+//! How long to wait for tasks that are asked.
+
+use crate::wait::trace::Inquiry;
+use std::time::{Duration, Instant};
+
+/// How long to wait when no task answers any more: those left hold their threads, or their runtimes do
+/// not poll them.
+pub(super) const ANSWER: Duration = Duration::from_millis(100);
+/// How long to wait in all, however many go on answering.
+const ANSWERS: Duration = Duration::from_secs(2);
+
+/// Waits for answers as long as there are new ones: ten thousand tasks take a busy machine a while.
+pub(super) struct Patience {
+    end: Instant,
+    answered: usize,
+    round: Instant,
+}
+
+impl Patience {
+    pub(super) fn new() -> Self {
+        let now = Instant::now();
+        Self {
+            end: now + ANSWERS,
+            answered: 0,
+            round: now + ANSWER,
+        }
+    }
+
+    /// Whether nothing more is to be waited for.
+    pub(super) fn is_over(&mut self, inquiry: &Inquiry) -> bool {
+        if inquiry.is_answered() {
+            return true;
+        }
+        let now = Instant::now();
+        let answered = inquiry.answered();
+        if answered > self.answered {
+            self.answered = answered;
+            self.round = now + ANSWER;
+        }
+        now >= self.round.min(self.end)
+    }
+
+    /// Waits on this thread.
+    pub(super) fn block(mut self, inquiry: &Inquiry) {
+        while !self.is_over(inquiry) {
+            let until = self.round.min(self.end);
+            inquiry.block(until.saturating_duration_since(Instant::now()));
+        }
+    }
+}
