@@ -60,6 +60,7 @@ pub(crate) fn judge(
         if how != Settled::Stuck {
             // There were none then; who came since had no time to end.
             judgement.unseen = super::unseen::name(scope, super::counted::unseen_surely(scope));
+            judgement.unseen.ignore(&rules);
         }
         tasks.extend(
             members(scope)
