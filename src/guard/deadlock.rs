@@ -2,6 +2,7 @@
 
 use crate::census;
 use crate::registry::{Scope, TaskInfo, TrackedRuntime};
+use crate::task::assisted::reach;
 use crate::wait::deadlock::{Finding, solve};
 use std::collections::HashMap;
 use tokio::runtime::Handle;
@@ -24,8 +25,22 @@ impl Deadlocks {
             if is_known || !tasks.iter().any(is_on_it) {
                 continue;
             }
-            let facts = census::holdings(&handle).unwrap_or_default();
-            found.extend(solve(&facts).into_iter().map(|(task, finding)| ((runtime, task), finding)));
+            let mut facts = census::holdings(&handle).unwrap_or_default();
+            for facts in &mut facts {
+                // A waker that taskleak keeps of it wakes nobody.
+                let task = tasks
+                    .iter()
+                    .find(|task| is_on_it(task) && task.tokio_id() == Some(facts.id));
+                let own = task
+                    .and_then(|task| task.id().read())
+                    .map_or(0, |task| reach(&task).own);
+                facts.holders = facts.holders.saturating_sub(own);
+            }
+            found.extend(
+                solve(&facts)
+                    .into_iter()
+                    .map(|(task, finding)| ((runtime, task), finding)),
+            );
         }
         Self(found)
     }

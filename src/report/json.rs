@@ -1,8 +1,8 @@
 //! The report for programs.
 
 use super::leak::Leak;
-use super::owner::Owner;
 use super::leak_report::LeakReport;
+use super::owner::Owner;
 use super::project;
 use crate::stack::Frame;
 use crate::wait::AwaitNode;

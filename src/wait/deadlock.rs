@@ -30,8 +30,8 @@ pub(crate) enum Source {
     Message { channel: u64, senders: u64 },
     /// In a oneshot channel.
     Oneshot(u64),
-    /// In the queue of a semaphore.
-    Permits(u64),
+    /// In the queue of a semaphore or of a `Notify`.
+    Queue(u64),
     /// In a task, for its end: that task's header.
     End(u64),
 }
@@ -46,7 +46,7 @@ pub(crate) struct Facts {
     /// How many wakers and abort handles of it there are.
     pub(crate) holders: usize,
     pub(crate) holds: Vec<Hold>,
-    /// The semaphores that are bounded channels' room, and these.
+    /// The semaphores that are bounded channels' room, what notifies of the receivers' end, and these channels.
     pub(crate) rooms: Vec<(u64, u64)>,
     /// Wakers that were found by this task, of whichever task: its header's address.
     pub(crate) sources: Vec<(u64, Source)>,
@@ -117,7 +117,7 @@ pub(crate) fn solve(facts: &[Facts]) -> HashMap<u64, Finding> {
     let finding = |task: usize| {
         let mut owners: Vec<_> = graph.sources[task]
             .iter()
-            .flat_map(|source| graph.owners(*source))
+            .flat_map(|source| graph.surely_named(*source))
             .map(|(owner, half)| (facts[owner].id, half))
             .collect();
         owners.sort_unstable();
@@ -135,7 +135,7 @@ pub(crate) fn solve(facts: &[Facts]) -> HashMap<u64, Finding> {
 struct Graph<'a> {
     facts: &'a [Facts],
     by_header: HashMap<u64, usize>,
-    /// The channel whose room a semaphore is.
+    /// The channel whose receiver makes room or ends, by where that is waited for.
     rooms: HashMap<u64, u64>,
     /// Where each task's wakers lie.
     sources: Vec<HashSet<Source>>,
@@ -157,7 +157,11 @@ impl<'a> Graph<'a> {
         Self {
             facts,
             by_header,
-            rooms: facts.iter().flat_map(|facts| &facts.rooms).copied().collect(),
+            rooms: facts
+                .iter()
+                .flat_map(|facts| &facts.rooms)
+                .copied()
+                .collect(),
             sources,
         }
     }
@@ -185,10 +189,11 @@ impl<'a> Graph<'a> {
                 &|hold| hold == Hold::OneshotSender(channel),
                 OtherHalf::Sender,
             ),
-            Source::Permits(semaphore) => match self.rooms.get(&semaphore) {
-                Some(channel) => {
-                    holding(&|hold| hold == Hold::Receiver(*channel), OtherHalf::Receiver)
-                }
+            Source::Queue(semaphore) => match self.rooms.get(&semaphore) {
+                Some(channel) => holding(
+                    &|hold| hold == Hold::Receiver(*channel),
+                    OtherHalf::Receiver,
+                ),
                 None => holding(
                     &|hold| matches!(hold, Hold::Permits { semaphore: of, .. } if of == semaphore),
                     OtherHalf::Permits,
@@ -196,15 +201,32 @@ impl<'a> Graph<'a> {
             },
             Source::End(header) => {
                 let task = self.by_header.get(&header);
-                task.map(|task| (*task, OtherHalf::Task)).into_iter().collect()
+                task.map(|task| (*task, OtherHalf::Task))
+                    .into_iter()
+                    .collect()
             }
+        }
+    }
+
+    /// The same, but nobody where more seem to have it than there are, and who does is not clear.
+    fn surely_named(&self, source: Source) -> Vec<(usize, OtherHalf)> {
+        let owners = self.owners(source);
+        let is_one = owners.iter().all(|owner| *owner == owners[0]);
+        match source {
+            Source::Message { senders, .. } if owners.len() as u64 > senders && !is_one => {
+                Vec::new()
+            }
+            _ => owners,
         }
     }
 
     /// Whether all of it, as far as can be told, is with these tasks.
     fn is_kept_by(&self, source: Source, tasks: &HashSet<usize>) -> bool {
         let owners = self.owners(source);
-        let with_them = owners.iter().filter(|(owner, _)| tasks.contains(owner)).count();
+        let with_them = owners
+            .iter()
+            .filter(|(owner, _)| tasks.contains(owner))
+            .count();
         match source {
             // A place that was moved out of may be among those that were found, but none is missing.
             Source::Message { senders, .. } => with_them as u64 >= senders.max(1),
@@ -229,7 +251,10 @@ mod tests {
     }
 
     fn lock(semaphore: u64) -> Hold {
-        Hold::Permits { semaphore, count: 1 }
+        Hold::Permits {
+            semaphore,
+            count: 1,
+        }
     }
 
     fn deadlocked(facts: &[Facts]) -> Vec<u64> {
@@ -246,8 +271,8 @@ mod tests {
     #[test]
     fn two_locks_in_both_orders() {
         let facts = [
-            task(1, 1, &[lock(7)], &[(100, Source::Permits(8))]),
-            task(2, 1, &[lock(8)], &[(200, Source::Permits(7))]),
+            task(1, 1, &[lock(7)], &[(100, Source::Queue(8))]),
+            task(2, 1, &[lock(8)], &[(200, Source::Queue(7))]),
             task(3, 1, &[], &[(300, Source::End(100))]),
         ];
         assert_eq!(deadlocked(&facts), [1, 2, 3]);
@@ -259,8 +284,8 @@ mod tests {
     #[test]
     fn who_waits_for_something_else_too_can_be_helped() {
         let facts = [
-            task(1, 2, &[lock(7)], &[(100, Source::Permits(8))]),
-            task(2, 1, &[lock(8)], &[(200, Source::Permits(7))]),
+            task(1, 2, &[lock(7)], &[(100, Source::Queue(8))]),
+            task(2, 1, &[lock(8)], &[(200, Source::Queue(7))]),
         ];
         assert_eq!(deadlocked(&facts), []);
         assert_eq!(solve(&facts)[&2].owners, [(1, OtherHalf::Permits)]);
@@ -268,22 +293,43 @@ mod tests {
 
     #[test]
     fn every_sender_must_be_known() {
-        let message = |senders| Source::Message { channel: 9, senders };
+        let message = |senders| Source::Message {
+            channel: 9,
+            senders,
+        };
         let facts = |senders| [task(1, 1, &[Hold::Sender(9)], &[(100, message(senders))])];
         assert_eq!(deadlocked(&facts(1)), [1]);
         assert_eq!(deadlocked(&facts(2)), []);
     }
 
     #[test]
+    fn of_more_senders_than_there_are_none_is_named() {
+        let message = Source::Message {
+            channel: 9,
+            senders: 1,
+        };
+        let sender = [Hold::Sender(9)];
+        let facts = [
+            task(1, 1, &sender, &[(100, message)]),
+            task(2, 0, &sender, &[]),
+        ];
+        assert_eq!(solve(&facts)[&1].owners, []);
+        assert_eq!(solve(&facts[..1])[&1].owners, [(1, OtherHalf::Sender)]);
+    }
+
+    #[test]
     fn a_guard_that_nobody_was_seen_to_have_may_come_back() {
-        assert_eq!(deadlocked(&[task(1, 1, &[], &[(100, Source::Permits(8))])]), []);
+        assert_eq!(
+            deadlocked(&[task(1, 1, &[], &[(100, Source::Queue(8))])]),
+            []
+        );
     }
 
     #[test]
     fn a_sender_waits_for_the_receiver() {
         let mut facts = [
-            task(1, 1, &[lock(8)], &[(100, Source::Permits(9))]),
-            task(2, 1, &[Hold::Receiver(5)], &[(200, Source::Permits(8))]),
+            task(1, 1, &[lock(8)], &[(100, Source::Queue(9))]),
+            task(2, 1, &[Hold::Receiver(5)], &[(200, Source::Queue(8))]),
         ];
         facts[0].rooms.push((9, 5));
         assert_eq!(deadlocked(&facts), [1, 2]);

@@ -21,9 +21,11 @@ pub(super) enum Known {
     OwnedPermit,
     Acquire,
     JoinHandle,
+    Notified,
+    OwnedNotified,
 }
 
-const PATHS: [(&str, Known); 14] = [
+const PATHS: [(&str, Known); 16] = [
     ("tokio::sync::mpsc::chan::Tx", Known::Sender),
     ("tokio::sync::mpsc::chan::Rx", Known::Receiver),
     ("tokio::sync::oneshot::Sender", Known::OneshotSender),
@@ -38,6 +40,8 @@ const PATHS: [(&str, Known); 14] = [
     ("tokio::sync::semaphore::OwnedSemaphorePermit", Known::OwnedPermit),
     ("tokio::sync::batch_semaphore::Acquire", Known::Acquire),
     ("tokio::runtime::task::join::JoinHandle", Known::JoinHandle),
+    ("tokio::sync::notify::Notified", Known::Notified),
+    ("tokio::sync::notify::OwnedNotified", Known::OwnedNotified),
 ];
 
 /// The bits of a oneshot channel's state: its receiver waits; there is a value; its end has come.
@@ -104,7 +108,7 @@ impl Known {
                 let had = field(reader, "num_permits")?.checked_sub(missing)?;
                 permits(semaphore, (had > 0).then_some(had)?)
             }
-            Self::OneshotReceiver | Self::JoinHandle => return None,
+            Self::OneshotReceiver | Self::JoinHandle | Self::Notified | Self::OwnedNotified => return None,
         })
     }
 
@@ -143,7 +147,20 @@ impl Known {
                 let semaphore = reader.target(semaphore)?.address;
                 let node = reader.field(value, "node")?;
                 let waker = reader.field(node, "waker")?;
-                Some((waker_in(reader, waker, 0)?, Source::Permits(semaphore)))
+                Some((waker_in(reader, waker, 0)?, Source::Queue(semaphore)))
+            }
+            Self::Notified | Self::OwnedNotified => {
+                let notify = reader.field(value, "notify")?;
+                let notify = match self {
+                    Self::Notified => reader.target(notify)?,
+                    _ => {
+                        let inner = inner_of(reader, notify)?;
+                        reader.field(inner, "data")?
+                    }
+                };
+                let waiter = reader.field(value, "waiter")?;
+                let waker = reader.field(waiter, "waker")?;
+                Some((waker_in(reader, waker, 0)?, Source::Queue(notify.address)))
             }
             Self::JoinHandle => {
                 let header = pointer_in(reader, value)?;
@@ -153,17 +170,28 @@ impl Known {
         }
     }
 
-    /// The semaphore by which a bounded channel's senders wait, and the channel.
-    pub(super) fn room(self, reader: &mut Reader<'_>, value: Value) -> Option<(u64, u64)> {
+    /// Where a channel's senders wait for its receiver: the semaphore of a bounded one, and what tells them of its end;
+    /// each with the channel.
+    pub(super) fn rooms(self, reader: &mut Reader<'_>, value: Value) -> Vec<(u64, u64)> {
+        let mut rooms = Vec::new();
         if !matches!(self, Self::Sender | Self::Receiver) {
-            return None;
+            return rooms;
         }
-        let arc = reader.field(value, "inner")?;
-        let channel = inner_of(reader, arc)?;
-        let chan = reader.field(channel, "data")?;
-        let bounded = reader.field(chan, "semaphore")?;
-        let semaphore = reader.field(bounded, "semaphore")?;
-        Some((semaphore.address, channel.address))
+        let channel = reader
+            .field(value, "inner")
+            .and_then(|arc| inner_of(reader, arc));
+        let Some(channel) = channel else {
+            return rooms;
+        };
+        if let Some(chan) = reader.field(channel, "data") {
+            let room = reader
+                .field(chan, "semaphore")
+                .and_then(|bounded| reader.field(bounded, "semaphore"));
+            let end = reader.field(chan, "notify_rx_closed");
+            let places = room.into_iter().chain(end);
+            rooms.extend(places.map(|place| (place.address, channel.address)));
+        }
+        rooms
     }
 }
 

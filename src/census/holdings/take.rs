@@ -69,7 +69,7 @@ fn read(
     };
     for (known, value) in find(reader, future) {
         facts.holds.extend(known.hold(reader, value));
-        facts.rooms.extend(known.room(reader, value));
+        facts.rooms.extend(known.rooms(reader, value));
         let waker_of = |reader: &mut Reader<'_>, header: u64| {
             let (offset, trailer) = all.get(&header)?.layout.future.as_ref()?.trailer;
             let trailer = Value {
