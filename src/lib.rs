@@ -64,11 +64,11 @@ mod wait;
 pub use guard::{Action, Guard, Options, Rule, dump, dump_blocking, find, verify_none};
 pub use manager::manager;
 pub use registry::{Ancestor, TaskId, TaskInfo, TaskKind, TaskState, live_tasks};
-pub use report::{Dump, Leak, LeakReport, LeakedThread, UnseenState, UnseenTask};
+pub use report::{Dump, Leak, LeakReport, LeakedThread, Owner, UnseenState, UnseenTask};
 pub use stack::{Frame, FrameOrigin};
 pub use task::{Track, spawn};
 pub use taskleak_macros::leak_test;
-pub use wait::{AwaitNode, AwaitTrace, Liveness, TraceSource, WaitsFor};
+pub use wait::{AwaitNode, AwaitTrace, Liveness, OtherHalf, TraceSource, WaitsFor};
 
 /// What the macros expand to. Not part of the interface: it may change in any release.
 #[doc(hidden)]
