@@ -5,9 +5,9 @@
 
 use super::TaskId;
 use super::fence;
+use super::numbers::NumberMap;
 use super::slot::{Reading, Slot, request};
 use crate::stack::Stack;
-use std::collections::HashMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
@@ -29,7 +29,7 @@ pub(crate) struct Found {
     pub(crate) wakes: bool,
 }
 
-type Asked = HashMap<TaskId, Vec<Arc<Board>>>;
+type Asked = NumberMap<TaskId, Vec<Arc<Board>>>;
 
 /// Slots are marked and unmarked under this lock only.
 static ASKED: Mutex<Option<Asked>> = Mutex::new(None);
@@ -47,7 +47,7 @@ pub(crate) struct Board {
 
 #[derive(Debug, Default)]
 struct State {
-    answers: HashMap<TaskId, Answer>,
+    answers: NumberMap<TaskId, Answer>,
     /// How many have not answered.
     missing: usize,
     waker: Option<Waker>,
@@ -57,7 +57,7 @@ struct State {
 pub(crate) fn ask(tasks: &[Reading]) -> Arc<Board> {
     let board = Arc::new(Board {
         state: Mutex::new(State {
-            answers: HashMap::with_capacity(tasks.len()),
+            answers: NumberMap::with_capacity_and_hasher(tasks.len(), Default::default()),
             missing: tasks.len(),
             waker: None,
         }),
@@ -182,7 +182,7 @@ impl Board {
     }
 
     /// What was answered so far.
-    pub(crate) fn take(&self) -> HashMap<TaskId, Answer> {
+    pub(crate) fn take(&self) -> NumberMap<TaskId, Answer> {
         std::mem::take(&mut self.lock().answers)
     }
 }

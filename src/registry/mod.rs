@@ -24,6 +24,7 @@ pub(crate) mod ledger;
 mod life;
 mod name;
 pub(crate) mod names;
+pub(crate) mod numbers;
 mod operation;
 pub(crate) mod origin;
 pub(crate) mod own_spawn;

@@ -72,8 +72,9 @@ impl OriginId {
     }
 
     /// This origin and those above it, the root left out.
-    pub(crate) fn ancestry(self) -> impl Iterator<Item = &'static Origin> {
-        std::iter::successors(self.get(), |origin| origin.parent.get())
+    pub(crate) fn ancestry(self) -> impl Iterator<Item = (Self, &'static Origin)> {
+        let with_id = |id: Self| Some((id, id.get()?));
+        std::iter::successors(with_id(self), move |(_, origin)| with_id(origin.parent))
     }
 }
 

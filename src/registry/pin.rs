@@ -85,3 +85,59 @@ impl Slot {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::registry::entry::Spec;
+    use crate::registry::{Entry, TaskKind};
+    use std::panic::Location;
+    use std::sync::atomic::AtomicBool;
+    use std::sync::atomic::Ordering::SeqCst;
+
+    static HEADER: u8 = 0;
+
+    /// A task with a header that is none. It is never polled, so that nobody else looks at it.
+    #[track_caller]
+    fn begin() -> (Entry, Reading) {
+        let spec = Spec::new(TaskKind::Task, Location::caller(), "test");
+        let entry = Entry::begin(spec, |_| None);
+        entry.slot().set_header((&raw const HEADER).cast());
+        let task = entry.slot().read().expect("it lives");
+        (entry, task)
+    }
+
+    #[test]
+    fn a_task_that_is_looked_at_does_not_end() {
+        let (entry, task) = begin();
+        let (mut entry, has_ended) = (Some(entry), &AtomicBool::new(false));
+        std::thread::scope(|scope| {
+            with_headers(&[task], |task, _| {
+                let entry = entry.take();
+                scope.spawn(move || {
+                    drop(entry);
+                    has_ended.store(true, SeqCst);
+                });
+                while task.still_alive() {
+                    std::thread::yield_now();
+                }
+                (0..1000).for_each(|_| std::thread::yield_now());
+                assert!(!has_ended.load(SeqCst));
+            });
+        });
+        assert!(entry.is_none() && has_ended.load(SeqCst));
+    }
+
+    #[test]
+    fn one_that_has_ended_is_not_looked_at_nor_is_who_has_its_slot() {
+        let (entry, task) = begin();
+        drop(entry);
+        with_headers(&[task], |_, _| panic!("it has ended"));
+        let next = std::iter::repeat_with(begin).take(64).collect::<Vec<_>>();
+        assert!(
+            next.iter()
+                .any(|(_, next)| next.slot.index() == task.slot.index())
+        );
+        with_headers(&[task], |_, _| panic!("it is another one"));
+    }
+}

@@ -1,13 +1,14 @@
 //! What is known of a live task, as data.
 
 use super::extras;
-use super::origin::{Origin, OriginId};
+use super::origin::OriginId;
 use super::scope::by_index;
 use super::slot::{Reading, flag};
 use super::{Fingerprint, TrackedRuntime, clock, pool};
 use crate::stack::{Frame, Stack};
 use crate::wait::trace::{Answers, RawTrace};
 use crate::wait::{AwaitTrace, Liveness, Standing, WaitsFor};
+use std::borrow::Cow;
 use std::fmt;
 use std::panic::Location;
 use std::sync::Arc;
@@ -165,7 +166,7 @@ pub enum TaskState {
 /// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Ancestor {
-    name: String,
+    name: Cow<'static, str>,
     location: &'static Location<'static>,
 }
 
@@ -174,10 +175,9 @@ impl Ancestor {
     /// they are known without their own names: they may have ended.
     pub(crate) fn above(origin: OriginId) -> Vec<Self> {
         let mut ancestors = Vec::new();
-        let parents = origin.get().map(|origin| origin.parent.ancestry());
-        for origin in parents.into_iter().flatten() {
+        for (id, origin) in origin.ancestry().skip(1) {
             let ancestor = Self {
-                name: origin.task_name(),
+                name: Cow::Borrowed(id.name()),
                 location: origin.location,
             };
             if ancestors.len() < MOST_ANCESTORS && !ancestors.contains(&ancestor) {
@@ -222,7 +222,7 @@ pub struct TaskInfo {
     kind: TaskKind,
     state: TaskState,
     background: bool,
-    name: String,
+    name: Cow<'static, str>,
     data: Vec<(String, String)>,
     location: &'static Location<'static>,
     stack: Option<Stack>,
@@ -258,7 +258,7 @@ impl TaskInfo {
                 _ => TaskState::Pending,
             },
             background: reading.has(flag::BACKGROUND),
-            name: name_of(reading, origin),
+            name: name_of(reading),
             data: extras.map(|extras| extras.data.clone()).unwrap_or_default(),
             location: origin.location,
             stack: Stack::from_bits(reading.stack),
@@ -438,6 +438,11 @@ impl TaskInfo {
         self.awaits.as_deref().map(RawTrace::trace)
     }
 
+    /// The same as it was captured.
+    pub(crate) fn raw_trace(&self) -> Option<&RawTrace> {
+        self.awaits.as_deref()
+    }
+
     /// What kind of thing it waits for, if that is known. Of a task that waits for several, as in a
     /// `select!`, the first of [`WaitsFor`]'s that is not a point in time.
     pub fn waits_for(&self) -> Option<WaitsFor> {
@@ -486,10 +491,9 @@ fn extras_of(reading: &Reading) -> Option<Arc<extras::Attached>> {
         .flatten()
 }
 
-fn name_of(reading: &Reading, origin: &Origin) -> String {
-    extras_of(reading)
-        .and_then(|extras| extras.name.clone())
-        .unwrap_or_else(|| origin.task_name())
+fn name_of(reading: &Reading) -> Cow<'static, str> {
+    let own = extras_of(reading).and_then(|extras| extras.name.clone());
+    own.map_or_else(|| Cow::Borrowed(reading.origin.name()), Cow::Owned)
 }
 
 fn ancestors_of(task: &Reading) -> Vec<Ancestor> {
@@ -501,7 +505,7 @@ fn ancestors_of(task: &Reading) -> Vec<Ancestor> {
             break;
         };
         let ancestor = Ancestor {
-            name: name_of(&parent, origin),
+            name: name_of(&parent),
             location: origin.location,
         };
         if ancestors.len() < MOST_ANCESTORS && !ancestors.contains(&ancestor) {

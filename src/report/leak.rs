@@ -2,8 +2,10 @@
 
 use super::owner::Owner;
 use crate::guard::Deadlocks;
+use crate::registry::numbers::NumberMap;
 use crate::registry::{Ancestor, Fingerprint, TaskId, TaskInfo, TaskKind, TaskState};
 use crate::stack::{Frame, Stack};
+use crate::wait::trace::RawTrace;
 use crate::wait::{AwaitTrace, Liveness, WaitsFor};
 use std::collections::{HashMap, HashSet};
 use std::panic::Location;
@@ -56,19 +58,43 @@ impl Backtraces {
     }
 }
 
+/// Numbers await traces by what they say. Tasks that answered the same share theirs, and comparing what
+/// it says takes long.
+#[derive(Default)]
+struct Traces {
+    by_raw: NumberMap<*const RawTrace, usize>,
+    by_trace: HashMap<AwaitTrace, usize>,
+}
+
+impl Traces {
+    /// Only for tasks that live as long as this: another trace could come to lie where one was.
+    fn number(&mut self, task: &TaskInfo) -> Option<usize> {
+        let raw = task.raw_trace()?;
+        Some(
+            *self
+                .by_raw
+                .entry(std::ptr::from_ref(raw))
+                .or_insert_with(|| {
+                    let next = self.by_trace.len();
+                    *self.by_trace.entry(raw.trace().clone()).or_insert(next)
+                }),
+        )
+    }
+}
+
 impl Leak {
     /// Puts tasks together that leaked in the same way; the biggest groups first.
     pub(super) fn group(tasks: Vec<TaskInfo>) -> Vec<Self> {
-        let mut places = HashMap::new();
+        let mut places = NumberMap::default();
         let mut leaks: Vec<Self> = Vec::new();
-        let mut backtraces = Backtraces::default();
+        let (mut backtraces, mut traces) = (Backtraces::default(), Traces::default());
         for task in tasks {
             let backtrace = task.stack().map(|stack| backtraces.number(stack));
             let key = (
                 task.origin(),
                 backtrace,
                 task.state(),
-                task.await_trace().cloned(),
+                traces.number(&task),
                 task.is_silent(),
                 task.liveness(),
             );

@@ -13,9 +13,9 @@
 #![allow(unsafe_code)]
 
 use super::probe::{Flags, counts_hold, flags};
+use crate::registry::numbers::NumberMap;
 use crate::registry::slot::Reading;
 use crate::registry::{TaskId, TaskKind, TrackedRuntime, pin};
-use std::collections::HashMap;
 use std::mem::{ManuallyDrop, transmute_copy};
 use std::ptr::NonNull;
 use std::sync::atomic::AtomicUsize;
@@ -90,8 +90,8 @@ pub(crate) struct HeldTask {
 impl HeldTask {
     /// Takes hold of those of the tasks that are alive and whose headers are known: none if this tokio
     /// could not be calibrated.
-    pub(crate) fn of_all(tasks: &[Reading]) -> HashMap<TaskId, Self> {
-        let mut held = HashMap::new();
+    pub(crate) fn of_all(tasks: &[Reading]) -> NumberMap<TaskId, Self> {
+        let mut held = NumberMap::default();
         if flags().is_none() {
             return held;
         }

@@ -3,26 +3,26 @@
 use super::raw_trace::RawTrace;
 use crate::registry::TaskId;
 use crate::registry::inquiry::{Answer, Found};
+use crate::registry::numbers::NumberMap;
 use crate::wait::Standing;
-use std::collections::HashMap;
 use std::sync::Arc;
 
 /// What the tasks of one inquiry answered.
 #[derive(Debug, Default)]
 pub(crate) struct Answers {
-    traces: HashMap<TaskId, Option<Arc<RawTrace>>>,
+    traces: NumberMap<TaskId, Option<Arc<RawTrace>>>,
     some_ended: bool,
     /// What was known of their chances before they were asked.
-    standings: HashMap<TaskId, Standing>,
+    standings: NumberMap<TaskId, Standing>,
 }
 
 impl Answers {
     /// From the answers of those asked; none from those that are silent.
     pub(super) fn new(answers: impl Iterator<Item = (TaskId, Option<Answer>)>) -> Self {
         // Ten thousand tasks wait in a handful of ways: equal ones share a trace, and its resolution.
-        let mut known: HashMap<Arc<[Found]>, Arc<RawTrace>> = HashMap::new();
+        let mut known: NumberMap<Arc<[Found]>, Arc<RawTrace>> = NumberMap::default();
         let mut some_ended = false;
-        let mut traces = HashMap::new();
+        let mut traces = NumberMap::default();
         for (task, answer) in answers {
             let trace = match answer {
                 Some(Answer::Ended) => {
@@ -42,7 +42,7 @@ impl Answers {
         Self {
             traces,
             some_ended,
-            standings: HashMap::new(),
+            standings: NumberMap::default(),
         }
     }
 

@@ -1,5 +1,6 @@
 //! From where a leaf future took the waker to what it waits for.
 
+use super::name;
 use crate::registry::inquiry::Found;
 use crate::stack::{Frame, FrameOrigin};
 use crate::wait::WaitsFor;
@@ -31,9 +32,9 @@ const RULES: &[(&[&str], WaitsFor)] = &[
     ),
     (
         &[
-            "tokio::sync::mpsc::bounded::Sender<T>::closed",
-            "tokio::sync::mpsc::unbounded::UnboundedSender<T>::closed",
-            "tokio::sync::watch::Sender<T>::closed",
+            "tokio::sync::mpsc::bounded::Sender::closed",
+            "tokio::sync::mpsc::unbounded::UnboundedSender::closed",
+            "tokio::sync::watch::Sender::closed",
         ],
         WaitsFor::ChannelReceive,
     ),
@@ -112,9 +113,15 @@ pub(super) fn of(found: &Found) -> Option<WaitsFor> {
     let leaf: Vec<&Frame> = leaf
         .filter(|frame| frame.origin() != FrameOrigin::Taskleak)
         .collect();
+    // Symbols of either mangling scheme: one writes `Sender<T>::closed`, one `<Sender<u8>>::closed`.
+    let plain: Vec<String> = leaf
+        .iter()
+        .map(|frame| name::without_generics(frame.function()))
+        .collect();
     let is_in = |part: &&str| {
-        leaf.iter()
-            .any(|frame| frame.function().contains(part) || frame.symbol().contains(part))
+        let is_named =
+            |frame: &&Frame| frame.function().contains(part) || frame.symbol().contains(part);
+        leaf.iter().any(is_named) || plain.iter().any(|name| name.contains(part))
     };
     RULES
         .iter()

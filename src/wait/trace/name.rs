@@ -37,14 +37,21 @@ pub(super) fn is_of_type(function: &str, ty: &str) -> bool {
 
 /// An async block has a closure around it more than the function that it is written in.
 fn is_block(symbol: &str) -> bool {
-    const CLOSURE: &str = "::{{closure}}";
-    symbol
-        .strip_suffix(CLOSURE)
-        .is_some_and(|outer| outer.ends_with(CLOSURE))
+    outside_closure(symbol).and_then(outside_closure).is_some()
+}
+
+/// What the closure that a symbol names is written in, as either mangling scheme writes it.
+fn outside_closure(symbol: &str) -> Option<&str> {
+    let (outer, last) = symbol.rsplit_once("::")?;
+    let is_closure = last == "{{closure}}"
+        || ["{closure#", "{async_block#"]
+            .iter()
+            .any(|start| last.starts_with(start));
+    is_closure.then_some(outer)
 }
 
 /// `a::b::C<D>::e` is `a::b::C::e`, and `<a::B<C> as core::future::Future>::poll` is `a::B`.
-fn without_generics(path: &str) -> String {
+pub(super) fn without_generics(path: &str) -> String {
     if let Some((ty, method)) = qualified(path) {
         let ty = ty.split(" as ").next().unwrap_or(ty);
         let ty = ty.trim_start_matches(['&', '*']).trim_start_matches("mut ");
@@ -66,7 +73,12 @@ fn without_generics(path: &str) -> String {
         }
         before = c;
     }
-    plain.replace("::::", "::")
+    // A turbofish leaves its colons behind.
+    let plain = plain.replace("::::", "::");
+    match plain.strip_suffix("::") {
+        Some(plain) => plain.to_owned(),
+        None => plain,
+    }
 }
 
 /// `<A as B>::c` as `A as B` and `::c`.
@@ -183,6 +195,19 @@ mod tests {
     }
 
     #[test]
+    fn a_block_is_a_closure_in_an_async_function_in_both_mangling_schemes() {
+        for (symbol, is) in [
+            ("app::run::{{closure}}", false),
+            ("app::run::{{closure}}::{{closure}}", true),
+            ("app::run::<u8>::{closure#0}", false),
+            ("app::run::<u8>::{closure#0}::{closure#1}", true),
+            ("app::run", false),
+        ] {
+            assert_eq!(is_block(symbol), is, "{symbol}");
+        }
+    }
+
+    #[test]
     fn generics_are_left_out() {
         for (function, name) in [
             ("app::Pool<C>::reap", "app::Pool::reap"),
@@ -192,6 +217,8 @@ mod tests {
                 "app::Leaf",
             ),
             ("app::run<fn(u8) -> u8>", "app::run"),
+            ("app::run::<fn(u8) -> u8>", "app::run"),
+            ("<app::Pool<app::Conn>>::reap::<u8>", "app::Pool::reap"),
         ] {
             assert_eq!(without_generics(function), name);
         }

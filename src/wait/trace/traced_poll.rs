@@ -41,9 +41,8 @@ impl TracedPoll {
     #[inline(never)]
     #[allow(clippy::boxed_local, reason = "nobody has it but in a box")]
     pub(crate) fn pending(self: Box<Self>) {
-        let captures = self.waker.into_captures();
         let answer = Answer::Waits {
-            found: captures.found().into(),
+            found: self.waker.found().into(),
         };
         inquiry::tell(self.slot, self.task, &answer);
     }

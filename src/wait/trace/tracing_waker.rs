@@ -7,9 +7,10 @@
 #![allow(unsafe_code)]
 
 use super::capture::{self, Captures};
+use crate::registry::inquiry::Found;
 use crate::stack::Addresses;
 use std::mem::ManuallyDrop;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{RawWaker, RawWakerVTable, Waker};
 
 /// What the waker's data points at.
@@ -26,7 +27,8 @@ pub(super) struct TracingWaker {
     // Invariant: its data is the address of `*tracer`, and its vtable `VTABLE`. Never dropped, since
     // it owns nothing.
     waker: ManuallyDrop<Waker>,
-    tracer: Box<Tracer>,
+    // Owned by this alone. No box: a box that is moved may not be pointed at from elsewhere.
+    tracer: Arc<Tracer>,
 }
 
 static VTABLE: RawWakerVTable = RawWakerVTable::new(clone, wake, wake_by_ref, drop);
@@ -43,15 +45,15 @@ fn thread() -> usize {
 
 impl TracingWaker {
     pub(super) fn new(real: &Waker, captures: Captures) -> Self {
-        let tracer = Box::new(Tracer {
+        let tracer = Arc::new(Tracer {
             real: real.clone(),
             thread: thread(),
             captures: Mutex::new(captures),
         });
-        let data = std::ptr::from_ref::<Tracer>(&tracer).cast::<()>();
+        let data = Arc::as_ptr(&tracer).cast::<()>();
         // SAFETY: the functions of `VTABLE` uphold the contract of a waker as long as `data` points at
-        // a `Tracer`: it does as long as this value lives, which owns the box and lends the waker out
-        // by reference only. A reference can be made to outlive it only by a clone, and clones do not
+        // a `Tracer`: it does as long as this value lives, which owns the tracer and lends the waker
+        // out by reference only. A reference can be made to outlive it only by a clone, and clones do not
         // point here.
         let waker = ManuallyDrop::new(unsafe { Waker::new(data, &VTABLE) });
         Self { waker, tracer }
@@ -61,12 +63,10 @@ impl TracingWaker {
         &self.waker
     }
 
-    /// What was captured.
-    pub(super) fn into_captures(self) -> Captures {
-        self.tracer
-            .captures
-            .into_inner()
-            .unwrap_or_else(PoisonError::into_inner)
+    /// What was captured. Nothing of the task is held any more once this is known.
+    pub(super) fn found(self) -> Vec<Found> {
+        let captures = self.tracer.captures.lock();
+        captures.unwrap_or_else(PoisonError::into_inner).found()
     }
 }
 
