@@ -1,4 +1,45 @@
-//! Fails a test when tokio tasks outlive it.
+//! Fails a test when tokio tasks outlive it, and says which ones, who spawned them, what they wait for
+//! and why that never comes.
+//!
+//! ```
+//! # use taskleak::Action;
+//! # #[tokio::main(flavor = "multi_thread")] async fn main() {
+//! let guard = taskleak::verify_none();
+//! # let guard = guard.on_leak(Action::Warn).grace(std::time::Duration::from_millis(10));
+//! let (sender, mut receiver) = tokio::sync::mpsc::channel::<u32>(1);
+//! let _reader = taskleak::spawn(async move { while receiver.recv().await.is_some() {} });
+//! guard.finish().await; // fails: `sender` is still alive, so the reader waits for ever
+//! # drop(sender); }
+//! ```
+//!
+//! ```text
+//! taskleak: 1 task outlived `my_test` and 1s of grace
+//!
+//! leak: `my_test::{async block}`
+//!   --> src/lib.rs:12:15
+//!    |
+//! 12 | let _reader = taskleak::spawn(async move { while receiver.recv().await.is_some() {} });
+//!    |               ^ spawned here
+//!    |
+//!    = state: pending, alive for 1s, polled 1 time, last 1s ago
+//!    = waits in:
+//!        my_test::{async block}            src/lib.rs:12:67
+//!        tokio::sync::mpsc::Receiver::recv
+//!    = waits for: a message: the channel is empty, and a sender of it is alive
+//! ```
+//!
+//! | to | use |
+//! |---|---|
+//! | check one test | [`#[leak_test]`](leak_test), or a guard: [`verify_none`] |
+//! | check all tests of a crate | `#[cfg(test)] extern crate taskleak_tokio as tokio;` |
+//! | check a whole test binary at its exit | [`verify_main!`] |
+//! | say what may live on | [`task::Builder::background`], [`Guard::ignore_named`] and its like, [`ignore!`] |
+//! | spawn tracked tasks | [`spawn`], [`task`], [`runtime`]; [`Track`] for other spawners |
+//! | assert on leaks yourself | [`find`], [`LeakReport`] |
+//! | see what all tasks wait for, now | [`dump`] |
+//! | watch a service | [`manager()`], and `export` behind its features |
+//!
+//! Features: `census` (on by default), `json`, `serde`, `metrics`, `tracing`, `prometheus`, `pprof`, `flamegraph`, `http`.
 
 #![deny(unsafe_code)]
 
@@ -23,11 +64,11 @@ mod wait;
 pub use guard::{Action, Guard, Options, Rule, dump, dump_blocking, find, verify_none};
 pub use manager::manager;
 pub use registry::{Ancestor, TaskId, TaskInfo, TaskKind, TaskState, live_tasks};
-pub use report::{Dump, Leak, LeakReport, LeakedThread, UnseenState, UnseenTask};
+pub use report::{Dump, Leak, LeakReport, LeakedThread, Owner, UnseenState, UnseenTask};
 pub use stack::{Frame, FrameOrigin};
 pub use task::{Track, spawn};
 pub use taskleak_macros::leak_test;
-pub use wait::{AwaitNode, AwaitTrace, Liveness, TraceSource, WaitsFor};
+pub use wait::{AwaitNode, AwaitTrace, Liveness, OtherHalf, TraceSource, WaitsFor};
 
 /// What the macros expand to. Not part of the interface: it may change in any release.
 #[doc(hidden)]

@@ -282,6 +282,30 @@ fn a_task_that_nobody_can_wake() {
 }
 
 /// Only those that nobody tracked, and of them not those that were there before.
+async fn reaper() {
+    pending::<()>().await;
+}
+
+async fn forgotten() {
+    pending::<()>().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rule_lets_them_live_on_by_their_name() {
+    let options = || Options::new().grace(Duration::from_millis(20));
+    let guard = verify_none();
+    let reaper = tokio::spawn(reaper());
+    assert_eq!(find(options()).unwrap_err().unseen_count(), 1);
+    find(options().ignore_named("*reaper")).unwrap();
+    let forgotten = tokio::spawn(forgotten());
+    let report = find(options().ignore_named("*reaper")).unwrap_err();
+    assert_eq!(report.unseen_count(), 1);
+    assert!(report.unseen()[0].name().ends_with("forgotten"), "{report}");
+    reaper.abort();
+    forgotten.abort();
+    guard.finish().await;
+}
+
 #[test]
 fn only_what_is_counted() {
     async fn tracked() {

@@ -161,6 +161,26 @@ fn tasks_are_chosen() {
 }
 
 #[test]
+fn a_fingerprint_finds_its_tasks() {
+    run(async |server| {
+        let (sender, receiver) = tokio::sync::oneshot::channel::<()>();
+        let waiting = Builder::new().name("waiting").spawn(receiver);
+        tokio::task::yield_now().await;
+        let within = Duration::from_secs(60);
+        let snapshot = taskleak::manager().traced_snapshot(within).await;
+        let fingerprint = snapshot.tasks()[0].fingerprint();
+        let address = server.address();
+        // This runtime has to be free: the task is asked.
+        let asked = tokio::task::spawn_blocking(move || {
+            let path = format!("/debug/tasks.json?q={fingerprint}");
+            get_as(address, "localhost", &path).unwrap().json()
+        });
+        assert_eq!(asked.await.unwrap()["tasks"][0]["name"], "waiting");
+        drop((sender, waiting));
+    });
+}
+
+#[test]
 fn hostile_data_comes_through_as_it_is() {
     run(async |server| {
         let hostile = "</script><img src=x onerror=alert(1)>\"'\\\n\u{1}&amp;\u{2028}";

@@ -4,6 +4,7 @@ use super::dwarf::DebugInfo;
 use super::future::{Reader, Snapshot, Value, await_trace};
 use super::tasks::{describe, Cells, Listed, RuntimeLayout, anchor_address, listed, state_of};
 use super::{SeenState, SeenTask, Unavailable};
+use crate::wait::deadlock::Facts;
 use crate::wait::{AwaitTrace, TraceSource};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, PoisonError};
@@ -35,7 +36,26 @@ pub(crate) fn take(handle: &Handle) -> Result<Vec<SeenTask>, Unavailable> {
     })
 }
 
-fn take_unguarded(handle: &Handle) -> Result<Vec<SeenTask>, Unavailable> {
+/// What the runtime's parked tasks keep and wait at, as far as that can be told.
+pub(crate) fn holdings(handle: &Handle) -> Option<Vec<Facts>> {
+    // Where functions are merged, so may be the types.
+    if super::names_may_be_merged() {
+        return None;
+    }
+    let holdings = catch_unwind(AssertUnwindSafe(|| {
+        let take = |known: &mut Known| {
+            let runtime = RuntimeLayout::of(&mut known.debug, handle)?;
+            let tasks = listed(&mut known.debug, &mut known.cells, &runtime);
+            Ok(super::holdings::holdings(&mut known.debug, &runtime, &tasks))
+        };
+        with_known(take).ok().flatten()
+    }));
+    holdings.unwrap_or_default()
+}
+
+fn with_known<T>(
+    use_it: impl FnOnce(&mut Known) -> Result<T, Unavailable>,
+) -> Result<T, Unavailable> {
     super::memory::begin();
     let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
     let known = known.get_or_insert_with(|| {
@@ -43,7 +63,11 @@ fn take_unguarded(handle: &Handle) -> Result<Vec<SeenTask>, Unavailable> {
         let cells = Cells::default();
         Ok(Known { debug, cells })
     });
-    let Known { debug, cells } = known.as_mut().map_err(|reason| reason.clone())?;
+    use_it(known.as_mut().map_err(|reason| reason.clone())?)
+}
+
+fn take_unguarded(handle: &Handle) -> Result<Vec<SeenTask>, Unavailable> {
+    with_known(|Known { debug, cells }| {
     let runtime = RuntimeLayout::of(debug, handle)?;
     let tasks = listed(debug, cells, &runtime);
     let mut seen = Vec::with_capacity(tasks.len());
@@ -55,6 +79,7 @@ fn take_unguarded(handle: &Handle) -> Result<Vec<SeenTask>, Unavailable> {
         }
     }
     Ok(seen)
+    })
 }
 
 /// Copies of the tasks' cells, made at once: most of what there is to read of most tasks.

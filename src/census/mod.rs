@@ -32,11 +32,12 @@ where_there_is_one! {
     mod census;
     mod dwarf;
     mod future;
+    mod holdings;
     mod memory;
     mod merged;
     mod tasks;
 
-    pub(crate) use census::take;
+    pub(crate) use census::{holdings, take};
     pub(crate) use merged::names_may_be_merged;
 }
 
@@ -53,4 +54,4 @@ mod elsewhere;
     any(target_arch = "x86_64", target_arch = "aarch64"),
     not(miri)
 )))]
-pub(crate) use elsewhere::{names_may_be_merged, take};
+pub(crate) use elsewhere::{holdings, names_may_be_merged, take};

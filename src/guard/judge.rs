@@ -1,7 +1,7 @@
 //! Looking at a scope and saying which of its tasks should be gone.
 
 use super::unseen::Unseen;
-use super::{Options, Rule, threads};
+use super::{Deadlocks, Options, Rule, threads};
 use crate::registry::slot::Reading;
 use crate::registry::{self, Scope, Slot, TaskInfo, current};
 use crate::report::Settled;
@@ -21,6 +21,8 @@ pub(crate) struct Judgement {
     pub(crate) threads: Vec<LiveThread>,
     /// Why threads were not judged, although they should be.
     pub(crate) threads_undecided: Option<String>,
+    /// Which of them wait for each other.
+    pub(crate) deadlocks: Deadlocks,
     /// Tasks that had no chance to end.
     pub(crate) undecided: Vec<TaskInfo>,
 }
@@ -60,6 +62,7 @@ pub(crate) fn judge(
         if how != Settled::Stuck {
             // There were none then; who came since had no time to end.
             judgement.unseen = super::unseen::name(scope, super::counted::unseen_surely(scope));
+            judgement.unseen.ignore(&rules);
         }
         tasks.extend(
             members(scope)
@@ -75,9 +78,12 @@ pub(crate) fn judge(
             judgement.threads = threads::left(scope, &rules);
         }
     }
-    let (tolerated, leaks) = tasks
+    let (tolerated, leaks): (Vec<_>, Vec<_>) = tasks
         .into_iter()
         .partition(|task| is_tolerated(task, options.allows_background(), &rules));
+    if !settled && !leaks.is_empty() {
+        judgement.deadlocks = Deadlocks::among(scope, &leaks);
+    }
     Judgement {
         leaks,
         tolerated,

@@ -4,6 +4,7 @@ mod abort;
 mod action;
 mod concluding;
 mod counted;
+mod deadlock;
 mod drain;
 mod dump;
 mod find;
@@ -26,6 +27,7 @@ mod unseen;
 mod verdict;
 
 pub use action::Action;
+pub(crate) use deadlock::Deadlocks;
 pub use dump::{dump, dump_blocking};
 pub use find::find;
 pub use guard::{Guard, verify_none};

@@ -1,5 +1,6 @@
 //! Which tasks are left out of a verdict.
 
+use super::unseen::Found;
 use crate::registry::TaskInfo;
 use crate::stack::Frame;
 use crate::thread::LiveThread;
@@ -11,6 +12,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// A rule by which a living task is no leak.
 ///
 /// Guards have a method for each; [`ignore!`](crate::ignore) registers one for a whole program.
+///
+/// Rules hold for tasks that taskleak did not see spawned too, as far as those are known: by the name
+/// that the census gives them, by the spawn backtrace that [`SpawnSites`](crate::alloc::SpawnSites) keeps.
+/// The guard learns that only at its verdict, so it waits out the grace for them.
 ///
 /// # Examples
 ///
@@ -107,6 +112,19 @@ impl Rule {
                     false
                 })
             }
+        }
+    }
+
+    /// The same for a task that nobody tracked: its name is the census's, its spawn backtrace the allocator's.
+    pub(super) fn matches_unseen(&self, found: &Found) -> bool {
+        let stack = found.spawned_by;
+        match &self.0 {
+            Kind::Named(glob) => glob.matches(&found.task.name),
+            Kind::SpawnedIn(glob) => stack.is_some_and(|stack| has_frame_in(glob, stack.frames())),
+            Kind::SpawnedBy(glob) => stack
+                .and_then(|stack| stack.user_frames().first().copied())
+                .is_some_and(|frame| glob.matches(frame.function())),
+            Kind::If(_) => false,
         }
     }
 

@@ -1,5 +1,6 @@
 //! Naming the tasks that are known by their number only.
 
+use super::Rule;
 use crate::alloc;
 use crate::census::{self, SeenTask, Unavailable};
 use crate::registry::tokio_ids;
@@ -37,6 +38,16 @@ impl Default for Unseen {
             count: 0,
             tasks: Ok(Vec::new()),
         }
+    }
+}
+
+impl Unseen {
+    /// Leaves out those that a rule lets live on: the census has named them, or the allocator knows who spawned them.
+    pub(super) fn ignore(&mut self, rules: &[Rule]) {
+        let Ok(tasks) = &mut self.tasks else { return };
+        let found = tasks.len();
+        tasks.retain(|task| !rules.iter().any(|rule| rule.matches_unseen(task)));
+        self.count = self.count.saturating_sub(found - tasks.len());
     }
 }
 

@@ -5,6 +5,9 @@ use crate::registry::TaskKind;
 use crate::wait::{AwaitNode, Liveness, WaitsFor};
 use std::fmt;
 
+/// Owners that are named.
+const MOST_OWNERS: usize = 4;
+
 /// Passes each line, as a key and a value, to `field`.
 pub(super) fn write(
     leak: &Leak,
@@ -24,11 +27,22 @@ pub(super) fn write(
     match leak.liveness() {
         Liveness::Orphan => field("proved", &orphan(leak))?,
         Liveness::Cancelled => field("aborted", &"it was, and has not come to an `.await` since")?,
-        _ if leak.is_likely_deadlocked() => field(
+        _ if leak.is_likely_deadlocked() && leak.owners().is_empty() => field(
             "likely",
             &"a deadlock: all tasks that are left wait for locks or for each other",
         )?,
+        _ if leak.is_likely_deadlocked() => field(
+            "likely",
+            &"a deadlock: only tasks that are in it themselves could end the wait",
+        )?,
         _ => {}
+    }
+    let owners = leak.owners();
+    for owner in owners.iter().take(MOST_OWNERS) {
+        field("other half", owner)?;
+    }
+    if let Some(more) = owners.len().checked_sub(MOST_OWNERS + 1) {
+        field("other half", &format!("{} tasks more", more + 1))?;
     }
     if let Some(ended) = leak.ended_when_aborted() {
         field("when aborted", &aborted(ended, leak.count()))?;

@@ -2,6 +2,7 @@
 
 use super::leak::Leak;
 use super::leak_report::LeakReport;
+use super::owner::Owner;
 use super::project;
 use crate::stack::Frame;
 use crate::wait::AwaitNode;
@@ -29,6 +30,7 @@ struct LeakJson<'a> {
     liveness: &'static str,
     waits_for: Option<&'static str>,
     likely_deadlock: bool,
+    owners: Vec<OwnerJson<'a>>,
     ended_when_aborted: Option<usize>,
     spawned_at: Place,
     spawn_backtrace: Vec<FrameJson>,
@@ -52,6 +54,25 @@ impl Place {
             file: project::relative(location.file()),
             line: location.line(),
             column: location.column(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct OwnerJson<'a> {
+    name: &'a str,
+    half: &'static str,
+    spawned_at: Place,
+    waits_for: Option<&'static str>,
+}
+
+impl<'a> OwnerJson<'a> {
+    fn of(owner: &'a Owner) -> Self {
+        Self {
+            name: owner.name(),
+            half: owner.half().as_str(),
+            spawned_at: Place::of(owner.location()),
+            waits_for: owner.waits_for().map(|waits_for| waits_for.as_str()),
         }
     }
 }
@@ -126,6 +147,7 @@ impl<'a> LeakJson<'a> {
             liveness: leak.liveness().as_str(),
             waits_for: leak.waits_for().map(|waits_for| waits_for.as_str()),
             likely_deadlock: leak.is_likely_deadlocked(),
+            owners: leak.owners().iter().map(OwnerJson::of).collect(),
             ended_when_aborted: leak.ended_when_aborted(),
             spawned_at: Place::of(leak.location()),
             spawn_backtrace: frames.into_iter().map(FrameJson::of).collect(),

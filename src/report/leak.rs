@@ -1,5 +1,7 @@
 //! Leaks of one kind.
 
+use super::owner::Owner;
+use crate::guard::Deadlocks;
 use crate::registry::numbers::NumberMap;
 use crate::registry::{Ancestor, Fingerprint, TaskId, TaskInfo, TaskKind, TaskState};
 use crate::stack::{Frame, Stack};
@@ -34,6 +36,7 @@ pub struct Leak {
     /// At least one; oldest first.
     tasks: Vec<TaskInfo>,
     likely_deadlock: bool,
+    owners: Vec<Owner>,
     ended_when_aborted: Option<usize>,
 }
 
@@ -99,6 +102,7 @@ impl Leak {
                 leaks.push(Self {
                     tasks: Vec::new(),
                     likely_deadlock: false,
+                    owners: Vec::new(),
                     ended_when_aborted: None,
                 });
                 leaks.len() - 1
@@ -136,8 +140,17 @@ impl Leak {
             .any(|leak| leak.waits_for() == Some(WaitsFor::Lock));
         if some_lock && leaks.iter().all(is_stuck) {
             for leak in leaks {
-                leak.likely_deadlock = waits(leak);
+                leak.likely_deadlock |= waits(leak);
             }
+        }
+    }
+
+    /// Notes who has the other half of what these wait for, and which of them wait for each other.
+    pub(super) fn note_owners(leaks: &mut [Self], all: &[TaskInfo], found: &Deadlocks) {
+        for leak in leaks {
+            let is_deadlocked = |task| found.of(task).is_some_and(|finding| finding.deadlocked);
+            leak.likely_deadlock = leak.tasks.iter().all(is_deadlocked);
+            leak.owners = Owner::of(leak.oldest(), all, found);
         }
     }
 
@@ -187,10 +200,41 @@ impl Leak {
         self.oldest().waits_for()
     }
 
-    /// Whether these are likely to be in a deadlock: they wait for locks or for other tasks, and so do all
-    /// tasks that are left of the test. Not a proof: a lock's guard may be kept outside of any task.
+    /// Whether these are likely to be in a deadlock: only tasks that are in it themselves have what each waits
+    /// for. That is told by what lies in the suspended tasks, where debug info can be read (on Linux, with the
+    /// feature `census`); elsewhere by all tasks that are left of the test waiting for locks or each other's ends.
+    ///
+    /// Not a proof: a compiler keeps room in a task also for what was moved out of it, so what looks like a
+    /// lock's guard in a task may have been given to a thread that still has it.
     pub fn is_likely_deadlocked(&self) -> bool {
         self.likely_deadlock
+    }
+
+    /// The leaked (or tolerated) tasks that seem to have the other half of what the oldest waits for: the senders or
+    /// the receiver of its channel, a guard of its lock, or the very task whose end it awaits. Empty where that can't
+    /// be told.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "multi_thread")] async fn main() {
+    /// use taskleak::{Options, OtherHalf, find, verify_none};
+    ///
+    /// # let guard = verify_none();
+    /// let (sender, mut receiver) = tokio::sync::mpsc::channel::<()>(1);
+    /// let task = taskleak::spawn(async move {
+    ///     receiver.recv().await;
+    ///     drop(sender);
+    /// });
+    /// let report = find(Options::new().grace(std::time::Duration::from_millis(10))).unwrap_err();
+    /// for owner in report.leaks()[0].owners() {
+    ///     assert_eq!(owner.half(), OtherHalf::Sender);
+    ///     assert_eq!(owner.task(), report.leaks()[0].tasks()[0].id());
+    /// }
+    /// # task.abort(); guard.finish().await; }
+    /// ```
+    pub fn owners(&self) -> &[Owner] {
+        &self.owners
     }
 
     /// How many of them ended when they were aborted after the verdict; none if that was not tried.

@@ -78,7 +78,9 @@ impl LeakReport {
         settled: Settled,
         grace: Duration,
     ) -> Self {
+        let all = [judgement.leaks.as_slice(), &judgement.tolerated].concat();
         let mut leaks = Leak::group(judgement.leaks);
+        Leak::note_owners(&mut leaks, &all, &judgement.deadlocks);
         let nobody_else = judgement.tolerated.is_empty()
             && judgement.threads.is_empty()
             && judgement.unseen.count == 0;

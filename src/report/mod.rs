@@ -10,6 +10,7 @@ mod leak;
 mod leak_report;
 mod leaked_thread;
 mod outlets;
+mod owner;
 mod paint;
 mod project;
 mod text;
@@ -21,6 +22,7 @@ pub use leak::Leak;
 pub use leak_report::LeakReport;
 pub(crate) use leak_report::Settled;
 pub use leaked_thread::LeakedThread;
+pub use owner::Owner;
 pub use unseen::{UnseenState, UnseenTask};
 
 /// Says something in one line that is no verdict: a limit met, a mistake of ours.

@@ -5,6 +5,16 @@ use std::path::Path;
 use super::origin::FrameOrigin;
 
 /// A frame of a resolved stack; an inlined call is a frame of its own.
+///
+/// # Examples
+///
+/// ```
+/// use taskleak::Frame;
+///
+/// fn short(frame: &Frame) -> String {
+///     format!("{}:{}", frame.function(), frame.line().unwrap_or(0))
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Frame {
     pub(super) symbol: &'static str,

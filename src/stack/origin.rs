@@ -2,6 +2,16 @@
 use std::path::{Component, Path};
 
 /// Whose code a frame is, judged by where its source file is; names can be anybody's.
+///
+/// # Examples
+///
+/// ```
+/// use taskleak::{Frame, FrameOrigin};
+///
+/// fn mine(frames: &[Frame]) -> impl Iterator<Item = &Frame> {
+///     frames.iter().filter(|frame| frame.origin() == FrameOrigin::User)
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum FrameOrigin {
     /// The person's own: whatever is none of the others.

@@ -7,6 +7,27 @@ use std::path::{Path, PathBuf};
 /// waits on, as a tree, since a `select!` or `join!` waits on several.
 ///
 /// Its `Display` is the tree as reports print it.
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "multi_thread")] async fn main() {
+/// async fn wait_for_work(mut work: tokio::sync::mpsc::Receiver<u32>) {
+///     work.recv().await;
+/// }
+///
+/// let (_sender, work) = tokio::sync::mpsc::channel(1);
+/// let task = taskleak::task::Builder::new().name("worker").spawn(wait_for_work(work));
+/// # while taskleak::live_tasks().iter().any(|task| task.name() == "worker" && task.polls() == 0) {
+/// #     tokio::task::yield_now().await;
+/// # }
+/// let dump = taskleak::dump().await;
+/// let worker = dump.tasks().find(|task| task.name() == "worker").unwrap();
+/// let trace = worker.await_trace().unwrap();
+/// assert!(trace.roots()[0].function().ends_with("wait_for_work"));
+/// assert!(trace.to_string().contains("Receiver::recv"));
+/// # task.abort(); }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct AwaitTrace {
     source: TraceSource,
@@ -15,6 +36,16 @@ pub struct AwaitTrace {
 }
 
 /// How an [`AwaitTrace`] was had.
+///
+/// # Examples
+///
+/// ```
+/// use taskleak::{AwaitTrace, TraceSource};
+///
+/// fn has_columns(trace: &AwaitTrace) -> bool {
+///     trace.source() == TraceSource::Poll // debug info of a suspended future has lines only
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum TraceSource {
@@ -25,6 +56,20 @@ pub enum TraceSource {
 }
 
 /// One async function (or future) of an [`AwaitTrace`], suspended at an `.await`.
+///
+/// # Examples
+///
+/// ```
+/// use taskleak::AwaitNode;
+///
+/// /// The innermost futures, which the task really waits for.
+/// fn leaves(node: &AwaitNode) -> Vec<&str> {
+///     if node.children().is_empty() {
+///         return vec![node.function()];
+///     }
+///     node.children().iter().flat_map(leaves).collect()
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct AwaitNode {
     pub(crate) function: String,

@@ -1,6 +1,7 @@
 //! Why is a task still alive.
 
 mod await_trace;
+pub(crate) mod deadlock;
 mod liveness;
 mod probe;
 mod state_word;
@@ -9,6 +10,7 @@ pub(crate) mod trace;
 mod waits_for;
 
 pub use await_trace::{AwaitNode, AwaitTrace, TraceSource};
+pub use deadlock::OtherHalf;
 pub use liveness::Liveness;
 pub(crate) use liveness::Standing;
 pub(crate) use state_word::{Header, HeldTask, calibrate};

@@ -27,6 +27,8 @@ pub(in crate::census) struct FutureLayout {
     pub(in crate::census) name: String,
     pub(in crate::census) declared: Option<(PathBuf, u32)>,
     pub(in crate::census) is_wrapped: bool,
+    /// Where in the cell its trailer is, and of what type.
+    pub(in crate::census) trailer: (u64, &'static Type),
     /// Whether the type says only that it is a future: a box of a `dyn` one.
     pub(in crate::census) is_boxed: bool,
 }
@@ -170,7 +172,9 @@ impl FutureLayout {
         let path = debug.path(future)?;
         let ty = debug.ty(future)?;
         let (name, declared) = describe(debug, ty);
+        let trailer = cell.field("trailer")?;
         Some(Self {
+            trailer: (trailer.offset, debug.ty(trailer.ty)?),
             cell_size: cell.size,
             stage: core.offset + stage,
             stage_type,

@@ -29,6 +29,14 @@ enum Order {
 }
 
 impl Choice {
+    /// Whether it says that the tasks are to be asked what they wait for, or is by a fingerprint: where
+    /// a task waits is part of that.
+    pub(super) fn is_traced(&self) -> bool {
+        let is_fingerprint =
+            || self.q.len() == 16 && self.q.bytes().all(|byte| byte.is_ascii_hexdigit());
+        self.trace.unwrap_or_else(is_fingerprint)
+    }
+
     /// The tasks, in the order asked for; the limit is left to the caller.
     pub(super) fn of<'a>(&self, snapshot: &'a Snapshot) -> Vec<&'a TaskRecord> {
         let text = self.q.to_lowercase();

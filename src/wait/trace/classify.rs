@@ -6,10 +6,12 @@ use crate::stack::{Frame, FrameOrigin};
 use crate::wait::WaitsFor;
 
 /// Parts of function names, the first that is found inside the innermost future that the project
-/// awaits. What is built on something else stands before it: a barrier waits on a watch channel, that
-/// on a notification, a lock on a semaphore.
+/// awaits. What is built on something else stands before it: a child's end can wait on a signal, that on
+/// a watch channel, as a barrier does, that on a notification, a lock on a semaphore.
 const RULES: &[(&[&str], WaitsFor)] = &[
     (&["tokio::task::yield_now"], WaitsFor::Busy),
+    (&["tokio::process::"], WaitsFor::Process),
+    (&["tokio::signal::"], WaitsFor::Signal),
     (&["tokio::sync::barrier::"], WaitsFor::Barrier),
     (
         &["tokio::sync::once_cell::", "tokio::sync::set_once::"],
@@ -69,8 +71,6 @@ const RULES: &[(&[&str], WaitsFor)] = &[
         &["tokio::runtime::task::join::", "tokio::task::join_set::"],
         WaitsFor::Join,
     ),
-    (&["tokio::process::"], WaitsFor::Process),
-    (&["tokio::signal::"], WaitsFor::Signal),
     (
         &[
             "tokio::net::tcp::listener::",

@@ -1,0 +1,8 @@
+//! What suspended tasks keep across their suspension: halves of channels, guards, permits, handles of other tasks; and at
+//! which of these wakers of them lie.
+
+mod find;
+mod known;
+mod take;
+
+pub(super) use take::holdings;
