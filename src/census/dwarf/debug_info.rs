@@ -93,6 +93,12 @@ impl DebugInfo {
         Some(TypeRef { unit, offset })
     }
 
+    /// Whether there is any debug info of the code there, be it lines only.
+    pub(in crate::census) fn describes(&mut self, address: u64) -> bool {
+        let address = self.image.to_file(address);
+        self.unit_of_address(address).is_some()
+    }
+
     /// What keeps the debug info of some code from being read, if it is a way of writing it that is not understood.
     pub(in crate::census) fn obstacle_at(&mut self, address: u64) -> Option<&'static str> {
         let address = self.image.to_file(address);

@@ -125,17 +125,19 @@ fn handle_type(debug: &mut DebugInfo) -> Result<TypeRef, Unavailable> {
         return Err(Unavailable::new(obstacle));
     }
     // Where dependencies have no debug info, the crates that use tokio describe its types too.
-    debug.find_type("tokio::runtime::handle::Handle").ok_or_else(|| {
-        Unavailable::new(match anchor {
-            Some(_) => format!(
-                "the debug info has lines only, and no types; {}",
-                super::super::dwarf::REMEDY
-            ),
-            None => "no crate that was built with debug info uses tokio's runtime; where `[profile.dev.package]` \
-                     sets `debug`, set it to 2 for taskleak there"
-                .to_owned(),
-        })
-    })
+    if let Some(handle) = debug.find_type("tokio::runtime::handle::Handle") {
+        return Ok(handle);
+    }
+    Err(Unavailable::new(if debug.describes(anchor_address()) {
+        format!(
+            "the debug info has lines only, and no types; {}",
+            super::super::dwarf::REMEDY
+        )
+    } else {
+        "no crate that was built with debug info uses tokio's runtime; where `[profile.dev.package]` sets `debug`, set it to \
+         2 for taskleak there"
+            .to_owned()
+    }))
 }
 
 /// What an `Arc` holds.
