@@ -8,13 +8,13 @@
 //! delivers it to the task's `JoinHandle` at its next turn.
 
 use crate::registry::inquiry;
+use crate::registry::numbers::NumberMap;
 use crate::registry::slot::Reading;
 use crate::registry::{Slot, TaskId, TaskKind, current, entry};
 use crate::wait::Header;
 use crate::wait::trace::{self, TracedPoll};
 use std::any::Any;
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::{Pin, pin};
@@ -447,13 +447,13 @@ impl<F: Future> Drop for Assisted<F> {
     }
 }
 
-static ANYWHERE: Mutex<Option<HashMap<TaskId, Arc<dyn Assist + Send + Sync>>>> = Mutex::new(None);
+static ANYWHERE: Mutex<Option<NumberMap<TaskId, Arc<dyn Assist + Send + Sync>>>> = Mutex::new(None);
 
 thread_local! {
-    static HERE: RefCell<HashMap<TaskId, Arc<dyn Assist>>> = RefCell::default();
+    static HERE: RefCell<NumberMap<TaskId, Arc<dyn Assist>>> = RefCell::default();
 }
 
-fn anywhere() -> MutexGuard<'static, Option<HashMap<TaskId, Arc<dyn Assist + Send + Sync>>>> {
+fn anywhere() -> MutexGuard<'static, Option<NumberMap<TaskId, Arc<dyn Assist + Send + Sync>>>> {
     ANYWHERE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
