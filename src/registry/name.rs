@@ -199,10 +199,10 @@ mod tests {
     #[test]
     fn places_are_named_from_their_package() {
         let unix =
-            "/home/me/.cargo/registry/src/index.crates.io-1949cf8c6b5b557f/hyper-1.0.0/src/lib.rs";
+            "/home/me/.cargo/registry/src/index-0123456789abcdef/hyper-1.0.0/src/lib.rs";
         assert_eq!(in_package(unix), "hyper-1.0.0/src/lib.rs");
         let windows =
-            "C:\\.cargo\\registry\\src\\index.crates.io-1949cf8c6b5b557f\\hyper-1.0.0\\src\\lib.rs";
+            "C:\\.cargo\\registry\\src\\index-0123456789abcdef\\hyper-1.0.0\\src\\lib.rs";
         assert_eq!(in_package(windows), "hyper-1.0.0\\src\\lib.rs");
         assert_eq!(in_package("src/registry/src.rs"), "src/registry/src.rs");
     }
