@@ -198,11 +198,9 @@ mod tests {
 
     #[test]
     fn places_are_named_from_their_package() {
-        let unix =
-            "/home/me/.cargo/registry/src/index-0123456789abcdef/hyper-1.0.0/src/lib.rs";
+        let unix = "/home/me/.cargo/registry/src/index-0123456789abcdef/hyper-1.0.0/src/lib.rs";
         assert_eq!(in_package(unix), "hyper-1.0.0/src/lib.rs");
-        let windows =
-            "C:\\.cargo\\registry\\src\\index-0123456789abcdef\\hyper-1.0.0\\src\\lib.rs";
+        let windows = "C:\\.cargo\\registry\\src\\index-0123456789abcdef\\hyper-1.0.0\\src\\lib.rs";
         assert_eq!(in_package(windows), "hyper-1.0.0\\src\\lib.rs");
         assert_eq!(in_package("src/registry/src.rs"), "src/registry/src.rs");
     }
