@@ -19,12 +19,12 @@
 //! Nothing here may panic: a task whose spawn hook panics stays with its runtime and is never run.
 
 use super::entry::{self, Entry, Spec};
+use super::numbers::NumberMap;
 use super::own_spawn::{self, Spawned};
 use super::slot::{Slot, flag};
 use super::{TaskKind, TrackedRuntime, current};
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
+use std::hash::BuildHasherDefault;
 use std::panic::Location;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::SeqCst;
@@ -44,26 +44,6 @@ impl std::fmt::Debug for TrackedRuntime {
     }
 }
 
-/// Task ids are consecutive numbers, which spread well as they are.
-#[derive(Default)]
-struct Consecutive(u64);
-
-impl Hasher for Consecutive {
-    fn finish(&self) -> u64 {
-        self.0.wrapping_mul(0x9e37_79b9_7f4a_7c15)
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = self.0 << 8 | u64::from(*byte);
-        }
-    }
-
-    fn write_u64(&mut self, number: u64) {
-        self.0 = number;
-    }
-}
-
 /// A hooked task that lives.
 enum Known {
     Task(Entry),
@@ -80,15 +60,18 @@ impl Known {
     }
 }
 
-type Shard = HashMap<u64, Known, BuildHasherDefault<Consecutive>>;
+type Shard = NumberMap<u64, Known>;
 
 const SHARDS: usize = 64;
 
 #[repr(align(64))]
 struct Aligned(Mutex<Shard>);
 
-static TASKS: [Aligned; SHARDS] =
-    [const { Aligned(Mutex::new(HashMap::with_hasher(BuildHasherDefault::new()))) }; SHARDS];
+static TASKS: [Aligned; SHARDS] = [const {
+    Aligned(Mutex::new(
+        NumberMap::with_hasher(BuildHasherDefault::new()),
+    ))
+}; SHARDS];
 
 fn shard(id: u64) -> MutexGuard<'static, Shard> {
     TASKS[id as usize % SHARDS]
