@@ -1,7 +1,7 @@
 //! A task's stay in the registry, from its spawn to its end whatever way it ends.
 
 use super::events::{self, What};
-use super::extras::{self, Extras};
+use super::extras::{self, Attached, Extras};
 use super::ledger::{self, Outcome};
 use super::origin::{Origin, OriginId};
 use super::runtimes::TrackedRuntime;
@@ -387,6 +387,19 @@ impl Drop for ToBeCounted {
     }
 }
 
+/// The task is no more, for whoever looks at the live set, looks at its memory, or counts or awaits ends.
+#[inline]
+fn leave_live_set(slot: &'static Slot, attached: Option<&Attached>, outcome: Outcome) {
+    let (id, origin) = (slot.id(), slot.origin());
+    slot.vacate();
+    slot.end_requests(id);
+    ledger::count_ended(origin, attached, outcome);
+    if attached.is_some() {
+        extras::remove(slot);
+    }
+    ends::tell();
+}
+
 impl Drop for Entry {
     #[inline]
     fn drop(&mut self) {
@@ -398,11 +411,7 @@ impl Drop for Entry {
         if flags & TRACES != 0 || slot.scope() != 0 || events::wanted() {
             self.leave();
         } else {
-            let (id, origin) = (slot.id(), slot.origin());
-            slot.vacate();
-            slot.end_requests(id);
-            ledger::count_ended(origin, None, Outcome::of(flags));
-            ends::tell();
+            leave_live_set(slot, None, Outcome::of(flags));
         }
         pool::give_back(slot);
     }
@@ -431,14 +440,8 @@ impl Entry {
         let scope = self.scope();
         // First out of the live set, then out of the scope: a guard that sees its scope empty finds
         // nothing when it looks. Until then the membership keeps the scope from being used again.
-        let (id, origin, outcome) = (slot.id(), slot.origin(), Outcome::of(flags));
-        slot.vacate();
-        slot.end_requests(id);
-        ledger::count_ended(origin, attached.as_deref(), outcome);
-        if attached.is_some() {
-            extras::remove(slot);
-        }
-        ends::tell();
+        let outcome = Outcome::of(flags);
+        leave_live_set(slot, attached.as_deref(), outcome);
         if let Some(last) = last {
             events::tell(What::Ended(outcome), last, attached);
         }
