@@ -120,6 +120,11 @@ fn without_generics(path: &str) -> String {
             }
         }
     }
+    outside_generics(path)
+}
+
+/// What of a path lies outside angle brackets.
+pub(crate) fn outside_generics(path: &str) -> String {
     let mut plain = String::with_capacity(path.len());
     let mut depth = 0_usize;
     let mut before = ' ';

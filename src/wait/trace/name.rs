@@ -1,5 +1,6 @@
 //! What a person calls a future.
 
+use crate::registry::outside_generics;
 use crate::stack::{Frame, FrameOrigin};
 
 /// tokio's modules that a person writes after `tokio::` and another module.
@@ -61,20 +62,7 @@ pub(super) fn without_generics(path: &str) -> String {
             method => ty + "::" + &without_generics(method),
         };
     }
-    let mut plain = String::with_capacity(path.len());
-    let mut depth = 0_usize;
-    let mut before = ' ';
-    for c in path.chars() {
-        match c {
-            '<' => depth += 1,
-            '>' if before != '-' => depth = depth.saturating_sub(1),
-            c if depth == 0 => plain.push(c),
-            _ => {}
-        }
-        before = c;
-    }
-    // A turbofish leaves its colons behind.
-    let plain = plain.replace("::::", "::");
+    let plain = outside_generics(path);
     match plain.strip_suffix("::") {
         Some(plain) => plain.to_owned(),
         None => plain,
