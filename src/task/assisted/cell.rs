@@ -51,10 +51,7 @@ impl<F: Future> Cell<F> {
         let spawner = current::task().and_then(Slot::read);
         let spawned_by_closure = spawner.is_some_and(|task| task.kind() == TaskKind::Blocking);
         Arc::new(Self {
-            stage: Mutex::new(Stage::new(
-                future,
-                (!spawned_by_closure).then(this_thread),
-            )),
+            stage: Mutex::new(Stage::new(future, (!spawned_by_closure).then(this_thread))),
             whereabouts: Mutex::new(Whereabouts::Unknown),
             scope: slot.scope_entry(),
             spawned_by_closure,

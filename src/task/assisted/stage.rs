@@ -42,11 +42,7 @@ impl<F: Future> Stage<F> {
     /// The stage is not moved any more until it is dropped.
     pub(super) unsafe fn parts(
         &mut self,
-    ) -> (
-        Pin<&mut Progress<F>>,
-        &mut Option<ThreadId>,
-        &mut Wakes,
-    ) {
+    ) -> (Pin<&mut Progress<F>>, &mut Option<ThreadId>, &mut Wakes) {
         // SAFETY: the caller's promise; `progress` is private, and this is the only way to it.
         let progress = unsafe { Pin::new_unchecked(&mut self.progress) };
         (progress, &mut self.thread, &mut self.wakes)
