@@ -193,16 +193,12 @@ fn by_a_guard_that_makes_it_drop_its_local_set() {
             let local = set.borrow_mut().take().unwrap();
             let ends = Rc::new(Notify::new());
             let (ended, drops) = (ends.clone(), DropsItsSet(set.clone()));
-            let task = local
-                .run_until(async {
-                    let task = taskleak::task::spawn_local(async move {
-                        let _drops = drops;
-                        ended.notified().await;
-                    });
-                    yield_now().await;
-                    task
-                })
-                .await;
+            let waits = async move {
+                let _drops = drops;
+                ended.notified().await;
+            };
+            let task = taskleak::task::Builder::new().spawn_local_on(waits, &local);
+            local.run_until(yield_now()).await;
             *set.borrow_mut() = Some(local);
             if aborted {
                 task.abort();
