@@ -197,8 +197,12 @@ fn by_a_guard_that_makes_it_drop_its_local_set() {
                 let _drops = drops;
                 ended.notified().await;
             };
-            let task = taskleak::task::Builder::new().spawn_local_on(waits, &local);
-            local.run_until(yield_now()).await;
+            let mut task = None;
+            let spawns = async {
+                task = Some(taskleak::task::spawn_local(waits));
+                yield_now().await;
+            };
+            local.run_until(spawns).await;
             *set.borrow_mut() = Some(local);
             if aborted {
                 task.abort();
@@ -207,7 +211,7 @@ fn by_a_guard_that_makes_it_drop_its_local_set() {
             }
             drop(guard);
             assert!(set.borrow().is_none());
-            assert!(task.await.unwrap_err().is_cancelled());
+            assert!(task.unwrap().await.unwrap_err().is_cancelled());
         });
     }
 }
