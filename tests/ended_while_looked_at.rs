@@ -203,6 +203,7 @@ fn by_a_guard_that_makes_it_drop_its_local_set() {
                 yield_now().await;
             };
             local.run_until(spawns).await;
+            let task = task.unwrap();
             *set.borrow_mut() = Some(local);
             if aborted {
                 task.abort();
@@ -211,7 +212,7 @@ fn by_a_guard_that_makes_it_drop_its_local_set() {
             }
             drop(guard);
             assert!(set.borrow().is_none());
-            assert!(task.unwrap().await.unwrap_err().is_cancelled());
+            assert!(task.await.unwrap_err().is_cancelled());
         });
     }
 }
