@@ -5,11 +5,17 @@ use super::timer::Timer;
 use super::{Options, Rule, counted, stuck, threads};
 use crate::registry::gate::{ANY_CHANGE, Count, Seen};
 use crate::registry::slot::flag;
-use crate::registry::{Scope, Slot, TaskInfo, current};
+use crate::registry::{Scope, Slot, TaskInfo, TaskKind, current};
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::task::Poll;
 use std::time::{Duration, Instant};
+
+/// How much longer than the grace to wait for tasks that were not polled once. Much more than a scheduler makes a
+/// runnable process wait.
+const TURN: Duration = Duration::from_secs(1);
+/// How often to look meanwhile: a first poll is not announced.
+const NAP: Duration = Duration::from_millis(1);
 
 /// One scope's wait for its tasks to end.
 ///
@@ -181,6 +187,18 @@ impl Settling {
         tolerated == concerned
     }
 
+    /// Whether a task is left that was never polled, and is not just a closure that waits for a thread: no grace is one
+    /// for a task whose runtime has not come to it, since the machine was busy or another task held the thread.
+    fn some_had_no_turn(&self) -> bool {
+        members(self.scope).any(|task| {
+            task.polls == 0
+                && task.kind() != TaskKind::Blocking
+                && !(task.has(flag::BACKGROUND) && self.allows_background)
+                && !TaskInfo::of(&task)
+                    .is_some_and(|task| is_tolerated(&task, self.allows_background, &self.rules))
+        })
+    }
+
     /// Waits on this thread. `help` is called whenever something may have changed: it does what
     /// can be done from here for tasks to end.
     pub(crate) fn block(&self, deadline: Instant, help: impl Fn()) -> Waited {
@@ -199,7 +217,11 @@ impl Settling {
             }
             let now = Instant::now();
             if now >= deadline {
-                return Waited::Expired;
+                if now >= deadline + TURN || !self.some_had_no_turn() {
+                    return Waited::Expired;
+                }
+                self.scope.gate().wait(before, ANY_CHANGE, now + NAP);
+                continue;
             }
             match left {
                 Left::Nothing | Left::Stuck => {}
@@ -223,13 +245,24 @@ impl Settling {
         let mut timer = pin!(timer());
         let mut naps = Naps::default();
         let mut looks = Looks::default();
+        let mut over_since = None;
         loop {
             let left = self.look_closely();
             if let Some(waited) = left.ends_wait() {
                 return waited;
             }
             if timer.is_over() {
-                return Waited::Expired;
+                // Of those that nobody tracked it cannot be told: the runtime is given a few turns.
+                if matches!(left, Left::Count) && naps.yields_first() {
+                    tokio::task::yield_now().await;
+                    continue;
+                }
+                let since = *over_since.get_or_insert_with(Instant::now);
+                if since.elapsed() >= TURN || !self.some_had_no_turn() {
+                    return Waited::Expired;
+                }
+                timer.pass(NAP).await;
+                continue;
             }
             match left {
                 Left::Nothing | Left::Stuck => {}

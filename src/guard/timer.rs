@@ -65,6 +65,14 @@ impl Timer {
         }
     }
 
+    /// Lets the runtime go on for so long; by a turn where time is virtual, so that it stands still.
+    pub(crate) async fn pass(&self, time: Duration) {
+        match self {
+            Self::Paused { .. } => tokio::task::yield_now().await,
+            Self::Runtime(_) | Self::Thread(_) => self.nap(time).await,
+        }
+    }
+
     pub(crate) fn is_over(&self) -> bool {
         let sleep_is_over =
             |sleep: &tokio::time::Sleep| tokio::time::Instant::now() >= sleep.deadline();
