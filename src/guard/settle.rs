@@ -223,13 +223,20 @@ impl Settling {
         let mut timer = pin!(timer());
         let mut naps = Naps::default();
         let mut looks = Looks::default();
+        let mut had_last_turn = false;
         loop {
             let left = self.look_closely();
             if let Some(waited) = left.ends_wait() {
                 return waited;
             }
             if timer.is_over() {
-                return Waited::Expired;
+                if had_last_turn {
+                    return Waited::Expired;
+                }
+                // This thread may have stood still while the grace went by: what is due gets its turn.
+                had_last_turn = true;
+                tokio::task::yield_now().await;
+                continue;
             }
             match left {
                 Left::Nothing | Left::Stuck => {}

@@ -57,10 +57,18 @@ pub struct LeakReport {
     pub(super) tolerated: Vec<Leak>,
     pub(super) unseen: Box<Unseen>,
     pub(super) threads: Box<Threads>,
-    /// Tasks of which it cannot be told.
-    pub(super) undecided: Box<[Leak]>,
+    pub(super) hooked: Box<Hooked>,
     pub(super) settled: Settled,
     pub(super) grace: Duration,
+}
+
+/// What is to be said of hooked tasks beside those that leaked.
+#[derive(Clone, Debug)]
+pub(super) struct Hooked {
+    /// Of these it cannot be told.
+    pub(super) undecided: Vec<Leak>,
+    /// Why some are known by their spawn sites only, if that is so.
+    pub(super) unexplained: Option<String>,
 }
 
 /// What is to be said of threads.
@@ -96,7 +104,10 @@ impl LeakReport {
                 leaked: judgement.threads.into_iter().map(LeakedThread).collect(),
                 undecided: judgement.threads_undecided,
             }),
-            undecided: Leak::group(judgement.undecided).into(),
+            hooked: Box::new(Hooked {
+                undecided: Leak::group(judgement.undecided),
+                unexplained: judgement.unexplained,
+            }),
             settled,
             grace,
         }
@@ -219,8 +230,8 @@ impl LeakReport {
                 }
             ));
         }
-        if !self.undecided.is_empty() {
-            super::note(text::undecided(&self.undecided));
+        if !self.hooked.undecided.is_empty() {
+            super::note(text::undecided(self, Paint::for_stderr()));
         }
     }
 }

@@ -13,6 +13,7 @@ mod outlets;
 mod owner;
 mod paint;
 mod project;
+mod sight_text;
 mod text;
 mod thread_text;
 mod unseen;

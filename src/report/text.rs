@@ -4,12 +4,13 @@ use super::awaits;
 use super::leak::Leak;
 use super::leak_report::{LeakReport, Settled};
 use super::paint::Paint;
+use super::sight_text::{self, SightText};
 use super::thread_text::ThreadText;
-use super::unseen::UnseenText;
+use super::unseen::{MERGED, UnseenText};
 use super::{diagnosis, frames, project};
+use crate::census::{self, SeenState};
 use crate::config::{self, Style};
 use crate::registry::{TaskInfo, TaskKind, TaskState};
-use crate::wait::TraceSource;
 use std::fmt::{self, Display};
 use std::time::Duration;
 
@@ -131,6 +132,12 @@ impl Text<'_> {
 
     fn after(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { report, paint } = self;
+        if !report.leaks.is_empty() {
+            for note in on_names(report, &report.leaks) {
+                writeln!(f)?;
+                writeln!(f, "{} {note}", paint.strong("note:"))?;
+            }
+        }
         if report.unseen_leaked() {
             let more = if report.leaks.is_empty() { "" } else { " more" };
             let (count, are) = (
@@ -177,14 +184,9 @@ impl Text<'_> {
             writeln!(f)?;
             writeln!(f, "{} {why}", paint.strong("note:"))?;
         }
-        if !report.undecided.is_empty() {
+        if !report.hooked.undecided.is_empty() {
             writeln!(f)?;
-            writeln!(
-                f,
-                "{} {}",
-                paint.strong("note:"),
-                undecided(&report.undecided)
-            )?;
+            writeln!(f, "{} {}", paint.strong("note:"), undecided(report, *paint))?;
         }
         if report.settled == Settled::WithoutGrace {
             writeln!(f)?;
@@ -216,16 +218,48 @@ pub(super) fn unseen_undecided(count: usize) -> String {
 }
 
 /// Says of hooked tasks that they may be leaks.
-pub(super) fn undecided(tasks: &[Leak]) -> String {
+pub(super) fn undecided(report: &LeakReport, paint: Paint) -> String {
+    let tasks = &report.hooked.undecided;
     let count: usize = tasks.iter().map(Leak::count).sum();
     let are = if count == 1 { "is" } else { "are" };
-    format!(
+    let mut text = format!(
         "{} {are} alive, and may be about to end: the guard was dropped inside a current-thread \
          runtime, where they cannot. End it by `guard.finish().await`, or use \
-         `#[taskleak::leak_test]`, to know.{}",
-        tasks_of(count),
-        listed(tasks)
-    )
+         `#[taskleak::leak_test]`, to know.",
+        tasks_of(count)
+    );
+    for leak in tasks.iter().take(MOST_LEAKS) {
+        text += &listed(std::slice::from_ref(leak));
+        if let Some(sight) = leak.oldest().sight() {
+            text.push('\n');
+            text += SightText { sight, paint }.to_string().trim_end();
+        }
+    }
+    for note in on_names(report, tasks) {
+        text += &format!("\n{} {note}", paint.strong("note:"));
+    }
+    text
+}
+
+/// What is to be known of the names of hooked tasks, or of their want.
+fn on_names(report: &LeakReport, tasks: &[Leak]) -> Vec<String> {
+    let mut hooked = tasks
+        .iter()
+        .map(Leak::oldest)
+        .filter(|task| task.kind() == TaskKind::Hooked);
+    let some_seen = hooked.clone().any(|task| task.sight().is_some());
+    let mut notes = Vec::new();
+    if let Some(reason) = &report.hooked.unexplained
+        && hooked.any(|task| task.sight().is_none())
+    {
+        notes.push(format!(
+            "tasks that are called by where they were spawned have no names here: {reason}"
+        ));
+    }
+    if some_seen && census::names_may_be_merged() {
+        notes.push(MERGED.to_owned());
+    }
+    notes
 }
 
 /// One line for each kind.
@@ -278,6 +312,9 @@ impl LeakText<'_> {
             paint.strong(self.names())
         )?;
         self.source(f)?;
+        if let Some(declared) = self.declared() {
+            self.field(f, "declared", declared)?;
+        }
         self.field(f, "state", self.state())?;
         self.awaits(f)?;
         diagnosis::write(leak, |key, value| self.field(f, key, value))?;
@@ -359,6 +396,14 @@ impl LeakText<'_> {
         Ok(())
     }
 
+    /// Where the future is declared, unless that is where it was spawned.
+    fn declared(&self) -> Option<String> {
+        let declared = sight_text::place(self.leak.declared()?);
+        let location = self.leak.location();
+        let spawned = sight_text::place((location.file().as_ref(), location.line()));
+        (declared != spawned).then_some(declared)
+    }
+
     fn field(&self, f: &mut fmt::Formatter<'_>, key: &str, value: impl Display) -> fmt::Result {
         self.key(f, key)?;
         writeln!(f, " {value}")
@@ -389,7 +434,12 @@ impl LeakText<'_> {
             (TaskKind::Blocking, _) => "runs on the blocking pool",
             (_, TaskState::NeverPolled) => "never polled",
             (_, TaskState::Running) => "inside a poll that has not returned",
-            (_, TaskState::Pending) => "pending",
+            (_, TaskState::Pending) => match leak.oldest().sight().map(|sight| sight.state) {
+                // What else there is to say of those is said below.
+                Some(SeenState::Parked | SeenState::NoWaker) => "parked",
+                Some(SeenState::Unknown) | None => "pending",
+                Some(state) => sight_text::state(state),
+            },
         };
         let tasks = leak.tasks();
         let ages = Range::of(tasks.iter().map(TaskInfo::age));
@@ -416,11 +466,7 @@ impl LeakText<'_> {
         if trace.is_empty() {
             return self.field(f, "waits in", awaits::NOTHING);
         }
-        let key = match trace.source() {
-            TraceSource::Poll => "waits in",
-            TraceSource::Census => "waits in (as the census read it)",
-        };
-        self.key(f, key)?;
+        self.key(f, "waits in")?;
         writeln!(f)?;
         let (lines, more) = awaits::lines(trace);
         let width = lines.iter().map(|line| line.function.chars().count()).max();
