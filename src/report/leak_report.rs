@@ -4,7 +4,7 @@ use super::leak::Leak;
 use super::leaked_thread::LeakedThread;
 use super::paint::Paint;
 use super::unseen::{Unseen, UnseenTask};
-use super::{outlets, text};
+use super::{notes, outlets, text};
 use crate::guard::Judgement;
 use crate::registry::TaskId;
 use std::collections::HashSet;
@@ -179,6 +179,16 @@ impl LeakReport {
             && self.settled != Settled::TimedOut
     }
 
+    /// How many tasks leaked, seen or not.
+    pub(super) fn leaked_count(&self) -> usize {
+        let unseen = if self.unseen_leaked() {
+            self.unseen.count
+        } else {
+            0
+        };
+        self.task_count() + unseen
+    }
+
     /// Whether the tasks that nobody saw spawned had their chance to end.
     pub(super) fn unseen_leaked(&self) -> bool {
         self.unseen.count > 0 && self.settled != Settled::WithoutGrace
@@ -223,7 +233,7 @@ impl LeakReport {
         if self.unseen.count > 0 {
             super::note(format_args!(
                 "{}\n{}",
-                text::unseen_undecided(self.unseen.count),
+                notes::unseen_undecided(self.unseen.count),
                 super::unseen::UnseenText {
                     report: self,
                     paint: Paint::for_stderr()
@@ -231,7 +241,7 @@ impl LeakReport {
             ));
         }
         if !self.hooked.undecided.is_empty() {
-            super::note(text::undecided(self, Paint::for_stderr()));
+            super::note(notes::undecided(self, Paint::for_stderr()));
         }
     }
 }

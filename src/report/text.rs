@@ -3,19 +3,21 @@
 use super::awaits;
 use super::leak::Leak;
 use super::leak_report::{LeakReport, Settled};
+use super::notes::{listed, on_names, undecided, unseen_undecided};
 use super::paint::Paint;
-use super::sight_text::{self, SightText};
+use super::sight_text;
 use super::thread_text::ThreadText;
-use super::unseen::{MERGED, UnseenText};
+use super::unseen::UnseenText;
+use super::unseen_help::UnseenHelp;
 use super::{diagnosis, frames, project};
-use crate::census::{self, SeenState};
+use crate::census::SeenState;
 use crate::config::{self, Style};
 use crate::registry::{TaskInfo, TaskKind, TaskState};
 use std::fmt::{self, Display};
 use std::time::Duration;
 
 /// Kinds of leaks that are shown; of the rest, how many.
-const MOST_LEAKS: usize = 50;
+pub(super) const MOST_LEAKS: usize = 50;
 /// Names of one kind of leak that are shown.
 const MOST_NAMES: usize = 3;
 /// Ancestors that are shown.
@@ -71,12 +73,7 @@ impl Text<'_> {
             place if place.starts_with("the guard ") => place.to_owned(),
             test => format!("`{test}`"),
         };
-        let unseen = if report.unseen_leaked() {
-            report.unseen_count()
-        } else {
-            0
-        };
-        let count = outlived(report.task_count() + unseen, report.threads.leaked.len());
+        let count = outlived(report.leaked_count(), report.threads.leaked.len());
         let name = paint.error("taskleak:");
         match report.settled {
             Settled::TimedOut => {
@@ -162,7 +159,7 @@ impl Text<'_> {
                     paint: *paint
                 }
             )?;
-            writeln!(f, "  {} {UNSEEN_HELP}", paint.help("help:"),)?;
+            write!(f, "{}", UnseenHelp::of(report, *paint))?;
         } else if report.unseen_count() > 0 {
             writeln!(f)?;
             writeln!(
@@ -201,82 +198,9 @@ impl Text<'_> {
     }
 }
 
-const UNSEEN_HELP: &str = "they were spawned by plain `tokio::spawn`, perhaps in a dependency. To track them, spawn them
-        through taskleak, or put `#[cfg(test)] extern crate taskleak_tokio as tokio;` at the crate's root.";
-
 const WITHOUT_GRACE: &str = "the guard was dropped inside a current-thread runtime, which stands still meanwhile: tasks that wait for
       time, sockets or each other's handles had no chance to end. To give them a grace, end the guard by
       `guard.finish().await`, or use `#[taskleak::leak_test]`.";
-
-pub(super) fn unseen_undecided(count: usize) -> String {
-    let (plural, are) = if count == 1 { ("", "is") } else { ("s", "are") };
-    format!(
-        "{count} task{plural} that taskleak did not see spawned {are} alive, and may be about to end: \
-         the guard was dropped inside a current-thread runtime, where they cannot. \
-         End it by `guard.finish().await`, or use `#[taskleak::leak_test]`, to know."
-    )
-}
-
-/// Says of hooked tasks that they may be leaks.
-pub(super) fn undecided(report: &LeakReport, paint: Paint) -> String {
-    let tasks = &report.hooked.undecided;
-    let count: usize = tasks.iter().map(Leak::count).sum();
-    let are = if count == 1 { "is" } else { "are" };
-    let mut text = format!(
-        "{} {are} alive, and may be about to end: the guard was dropped inside a current-thread \
-         runtime, where they cannot. End it by `guard.finish().await`, or use \
-         `#[taskleak::leak_test]`, to know.",
-        tasks_of(count)
-    );
-    for leak in tasks.iter().take(MOST_LEAKS) {
-        text += &listed(std::slice::from_ref(leak));
-        if let Some(sight) = leak.oldest().sight() {
-            text.push('\n');
-            text += SightText { sight, paint }.to_string().trim_end();
-        }
-    }
-    for note in on_names(report, tasks) {
-        text += &format!("\n{} {note}", paint.strong("note:"));
-    }
-    text
-}
-
-/// What is to be known of the names of hooked tasks, or of their want.
-fn on_names(report: &LeakReport, tasks: &[Leak]) -> Vec<String> {
-    let mut hooked = tasks
-        .iter()
-        .map(Leak::oldest)
-        .filter(|task| task.kind() == TaskKind::Hooked);
-    let some_seen = hooked.clone().any(|task| task.sight().is_some());
-    let mut notes = Vec::new();
-    if let Some(reason) = &report.hooked.unexplained
-        && hooked.any(|task| task.sight().is_none())
-    {
-        notes.push(format!(
-            "tasks that are called by where they were spawned have no names here: {reason}"
-        ));
-    }
-    if some_seen && census::names_may_be_merged() {
-        notes.push(MERGED.to_owned());
-    }
-    notes
-}
-
-/// One line for each kind.
-fn listed(tasks: &[Leak]) -> String {
-    let mut text = String::new();
-    for leak in tasks.iter().take(MOST_LEAKS) {
-        let location = leak.location();
-        let file = project::relative(location.file());
-        let times = if leak.count() > 1 {
-            format!("{} x ", leak.count())
-        } else {
-            String::new()
-        };
-        text += &format!("\n  {times}{} ({file}:{})", leak.name(), location.line());
-    }
-    text
-}
 
 /// One kind of leak.
 pub(super) struct LeakText<'a> {
@@ -506,7 +430,7 @@ impl LeakText<'_> {
 }
 
 /// What did, as a headline begins.
-fn outlived(tasks: usize, threads: usize) -> String {
+pub(super) fn outlived(tasks: usize, threads: usize) -> String {
     let plural = if threads == 1 { "" } else { "s" };
     match (tasks, threads) {
         (_, 0) => tasks_of(tasks),

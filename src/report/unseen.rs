@@ -4,7 +4,6 @@ use super::leak_report::LeakReport;
 use super::paint::Paint;
 use super::sight_text::{self, SightText};
 use super::{frames, project};
-use crate::alloc;
 use crate::census::{SeenState, SeenTask, names_may_be_merged};
 use crate::config::{self, Style};
 use crate::guard::Found;
@@ -176,9 +175,6 @@ impl Display for UnseenText<'_> {
         if kinds.len() > MOST_KINDS {
             writeln!(f, "  ... and {} more kinds", kinds.len() - MOST_KINDS)?;
         }
-        if tasks.iter().any(|task| task.spawned_by.is_none()) && !alloc::is_in_place() {
-            writeln!(f, "  {} {SITES_HELP}", self.paint.help("help:"))?;
-        }
         let note = self.paint.strong("note:");
         if !tasks.is_empty() && names_may_be_merged() {
             writeln!(f, "  {note} {MERGED}")?;
@@ -234,5 +230,3 @@ impl UnseenText<'_> {
 
 pub(super) const MERGED: &str = "this build is optimised, and puts equal functions together: a name may be that of another future with
         the same code.";
-
-const SITES_HELP: &str = "for their spawn backtraces, make `taskleak::alloc::SpawnSites` the `#[global_allocator]` of the test binary.";
