@@ -2,7 +2,7 @@
 //!
 //! | variable | accepts | default | meaning |
 //! |---|---|---|---|
-//! | `TASKLEAK` | `fail`, `warn`, `off` | `fail` | what a leak does; `off` makes the twins plain tokio calls |
+//! | `TASKLEAK` | `fail`, `warn`, `off` | `fail` | what a leak does; of what `warn` printed where libtest keeps it, one line at the process's end says how much; `off` makes the twins plain tokio calls |
 //! | `TASKLEAK_GRACE` | a duration: `750ms`, `2s` | `1s` | how long a guard waits for tasks to end |
 //! | `TASKLEAK_BACKTRACE` | `guarded`, `always`, `off` | `guarded` | when spawn backtraces are captured |
 //! | `TASKLEAK_BACKTRACE_STYLE` | `short`, `full` | `short` | whether reports show every frame |

@@ -92,9 +92,9 @@ impl Build {
     #[track_caller]
     fn names_all_with(&self, note: &str) {
         let [current_thread, multi_thread] = self.reports();
-        const ABOVE: &str = "of the test binary.\n";
+        const BELOW: &str = "  help: what ";
         let expected = include_str!("golden/census/matrix.txt");
-        let expected = expected.replace(ABOVE, &format!("{ABOVE}{note}"));
+        let expected = expected.replace(BELOW, &format!("{note}{BELOW}"));
         assert_eq!(
             current_thread.replace("`current_thread`", "`test`"),
             expected

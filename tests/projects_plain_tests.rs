@@ -47,3 +47,21 @@ fn in_tests_that_fail_by_themselves() {
         .cargo_test("tokio_tests")
         .is("plain-tests/tokio_tests-run-on-failure");
 }
+
+/// libtest keeps what passing tests print to itself: one line in the end says that there is something to read.
+#[test]
+fn that_only_warn() {
+    const LINE: &str = "taskleak: warn: 2 tests left 2 tasks; run with `-- --show-output`";
+    let project = || Project::new("plain-tests").env("TASKLEAK", "warn");
+    let seen = project().cargo_test("nested");
+    seen.exits_with(0).shows(LINE).hides("outlived");
+    let seen = project()
+        .env("RUST_TEST_NOCAPTURE", "1")
+        .cargo_test("nested");
+    seen.exits_with(0)
+        .shows("outlived")
+        .hides("taskleak: warn:");
+    // Of a run in which nothing leaks there is nothing to say.
+    let seen = Project::new("echo-server").env("TASKLEAK", "warn");
+    seen.cargo_test("fixed").is("echo-server/fixed");
+}

@@ -264,12 +264,21 @@ mod hooked {
         assert_eq!(only(&report).kind(), TaskKind::Hooked);
     }
 
-    /// The hooks do not tell the future's type, but where it was spawned.
+    /// The hooks do not tell the future's type; debug info does.
+    #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
     #[test]
-    fn is_named_by_its_place() {
+    fn is_named() {
         let report = report(spawn);
         let name = only(&report).name();
-        assert!(name.starts_with("task spawned at "), "{name}");
+        assert!(name.contains("ways_of_spawning::listen"), "{name}");
+    }
+
+    #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+    #[test]
+    fn has_its_await_point() {
+        let report = report(spawn);
+        let awaits = awaits(only(&report));
+        assert!(awaits.contains(&"ways_of_spawning::listen"), "{awaits:?}");
     }
 
     #[test]

@@ -2,8 +2,9 @@
 
 use super::dwarf::DebugInfo;
 use super::future::{Reader, Snapshot, Value, await_trace};
-use super::tasks::{describe, Cells, Listed, RuntimeLayout, anchor_address, listed, state_of};
-use super::{SeenState, SeenTask, Unavailable};
+use super::seen_task::UNKNOWN;
+use super::tasks::{describe, Cells, Listed, RuntimeLayout, anchor_address, has_join_handle, listed, state_of};
+use super::{SeenState, SeenTask, Sight, Unavailable};
 use crate::wait::deadlock::Facts;
 use crate::wait::{AwaitTrace, TraceSource};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -103,19 +104,23 @@ fn read_task(
     let mut seen = SeenTask {
         id: task.id,
         address: task.address as usize,
-        name: "(unknown)".to_owned(),
-        declared: None,
-        state: SeenState::Unknown,
-        await_trace: AwaitTrace::of_chains(TraceSource::Census, []),
+        sight: Sight {
+            name: UNKNOWN.to_owned(),
+            declared: None,
+            state: SeenState::Unknown,
+            await_trace: AwaitTrace::of_chains(TraceSource::Census, []),
+        },
         is_wrapped: false,
+        join_handle: false,
     };
     let Some(layout) = &task.layout.future else {
         let word = super::memory::read_word(task.address.checked_add(runtime.state())?)?;
-        seen.state = state_of(word, runtime.kind);
+        seen.sight.state = state_of(word, runtime.kind);
+        seen.join_handle = has_join_handle(word, runtime.kind);
         return Some(seen);
     };
-    seen.name.clone_from(&layout.name);
-    seen.declared.clone_from(&layout.declared);
+    seen.sight.name.clone_from(&layout.name);
+    seen.sight.declared.clone_from(&layout.declared);
     seen.is_wrapped = layout.is_wrapped;
     let mut first = Some(cell);
     for _ in 0..TRIES {
@@ -123,8 +128,9 @@ fn read_task(
         // At once, so that its parts fit together.
         memory.bytes(task.address, layout.cell_size)?;
         let word = memory.number(task.address.checked_add(runtime.state())?, 8)?;
-        seen.state = state_of(word, runtime.kind);
-        if seen.state == SeenState::Running {
+        seen.sight.state = state_of(word, runtime.kind);
+        seen.join_handle = has_join_handle(word, runtime.kind);
+        if seen.sight.state == SeenState::Running {
             return Some(seen);
         }
         let reader = &mut Reader {
@@ -137,12 +143,12 @@ fn read_task(
         };
         let variant = reader.variant(stage)?;
         if variant.field.name != "Running" {
-            seen.state = SeenState::Complete;
+            seen.sight.state = SeenState::Complete;
         } else if let Some((_, future)) = reader.parts(stage).into_iter().next() {
             let actual = behind_boxes(reader, future);
-            seen.await_trace = await_trace(reader, future);
+            seen.sight.await_trace = await_trace(reader, future);
             if let Some(actual) = actual.filter(|_| layout.is_boxed) {
-                (seen.name, seen.declared) = describe(reader.debug, actual.ty);
+                (seen.sight.name, seen.sight.declared) = describe(reader.debug, actual.ty);
             }
         }
         if memory.still_holds() {
@@ -150,8 +156,8 @@ fn read_task(
         }
     }
     // It never stood still: what was read may not fit together.
-    seen.state = SeenState::Running;
-    seen.await_trace = AwaitTrace::of_chains(TraceSource::Census, []);
+    seen.sight.state = SeenState::Running;
+    seen.sight.await_trace = AwaitTrace::of_chains(TraceSource::Census, []);
     Some(seen)
 }
 

@@ -1,6 +1,6 @@
 //! One task of a runtime's own list.
 
-use crate::wait::AwaitTrace;
+use crate::wait::{AwaitTrace, Liveness, Standing};
 use std::path::PathBuf;
 
 /// What the runtime's own list and the debug info tell of a task.
@@ -10,14 +10,49 @@ pub(crate) struct SeenTask {
     pub(crate) id: u64,
     /// Of the task's header.
     pub(crate) address: usize,
-    /// The future's type as a person writes it.
+    pub(crate) sight: Sight,
+    /// Whether the future's type is one that taskleak wraps around what it tracks.
+    pub(crate) is_wrapped: bool,
+    /// Whether its `JoinHandle` is still there.
+    pub(crate) join_handle: bool,
+}
+
+/// What there is to see of a task that other tasks can share.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Sight {
+    /// The future's type as a person writes it, or [`UNKNOWN`].
     pub(crate) name: String,
     /// Where the future is declared, if it is an async function or block.
     pub(crate) declared: Option<(PathBuf, u32)>,
     pub(crate) state: SeenState,
     pub(crate) await_trace: AwaitTrace,
-    /// Whether the future's type is one that taskleak wraps around what it tracks.
-    pub(crate) is_wrapped: bool,
+}
+
+/// What a future is called whose type can't be told.
+pub(crate) const UNKNOWN: &str = "(unknown)";
+
+impl Sight {
+    /// The future's name, if it has one.
+    pub(crate) fn name(&self) -> Option<&str> {
+        (self.name != UNKNOWN).then_some(&self.name)
+    }
+}
+
+impl SeenTask {
+    /// What its state says of its chances.
+    pub(crate) fn standing(&self) -> Standing {
+        let liveness = match self.sight.state {
+            SeenState::Parked => Liveness::Wakeable,
+            SeenState::NoWaker => Liveness::Orphan,
+            SeenState::Runnable | SeenState::Running => Liveness::Runnable,
+            SeenState::Cancelled | SeenState::Complete => Liveness::Cancelled,
+            SeenState::Unknown => Liveness::Unknown,
+        };
+        Standing {
+            liveness,
+            join_handle: self.join_handle,
+        }
+    }
 }
 
 /// What a task was doing when it was read.

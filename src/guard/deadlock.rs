@@ -1,11 +1,11 @@
 //! Which of the tasks that are left wait for each other.
 
+use super::handles;
 use crate::census;
-use crate::registry::{Scope, TaskInfo, TrackedRuntime};
+use crate::registry::{Scope, TaskInfo};
 use crate::task::assisted::reach;
 use crate::wait::deadlock::{Finding, solve};
 use std::collections::HashMap;
-use tokio::runtime::Handle;
 
 /// What was found, by the number of the runtime and the task's own on it.
 #[derive(Debug, Default)]
@@ -15,14 +15,10 @@ impl Deadlocks {
     /// Looks into the tasks of the runtimes that the tasks are on, as far as they can be reached.
     pub(super) fn among(scope: &'static Scope, tasks: &[TaskInfo]) -> Self {
         let mut found = HashMap::new();
-        let here = Handle::try_current().ok();
-        let watched = scope.watched();
-        let watched = watched.iter().map(|watched| watched.handle().clone());
-        for handle in here.into_iter().chain(watched) {
-            let runtime = TrackedRuntime::of(&handle).id();
+        for (runtime, handle) in handles::in_reach(scope) {
+            let runtime = runtime.id();
             let is_on_it = |task: &TaskInfo| task.runtime_id() == Some(runtime);
-            let is_known = found.keys().any(|(known, _)| *known == runtime);
-            if is_known || !tasks.iter().any(is_on_it) {
+            if !tasks.iter().any(is_on_it) {
                 continue;
             }
             let mut facts = census::holdings(&handle).unwrap_or_default();

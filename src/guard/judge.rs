@@ -25,6 +25,8 @@ pub(crate) struct Judgement {
     pub(crate) deadlocks: Deadlocks,
     /// Tasks that had no chance to end.
     pub(crate) undecided: Vec<TaskInfo>,
+    /// Why hooked tasks among the leaks are known by their spawn sites only, if they are.
+    pub(crate) unexplained: Option<String>,
 }
 
 /// The live tasks that the scope answers for, but the one that asks: a task that ends its own guard
@@ -81,14 +83,15 @@ pub(crate) fn judge(
     let (tolerated, leaks): (Vec<_>, Vec<_>) = tasks
         .into_iter()
         .partition(|task| is_tolerated(task, options.allows_background(), &rules));
-    if !settled && !leaks.is_empty() {
-        judgement.deadlocks = Deadlocks::among(scope, &leaks);
+    judgement.leaks = leaks;
+    judgement.tolerated = tolerated;
+    if !settled {
+        judgement.explain_hooked(scope, options.allows_background(), &rules);
+        if !judgement.leaks.is_empty() {
+            judgement.deadlocks = Deadlocks::among(scope, &judgement.leaks);
+        }
     }
-    Judgement {
-        leaks,
-        tolerated,
-        ..judgement
-    }
+    judgement
 }
 
 pub(super) fn is_tolerated(task: &TaskInfo, allows_background: bool, rules: &[Rule]) -> bool {

@@ -10,7 +10,9 @@ mod dump;
 mod find;
 #[allow(clippy::module_inception, reason = "the main type of this folder")]
 mod guard;
+mod handles;
 pub(crate) mod handover;
+mod hooked;
 mod judge;
 mod open;
 mod options;

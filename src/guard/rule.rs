@@ -15,7 +15,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 ///
 /// Rules hold for tasks that taskleak did not see spawned too, as far as those are known: by the name
 /// that the census gives them, by the spawn backtrace that [`SpawnSites`](crate::alloc::SpawnSites) keeps.
-/// The guard learns that only at its verdict, so it waits out the grace for them.
+/// The guard learns that only at its verdict, so it waits out the grace for them. The same is true of the name that the
+/// census gives to a hooked task, whose spawn site and backtrace are known at once.
 ///
 /// # Examples
 ///
@@ -119,7 +120,7 @@ impl Rule {
     pub(super) fn matches_unseen(&self, found: &Found) -> bool {
         let stack = found.spawned_by;
         match &self.0 {
-            Kind::Named(glob) => glob.matches(&found.task.name),
+            Kind::Named(glob) => glob.matches(&found.task.sight.name),
             Kind::SpawnedIn(glob) => stack.is_some_and(|stack| has_frame_in(glob, stack.frames())),
             Kind::SpawnedBy(glob) => stack
                 .and_then(|stack| stack.user_frames().first().copied())

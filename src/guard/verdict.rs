@@ -25,7 +25,10 @@ impl Verdict {
         self.report.print();
         match self.action {
             Action::Fail => true,
-            Action::Warn => false,
+            Action::Warn => {
+                crate::report::note_warning(&self.report);
+                false
+            }
             Action::Abort => std::process::abort(),
         }
     }

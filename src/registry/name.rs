@@ -4,47 +4,126 @@ use super::TaskKind;
 use std::panic::Location;
 
 const CLOSURE: &str = "::{{closure}}";
-/// Crates whose async fns take a future to run it, and are not what the task is about.
-const ADAPTERS: [&str; 5] = ["futures", "futures_util", "taskleak", "tokio", "tokio_util"];
+/// Crates whose futures and async fns take a future to run it, and are not what the task is about.
+const ADAPTERS: [&str; 6] = [
+    "futures",
+    "futures_util",
+    "taskleak",
+    "tokio",
+    "tokio_util",
+    "tracing",
+];
+/// Types that only keep a future somewhere.
+const KEEPERS: [&str; 5] = [
+    "alloc::boxed::Box",
+    "alloc::sync::Arc",
+    "core::mem::manually_drop::ManuallyDrop",
+    "core::panic::unwind_safe::AssertUnwindSafe",
+    "core::pin::Pin",
+];
 
 /// A name a person would write for a future's type, if the type tells one.
 ///
 /// `server::accept_loop::{{closure}}` (the future of an async fn) is `server::accept_loop`; an async
 /// block in it is `server::accept_loop::{async block}`; wrappers around either are looked through.
 pub(crate) fn of_type(type_name: &str, kind: TaskKind) -> Option<String> {
-    // An async fn that is generic over futures is itself, not the first of its arguments.
-    let outermost = without_generics(type_name);
-    let is_adapter = ADAPTERS
-        .iter()
-        .any(|name| outermost.split("::").next() == Some(name));
-    let type_name = if outermost.contains(CLOSURE) && !is_adapter {
-        &outermost
-    } else {
-        type_name
-    };
-    if type_name.is_empty() {
-        return None;
+    if let Some(name) = of_coroutine(type_name, kind, Within::All) {
+        return Some(name);
     }
-    let Some(at) = type_name.find(CLOSURE) else {
-        let path = without_generics(type_name);
-        let says_nothing = [
-            "core::pin::",
-            "alloc::boxed::",
-            "alloc::sync::",
-            "&",
-            "dyn ",
-        ]
-        .iter()
-        .any(|prefix| path.starts_with(prefix));
-        return (!says_nothing).then_some(path);
+    if let Some(kept) = kept(type_name) {
+        return of_type(kept, kind);
+    }
+    let path = without_generics(type_name);
+    let says_nothing = path.is_empty() || path.starts_with("dyn ");
+    (!says_nothing).then(|| without_closures(&path))
+}
+
+/// Into which wrappers to look.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Within {
+    All,
+    /// Not into one of a crate that is not known: what it has in its arguments, some layers down, is as likely a
+    /// service or a callback as the future that it runs.
+    Known,
+}
+
+/// The name of the async function, block or closure that the type is, or is known to wrap.
+fn of_coroutine(type_name: &str, kind: TaskKind, within: Within) -> Option<String> {
+    if let Some(kept) = kept(type_name) {
+        return of_coroutine(kept, kind, within);
+    }
+    let path = without_generics(type_name);
+    let is_coroutine = path.ends_with(CLOSURE);
+    let found = if is_adapter(&path) {
+        arguments(type_name)
+            .into_iter()
+            .find_map(|argument| of_coroutine(argument, kind, Within::Known))
+    } else if !is_coroutine && within == Within::All {
+        // An async fn that is generic over futures is itself, not the first of its arguments.
+        let first = arguments(type_name).into_iter().next();
+        first.and_then(|argument| of_coroutine(argument, kind, Within::Known))
+    } else {
+        None
     };
-    let function = function_ending_at(&type_name[..at]);
-    let depth = consecutive(&type_name[at..]);
-    Some(match (depth, kind) {
+    found.or_else(|| is_coroutine.then(|| of_function(&path, kind)))
+}
+
+/// The name of what ends in closures: an async function's future in one, that of a block in it in more.
+fn of_function(path: &str, kind: TaskKind) -> String {
+    let function = path.trim_end_matches(CLOSURE);
+    let depth = (path.len() - function.len()) / CLOSURE.len();
+    let function = without_closures(function);
+    match (depth, kind) {
         (1, _) => function,
         (_, TaskKind::Blocking) => format!("{function}::{{closure}}"),
         _ => format!("{function}::{{async block}}"),
-    })
+    }
+}
+
+/// A path without the bodies that its parts are written in: `server::run::handle` of a function inside another one.
+fn without_closures(path: &str) -> String {
+    path.replace(CLOSURE, "")
+}
+
+/// What a pointer or a pin has inside.
+fn kept(type_name: &str) -> Option<&str> {
+    if let Some(target) = type_name.strip_prefix('&') {
+        return Some(target.trim_start_matches("mut "));
+    }
+    let (keeper, _) = type_name.split_once('<')?;
+    let is_keeper = KEEPERS.contains(&keeper);
+    is_keeper.then(|| arguments(type_name).into_iter().next())?
+}
+
+fn is_adapter(path: &str) -> bool {
+    let of_crate = path.split("::").next().unwrap_or_default();
+    ADAPTERS.contains(&of_crate)
+}
+
+/// The generic arguments of a path, of all its parts.
+fn arguments(type_name: &str) -> Vec<&str> {
+    let mut arguments = Vec::new();
+    let mut open = Vec::new();
+    let mut start = 0;
+    for (at, c) in type_name.char_indices() {
+        let is_arrow = c == '>' && type_name[..at].ends_with('-');
+        let ends_one = open == ['<'] && (c == ',' || c == '>') && !is_arrow;
+        if ends_one {
+            arguments.push(type_name[start..at].trim());
+            start = at + 1;
+        }
+        match c {
+            '<' | '(' | '[' => {
+                if open.is_empty() {
+                    start = at + 1;
+                }
+                open.push(c);
+            }
+            '>' | ')' | ']' if !is_arrow => _ = open.pop(),
+            _ => {}
+        }
+    }
+    arguments
 }
 
 /// A name by the spawn site alone; of a package from a registry, from the package's folder.
@@ -65,38 +144,6 @@ fn in_package(file: &str) -> &str {
         }
     }
     file
-}
-
-/// How many closures in a row `text` begins with.
-fn consecutive(mut text: &str) -> usize {
-    let mut count = 0;
-    while let Some(rest) = text.strip_prefix(CLOSURE) {
-        text = rest;
-        count += 1;
-    }
-    count
-}
-
-/// The path that ends where `text` ends, without the generic arguments of its segments.
-fn function_ending_at(text: &str) -> String {
-    let mut depth = 0_usize;
-    let mut start = 0;
-    for (at, c) in text.char_indices().rev() {
-        match c {
-            '>' if !text[..at].ends_with('-') => depth += 1,
-            '<' if depth == 0 => {
-                start = at + 1;
-                break;
-            }
-            '<' => depth -= 1,
-            ',' | '(' | '[' | ' ' | '&' if depth == 0 => {
-                start = at + c.len_utf8();
-                break;
-            }
-            _ => {}
-        }
-    }
-    without_generics(&text[start..])
 }
 
 /// `a::b<C>::d` is `a::b::d`, and `<a::B<C> as d::E>::f` is `a::B::f`.
@@ -169,6 +216,40 @@ mod tests {
     }
 
     #[test]
+    fn what_is_written_inside_a_function() {
+        check(
+            "server::run::{{closure}}::handle::{{closure}}",
+            "server::run::handle",
+        );
+        check(
+            "server::run<u8>::{{closure}}::{{closure}}::handle::{{closure}}::{{closure}}",
+            "server::run::handle::{async block}",
+        );
+        check(
+            "<server::run::{{closure}}::Conn as server::Handler>::handle::{{closure}}",
+            "server::run::Conn::handle",
+        );
+        check("server::run::{{closure}}::Forever", "server::run::Forever");
+    }
+
+    /// A closure in an argument of a future says who made it, not what it is.
+    #[test]
+    fn futures_of_a_dependency_that_hold_a_closure() {
+        check(
+            "tower::buffer::worker::Worker<tower::util::service_fn::ServiceFn<app::open::{{closure}}>, app::Mail>",
+            "tower::buffer::worker::Worker",
+        );
+        check(
+            "hub::graceful::Connection<hub::Conn<hub::Service<app::hello>>, hub::watch::{{closure}}>",
+            "hub::graceful::Connection",
+        );
+        check(
+            "core::pin::Pin<alloc::boxed::Box<hub::Worker<hub::ServiceFn<app::open::{{closure}}>>>>",
+            "hub::Worker",
+        );
+    }
+
+    #[test]
     fn methods_of_traits_and_generic_types() {
         check(
             "<server::Conn<T> as server::Handler>::handle::{{closure}}",
@@ -195,6 +276,15 @@ mod tests {
             "futures_util::future::future::Map<t::first::{{closure}}, t::second::{{closure}}>",
             "t::first",
         );
+        check(
+            "futures_util::future::future::Map<hub::Conn<app::Io>, hub::MapFn<app::open::{{closure}}>>",
+            "futures_util::future::future::Map",
+        );
+        check(
+            "tokio::time::timeout::Timeout<core::pin::Pin<alloc::boxed::Box<server::conn::{{closure}}>>>",
+            "server::conn",
+        );
+        check("&mut server::conn::{{closure}}", "server::conn");
         check(
             "tokio_util::sync::CancellationToken::run_until_cancelled<server::conn::{{closure}}>::{{closure}}",
             "server::conn",

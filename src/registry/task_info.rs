@@ -5,12 +5,14 @@ use super::origin::OriginId;
 use super::scope::by_index;
 use super::slot::{Reading, flag};
 use super::{Fingerprint, TrackedRuntime, clock, pool};
+use crate::census::Sight;
 use crate::stack::{Frame, Stack};
 use crate::wait::trace::{Answers, RawTrace};
 use crate::wait::{AwaitTrace, Liveness, Standing, WaitsFor};
 use std::borrow::Cow;
 use std::fmt;
 use std::panic::Location;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -237,6 +239,7 @@ pub struct TaskInfo {
     standing: Standing,
     poller: u32,
     thread: Option<String>,
+    sight: Option<Arc<Sight>>,
 }
 
 impl TaskInfo {
@@ -273,6 +276,7 @@ impl TaskInfo {
             standing: Standing::default(),
             poller: reading.poller,
             thread: None,
+            sight: None,
         };
         // What was read beside the record is this task's only if it still lives there.
         reading.still_alive().then_some(info)
@@ -295,6 +299,33 @@ impl TaskInfo {
             standing: answers.standing(self.id),
             ..self
         }
+    }
+
+    /// The same hooked task with what the census tells of it. Its name was that of its spawn site, for want of a
+    /// better one.
+    pub(crate) fn with_sight(self, sight: Arc<Sight>, standing: Standing) -> Self {
+        let name = match sight.name() {
+            Some(name) => Cow::Owned(name.to_owned()),
+            None => self.name,
+        };
+        Self {
+            name,
+            standing,
+            sight: Some(sight),
+            ..self
+        }
+    }
+
+    /// What the census tells of it, if it was asked.
+    pub(crate) fn sight(&self) -> Option<&Arc<Sight>> {
+        self.sight.as_ref()
+    }
+
+    /// The source file and line where its async function or block is declared. Only of hooked tasks that leaked, where
+    /// debug info can be read: of others the name tells it.
+    pub fn declared(&self) -> Option<(&Path, u32)> {
+        let (file, line) = self.sight.as_ref()?.declared.as_ref()?;
+        Some((file, *line))
     }
 
     /// Whether it can ever be polled again, if a verdict has found that out.
@@ -354,7 +385,8 @@ impl TaskInfo {
         self.background
     }
 
-    /// The name it was given, else its future's function, else its spawn location.
+    /// The name it was given, else its future's function, else its spawn location. A hooked task's function is known in
+    /// reports of leaks only, where debug info can be read.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -433,8 +465,21 @@ impl TaskInfo {
     }
 
     /// What it waits for, if it was asked: reports have it of every leaked task that answered, and
-    /// [`dump`](crate::dump) of all.
+    /// [`dump`](crate::dump) of all. Of a hooked task that leaked, what its debug info tells of it.
     pub fn await_trace(&self) -> Option<&AwaitTrace> {
+        self.own_trace().or_else(|| {
+            // Before its first poll, a future is only where it was written.
+            let sight = self
+                .sight
+                .as_deref()
+                .filter(|_| self.state != TaskState::NeverPolled);
+            let trace = sight.map(|sight| &sight.await_trace);
+            trace.filter(|trace| !trace.is_empty())
+        })
+    }
+
+    /// The same as the task itself answered.
+    fn own_trace(&self) -> Option<&AwaitTrace> {
         self.awaits.as_deref().map(RawTrace::trace)
     }
 
@@ -466,9 +511,10 @@ impl TaskInfo {
             .min_by_key(|one| (*one == WaitsFor::Timer, *one))
     }
 
-    /// The stable number of its spawn site and, where that is known, of its await site.
+    /// The stable number of its spawn site and, where that is known, of its await site. A hooked task's is that of its
+    /// spawn site alone, wherever its debug info can be read and wherever not.
     pub fn fingerprint(&self) -> Fingerprint {
-        self.origin.fingerprint(self.await_trace())
+        self.origin.fingerprint(self.own_trace())
     }
 
     /// Whether it was asked what it waits for and did not answer in time: it holds its thread, or its

@@ -4,6 +4,7 @@ use super::leak::Leak;
 use super::leak_report::LeakReport;
 use super::owner::Owner;
 use super::project;
+use super::sight_text;
 use crate::stack::Frame;
 use crate::wait::AwaitNode;
 use serde::Serialize;
@@ -33,6 +34,7 @@ struct LeakJson<'a> {
     owners: Vec<OwnerJson<'a>>,
     ended_when_aborted: Option<usize>,
     spawned_at: Place,
+    declared_at: Option<String>,
     spawn_backtrace: Vec<FrameJson>,
     ancestors: Vec<AncestorJson<'a>>,
     awaits: Option<Vec<AwaitJson<'a>>>,
@@ -150,6 +152,7 @@ impl<'a> LeakJson<'a> {
             owners: leak.owners().iter().map(OwnerJson::of).collect(),
             ended_when_aborted: leak.ended_when_aborted(),
             spawned_at: Place::of(leak.location()),
+            declared_at: leak.declared().map(sight_text::place),
             spawn_backtrace: frames.into_iter().map(FrameJson::of).collect(),
             ancestors: leak
                 .ancestors()

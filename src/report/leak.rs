@@ -9,6 +9,8 @@ use crate::wait::trace::RawTrace;
 use crate::wait::{AwaitTrace, Liveness, WaitsFor};
 use std::collections::{HashMap, HashSet};
 use std::panic::Location;
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Leaked tasks that came about in the same way: spawned at the same place by the same chain of
@@ -97,6 +99,7 @@ impl Leak {
                 traces.number(&task),
                 task.is_silent(),
                 task.liveness(),
+                task.sight().map(Arc::as_ptr),
             );
             let place = *places.entry(key).or_insert_with(|| {
                 leaks.push(Self {
@@ -250,6 +253,11 @@ impl Leak {
     /// The spawn site.
     pub fn location(&self) -> &'static Location<'static> {
         self.oldest().location()
+    }
+
+    /// Where the future is declared; see [`TaskInfo::declared`].
+    pub fn declared(&self) -> Option<(&Path, u32)> {
+        self.oldest().declared()
     }
 
     /// The spawn backtrace, innermost frame first, all frames; see [`TaskInfo::frames`].

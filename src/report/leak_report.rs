@@ -4,7 +4,7 @@ use super::leak::Leak;
 use super::leaked_thread::LeakedThread;
 use super::paint::Paint;
 use super::unseen::{Unseen, UnseenTask};
-use super::{outlets, text};
+use super::{notes, outlets, text};
 use crate::guard::Judgement;
 use crate::registry::TaskId;
 use std::collections::HashSet;
@@ -57,10 +57,18 @@ pub struct LeakReport {
     pub(super) tolerated: Vec<Leak>,
     pub(super) unseen: Box<Unseen>,
     pub(super) threads: Box<Threads>,
-    /// Tasks of which it cannot be told.
-    pub(super) undecided: Box<[Leak]>,
+    pub(super) hooked: Box<Hooked>,
     pub(super) settled: Settled,
     pub(super) grace: Duration,
+}
+
+/// What is to be said of hooked tasks beside those that leaked.
+#[derive(Clone, Debug)]
+pub(super) struct Hooked {
+    /// Of these it cannot be told.
+    pub(super) undecided: Vec<Leak>,
+    /// Why some are known by their spawn sites only, if that is so.
+    pub(super) unexplained: Option<String>,
 }
 
 /// What is to be said of threads.
@@ -96,7 +104,10 @@ impl LeakReport {
                 leaked: judgement.threads.into_iter().map(LeakedThread).collect(),
                 undecided: judgement.threads_undecided,
             }),
-            undecided: Leak::group(judgement.undecided).into(),
+            hooked: Box::new(Hooked {
+                undecided: Leak::group(judgement.undecided),
+                unexplained: judgement.unexplained,
+            }),
             settled,
             grace,
         }
@@ -168,6 +179,16 @@ impl LeakReport {
             && self.settled != Settled::TimedOut
     }
 
+    /// How many tasks leaked, seen or not.
+    pub(super) fn leaked_count(&self) -> usize {
+        let unseen = if self.unseen_leaked() {
+            self.unseen.count
+        } else {
+            0
+        };
+        self.task_count() + unseen
+    }
+
     /// Whether the tasks that nobody saw spawned had their chance to end.
     pub(super) fn unseen_leaked(&self) -> bool {
         self.unseen.count > 0 && self.settled != Settled::WithoutGrace
@@ -212,15 +233,15 @@ impl LeakReport {
         if self.unseen.count > 0 {
             super::note(format_args!(
                 "{}\n{}",
-                text::unseen_undecided(self.unseen.count),
+                notes::unseen_undecided(self.unseen.count),
                 super::unseen::UnseenText {
                     report: self,
                     paint: Paint::for_stderr()
                 }
             ));
         }
-        if !self.undecided.is_empty() {
-            super::note(text::undecided(&self.undecided));
+        if !self.hooked.undecided.is_empty() {
+            super::note(notes::undecided(self, Paint::for_stderr()));
         }
     }
 }

@@ -9,13 +9,17 @@ mod json;
 mod leak;
 mod leak_report;
 mod leaked_thread;
+mod notes;
 mod outlets;
 mod owner;
 mod paint;
 mod project;
+mod sight_text;
 mod text;
 mod thread_text;
 mod unseen;
+mod unseen_help;
+mod warned;
 
 pub use dump::Dump;
 pub use leak::Leak;
@@ -24,6 +28,7 @@ pub(crate) use leak_report::Settled;
 pub use leaked_thread::LeakedThread;
 pub use owner::Owner;
 pub use unseen::{UnseenState, UnseenTask};
+pub(crate) use warned::note_warning;
 
 /// Says something in one line that is no verdict: a limit met, a mistake of ours.
 pub(crate) fn note(message: impl std::fmt::Display) {

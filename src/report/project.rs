@@ -40,9 +40,16 @@ fn in_registry(path: &Path) -> Option<PathBuf> {
     (parts.nth(1)? == "src" && parts.next().is_some()).then(|| parts.collect())
 }
 
+/// The package from a registry that a file is of: `tokio-1.54.0`.
+pub(super) fn package(file: &Path) -> Option<String> {
+    let path = in_registry(file)?;
+    let folder = path.iter().next()?;
+    Some(folder.to_string_lossy().into_owned())
+}
+
 /// Whether the file is the project's own, not a dependency's.
 pub(super) fn has(file: &Path) -> bool {
-    file.is_relative() || file.starts_with(root())
+    file.is_relative() || (file.starts_with(root()) && in_registry(file).is_none())
 }
 
 /// Where a frame's call is, if known: `src/server.rs:42:9`.

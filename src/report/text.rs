@@ -3,18 +3,21 @@
 use super::awaits;
 use super::leak::Leak;
 use super::leak_report::{LeakReport, Settled};
+use super::notes::{listed, on_names, undecided, unseen_undecided};
 use super::paint::Paint;
+use super::sight_text;
 use super::thread_text::ThreadText;
 use super::unseen::UnseenText;
+use super::unseen_help::UnseenHelp;
 use super::{diagnosis, frames, project};
+use crate::census::SeenState;
 use crate::config::{self, Style};
 use crate::registry::{TaskInfo, TaskKind, TaskState};
-use crate::wait::TraceSource;
 use std::fmt::{self, Display};
 use std::time::Duration;
 
 /// Kinds of leaks that are shown; of the rest, how many.
-const MOST_LEAKS: usize = 50;
+pub(super) const MOST_LEAKS: usize = 50;
 /// Names of one kind of leak that are shown.
 const MOST_NAMES: usize = 3;
 /// Ancestors that are shown.
@@ -70,12 +73,7 @@ impl Text<'_> {
             place if place.starts_with("the guard ") => place.to_owned(),
             test => format!("`{test}`"),
         };
-        let unseen = if report.unseen_leaked() {
-            report.unseen_count()
-        } else {
-            0
-        };
-        let count = outlived(report.task_count() + unseen, report.threads.leaked.len());
+        let count = outlived(report.leaked_count(), report.threads.leaked.len());
         let name = paint.error("taskleak:");
         match report.settled {
             Settled::TimedOut => {
@@ -131,6 +129,12 @@ impl Text<'_> {
 
     fn after(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { report, paint } = self;
+        if !report.leaks.is_empty() {
+            for note in on_names(report, &report.leaks) {
+                writeln!(f)?;
+                writeln!(f, "{} {note}", paint.strong("note:"))?;
+            }
+        }
         if report.unseen_leaked() {
             let more = if report.leaks.is_empty() { "" } else { " more" };
             let (count, are) = (
@@ -155,7 +159,7 @@ impl Text<'_> {
                     paint: *paint
                 }
             )?;
-            writeln!(f, "  {} {UNSEEN_HELP}", paint.help("help:"),)?;
+            write!(f, "{}", UnseenHelp::of(report, *paint))?;
         } else if report.unseen_count() > 0 {
             writeln!(f)?;
             writeln!(
@@ -177,14 +181,9 @@ impl Text<'_> {
             writeln!(f)?;
             writeln!(f, "{} {why}", paint.strong("note:"))?;
         }
-        if !report.undecided.is_empty() {
+        if !report.hooked.undecided.is_empty() {
             writeln!(f)?;
-            writeln!(
-                f,
-                "{} {}",
-                paint.strong("note:"),
-                undecided(&report.undecided)
-            )?;
+            writeln!(f, "{} {}", paint.strong("note:"), undecided(report, *paint))?;
         }
         if report.settled == Settled::WithoutGrace {
             writeln!(f)?;
@@ -199,50 +198,9 @@ impl Text<'_> {
     }
 }
 
-const UNSEEN_HELP: &str = "they were spawned by plain `tokio::spawn`, perhaps in a dependency. To track them, spawn them
-        through taskleak, or put `#[cfg(test)] extern crate taskleak_tokio as tokio;` at the crate's root.";
-
 const WITHOUT_GRACE: &str = "the guard was dropped inside a current-thread runtime, which stands still meanwhile: tasks that wait for
       time, sockets or each other's handles had no chance to end. To give them a grace, end the guard by
       `guard.finish().await`, or use `#[taskleak::leak_test]`.";
-
-pub(super) fn unseen_undecided(count: usize) -> String {
-    let (plural, are) = if count == 1 { ("", "is") } else { ("s", "are") };
-    format!(
-        "{count} task{plural} that taskleak did not see spawned {are} alive, and may be about to end: \
-         the guard was dropped inside a current-thread runtime, where they cannot. \
-         End it by `guard.finish().await`, or use `#[taskleak::leak_test]`, to know."
-    )
-}
-
-/// Says of hooked tasks that they may be leaks.
-pub(super) fn undecided(tasks: &[Leak]) -> String {
-    let count: usize = tasks.iter().map(Leak::count).sum();
-    let are = if count == 1 { "is" } else { "are" };
-    format!(
-        "{} {are} alive, and may be about to end: the guard was dropped inside a current-thread \
-         runtime, where they cannot. End it by `guard.finish().await`, or use \
-         `#[taskleak::leak_test]`, to know.{}",
-        tasks_of(count),
-        listed(tasks)
-    )
-}
-
-/// One line for each kind.
-fn listed(tasks: &[Leak]) -> String {
-    let mut text = String::new();
-    for leak in tasks.iter().take(MOST_LEAKS) {
-        let location = leak.location();
-        let file = project::relative(location.file());
-        let times = if leak.count() > 1 {
-            format!("{} x ", leak.count())
-        } else {
-            String::new()
-        };
-        text += &format!("\n  {times}{} ({file}:{})", leak.name(), location.line());
-    }
-    text
-}
 
 /// One kind of leak.
 pub(super) struct LeakText<'a> {
@@ -278,6 +236,9 @@ impl LeakText<'_> {
             paint.strong(self.names())
         )?;
         self.source(f)?;
+        if let Some(declared) = self.declared() {
+            self.field(f, "declared", declared)?;
+        }
         self.field(f, "state", self.state())?;
         self.awaits(f)?;
         diagnosis::write(leak, |key, value| self.field(f, key, value))?;
@@ -359,6 +320,14 @@ impl LeakText<'_> {
         Ok(())
     }
 
+    /// Where the future is declared, unless that is where it was spawned.
+    fn declared(&self) -> Option<String> {
+        let declared = sight_text::place(self.leak.declared()?);
+        let location = self.leak.location();
+        let spawned = sight_text::place((location.file().as_ref(), location.line()));
+        (declared != spawned).then_some(declared)
+    }
+
     fn field(&self, f: &mut fmt::Formatter<'_>, key: &str, value: impl Display) -> fmt::Result {
         self.key(f, key)?;
         writeln!(f, " {value}")
@@ -389,7 +358,12 @@ impl LeakText<'_> {
             (TaskKind::Blocking, _) => "runs on the blocking pool",
             (_, TaskState::NeverPolled) => "never polled",
             (_, TaskState::Running) => "inside a poll that has not returned",
-            (_, TaskState::Pending) => "pending",
+            (_, TaskState::Pending) => match leak.oldest().sight().map(|sight| sight.state) {
+                // What else there is to say of those is said below.
+                Some(SeenState::Parked | SeenState::NoWaker) => "parked",
+                Some(SeenState::Unknown) | None => "pending",
+                Some(state) => sight_text::state(state),
+            },
         };
         let tasks = leak.tasks();
         let ages = Range::of(tasks.iter().map(TaskInfo::age));
@@ -416,11 +390,7 @@ impl LeakText<'_> {
         if trace.is_empty() {
             return self.field(f, "waits in", awaits::NOTHING);
         }
-        let key = match trace.source() {
-            TraceSource::Poll => "waits in",
-            TraceSource::Census => "waits in (as the census read it)",
-        };
-        self.key(f, key)?;
+        self.key(f, "waits in")?;
         writeln!(f)?;
         let (lines, more) = awaits::lines(trace);
         let width = lines.iter().map(|line| line.function.chars().count()).max();
@@ -460,7 +430,7 @@ impl LeakText<'_> {
 }
 
 /// What did, as a headline begins.
-fn outlived(tasks: usize, threads: usize) -> String {
+pub(super) fn outlived(tasks: usize, threads: usize) -> String {
     let plural = if threads == 1 { "" } else { "s" };
     match (tasks, threads) {
         (_, 0) => tasks_of(tasks),

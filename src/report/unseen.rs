@@ -1,10 +1,9 @@
 //! Tasks that nobody saw spawned, and what the census says of them.
 
-use super::awaits;
 use super::leak_report::LeakReport;
 use super::paint::Paint;
+use super::sight_text::{self, SightText};
 use super::{frames, project};
-use crate::alloc;
 use crate::census::{SeenState, SeenTask, names_may_be_merged};
 use crate::config::{self, Style};
 use crate::guard::Found;
@@ -96,18 +95,18 @@ impl UnseenTask {
     /// The type of its future as a person writes it: an async function by its path. `(unknown)` if the type can't be
     /// told: its crate was built without debug info, or the optimiser has put equal functions together.
     pub fn name(&self) -> &str {
-        &self.seen.name
+        &self.seen.sight.name
     }
 
     /// The source file and line where its async function or block is declared, if it is one.
     pub fn declared(&self) -> Option<(&Path, u32)> {
-        let (file, line) = self.seen.declared.as_ref()?;
+        let (file, line) = self.seen.sight.declared.as_ref()?;
         Some((file, *line))
     }
 
     /// What it was doing.
     pub fn state(&self) -> UnseenState {
-        match self.seen.state {
+        match self.seen.sight.state {
             SeenState::Parked => UnseenState::Parked,
             SeenState::NoWaker => UnseenState::NoWaker,
             SeenState::Runnable => UnseenState::Runnable,
@@ -120,7 +119,7 @@ impl UnseenTask {
 
     /// Where it was suspended, down to the leaf futures; empty if it was not.
     pub fn await_trace(&self) -> &AwaitTrace {
-        &self.seen.await_trace
+        &self.seen.sight.await_trace
     }
 
     /// The number behind [`tokio::task::Id`], as tracing and tokio-console show it.
@@ -149,10 +148,7 @@ impl UnseenTask {
 
     fn reads_as(&self, other: &Self) -> bool {
         (self.spawned_by == other.spawned_by || self.user_frames() == other.user_frames())
-            && self.name() == other.name()
-            && self.seen.declared == other.seen.declared
-            && self.state() == other.state()
-            && self.await_trace() == other.await_trace()
+            && self.seen.sight == other.seen.sight
     }
 }
 
@@ -178,9 +174,6 @@ impl Display for UnseenText<'_> {
         }
         if kinds.len() > MOST_KINDS {
             writeln!(f, "  ... and {} more kinds", kinds.len() - MOST_KINDS)?;
-        }
-        if tasks.iter().any(|task| task.spawned_by.is_none()) && !alloc::is_in_place() {
-            writeln!(f, "  {} {SITES_HELP}", self.paint.help("help:"))?;
         }
         let note = self.paint.strong("note:");
         if !tasks.is_empty() && names_may_be_merged() {
@@ -212,16 +205,13 @@ impl UnseenText<'_> {
             "  {times}{}",
             paint.strong(format_args!("`{}`", task.name()))
         )?;
-        if let Some((file, line)) = task.declared() {
-            let file = project::relative(&file.to_string_lossy());
-            writeln!(f, "   {} {file}:{line}", paint.frame("-->"))?;
+        if let Some(declared) = task.declared() {
+            let place = sight_text::place(declared);
+            writeln!(f, "   {} {place}", paint.frame("-->"))?;
         }
-        let key = |key| {
-            let sign = paint.frame("=");
-            format!("    {sign} {}", paint.strong(format_args!("{key}:")))
-        };
-        writeln!(f, "{} {}", key("state"), state(task.state()))?;
-        self.awaits(f, task.await_trace())?;
+        let key = |key| sight_text::key(paint, key);
+        let sight = &task.seen.sight;
+        write!(f, "{}", SightText { sight, paint })?;
         if let Some(site) = task.spawn_site().and_then(project::place) {
             writeln!(f, "{} {site}", key("spawn site"))?;
         }
@@ -236,43 +226,7 @@ impl UnseenText<'_> {
         }
         Ok(())
     }
-
-    fn awaits(&self, f: &mut fmt::Formatter<'_>, trace: &AwaitTrace) -> fmt::Result {
-        if trace.is_empty() {
-            return Ok(());
-        }
-        let paint = self.paint;
-        writeln!(f, "    {} {}", paint.frame("="), paint.strong("waits in:"))?;
-        let (lines, more) = awaits::lines(trace);
-        let width = lines.iter().map(|line| line.function.chars().count()).max();
-        let width = width.unwrap_or(0).min(48);
-        for line in &lines {
-            let function = &line.function;
-            match &line.place {
-                Some(place) => writeln!(f, "        {function:width$}  {}", paint.dim(place))?,
-                None => writeln!(f, "        {function}")?,
-            }
-        }
-        if more > 0 {
-            writeln!(f, "        ... and {more} more lines")?;
-        }
-        Ok(())
-    }
 }
 
-const MERGED: &str = "this build is optimised, and puts equal functions together: a name may be that of another future with
+pub(super) const MERGED: &str = "this build is optimised, and puts equal functions together: a name may be that of another future with
         the same code.";
-
-const SITES_HELP: &str = "for their spawn backtraces, make `taskleak::alloc::SpawnSites` the `#[global_allocator]` of the test binary.";
-
-fn state(state: UnseenState) -> &'static str {
-    match state {
-        UnseenState::Parked => "parked",
-        UnseenState::NoWaker => "parked, and nobody can wake it any more",
-        UnseenState::Runnable => "queued to be polled",
-        UnseenState::Cancelled => "aborted, and not dropped yet",
-        UnseenState::Running => "inside a poll that has not returned",
-        UnseenState::Complete => "ended, and not forgotten yet by its runtime",
-        UnseenState::Unknown => "not known",
-    }
-}

@@ -37,7 +37,8 @@ macro_rules! pass_on {
     ($($(#[$doc:meta])* $method:ident($($argument:ident: $ty:ty),*) = $example:literal;)*) => {
         impl Builder {
             $(
-                #[doc = concat!("As [`tokio::runtime::Builder::", stringify!($method), "`].")]
+                // By the type: where tokio lacks the method, a link to it leads to what stands in for it here.
+                #[doc = concat!("As `", stringify!($method), "` of [`tokio::runtime::Builder`].")]
                 $(#[$doc])*
                 ///
                 /// # Examples

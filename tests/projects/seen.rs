@@ -10,7 +10,7 @@ pub struct Seen {
 
 impl Seen {
     pub(super) fn new(status: ExitStatus, text: &str, folders: &[(&Path, &str)]) -> Self {
-        let mut plain = text.to_owned();
+        let mut plain = of_the_run(text).to_owned();
         // Longer paths first: one may lie inside the other.
         let mut folders = folders.to_vec();
         folders.sort_by_key(|(folder, _)| std::cmp::Reverse(folder.as_os_str().len()));
@@ -59,6 +59,19 @@ impl Seen {
         assert!(!self.text.contains(text), "{text:?} is in\n{}", self.text);
         self
     }
+}
+
+/// What follows on the build: cargo repeats the compiler's warnings before each run.
+fn of_the_run(text: &str) -> &str {
+    let begins = |line: &str| line.starts_with("     Running ") || line.starts_with("────");
+    let mut at = 0;
+    for line in text.split_inclusive('\n') {
+        if begins(line) {
+            return &text[at..];
+        }
+        at += line.len();
+    }
+    text
 }
 
 /// Cargo's own lines that depend on what was built before, and on who else is building.
@@ -124,4 +137,13 @@ fn mask_hash(line: &str) -> String {
         (true, Some(start)) => format!("{}-..)", &line[..start]),
         _ => line.to_owned(),
     }
+}
+
+#[test]
+fn what_the_compiler_says_is_not_seen() {
+    let run = "     Running tests/leaky.rs (leaky)\n\nrunning 1 test\nwarning: by the test\n";
+    let warned = format!("warning: unused import: `a`\n --> src/lib.rs:1:5\n\n{run}");
+    assert_eq!(of_the_run(&warned), run);
+    assert_eq!(of_the_run(run), run);
+    assert_eq!(of_the_run("error: no such test\n"), "error: no such test\n");
 }

@@ -17,6 +17,8 @@ pub(in crate::census) struct Value {
     pub(in crate::census) address: u64,
 }
 
+/// Longer futures than this are read by their fields.
+const MOST_AT_ONCE: u64 = 1 << 14;
 /// More elements of an array than this are not looked at.
 const MOST_ELEMENTS: u64 = 64;
 
@@ -111,6 +113,15 @@ impl Reader<'_> {
 
     /// What a pointer points at: of one to a `dyn` type, the value of its actual type.
     pub(in crate::census) fn target(&mut self, of: Value) -> Option<Value> {
+        let target = self.pointed_at(of)?;
+        // A future that is kept elsewhere: to read it at once takes as long as to read its first field.
+        if target.ty.is_coroutine() && target.ty.size <= MOST_AT_ONCE {
+            self.memory.bytes(target.address, target.ty.size);
+        }
+        Some(target)
+    }
+
+    fn pointed_at(&mut self, of: Value) -> Option<Value> {
         match &of.ty.shape {
             Shape::Pointer(target) => {
                 let address = self.memory.number(of.address, 8)?;

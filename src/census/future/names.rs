@@ -46,17 +46,7 @@ fn self_type(debug: &mut DebugInfo, ty: &Type) -> Option<String> {
 /// `server::handle::{async_fn_env#0}<u8>`.
 pub(in crate::census) fn person(path: &str) -> String {
     let type_name = as_type_name(path);
-    let name = name_of_type(&type_name, TaskKind::Task).unwrap_or(type_name);
-    // The type's name alone does not tell a block in a function from an async function.
-    let is_block = path
-        .rsplit("::")
-        .next()
-        .is_some_and(|last| last.starts_with("{async_block_env"));
-    if is_block && !name.ends_with('}') {
-        name + "::{async block}"
-    } else {
-        name
-    }
+    name_of_type(&type_name, TaskKind::Task).unwrap_or(type_name)
 }
 
 /// The path as the standard library's `type_name` would write it.
@@ -76,6 +66,10 @@ fn as_type_name(path: &str) -> String {
             continue;
         }
         name.push_str("{{closure}}");
+        if part.starts_with("async_block_env") && !name.ends_with("}}::{{closure}}") {
+            // The type's name alone would not tell a block in a function from an async function.
+            name.push_str("::{{closure}}");
+        }
         // The function's generic arguments come after the closure here.
         if rest.starts_with('<') {
             rest = &rest[generics(rest)..];
@@ -125,6 +119,18 @@ mod tests {
             (
                 "server::start::{async_block_env#1}",
                 "server::start::{async block}",
+            ),
+            (
+                "server::start::{async_block_env#1}<u8>",
+                "server::start::{async block}",
+            ),
+            (
+                "server::run::{async_fn#0}::handle::{async_fn_env#0}",
+                "server::run::handle",
+            ),
+            (
+                "tower::buffer::worker::Worker<tower::util::service_fn::ServiceFn<app::open::{closure_env#0}>, app::Mail>",
+                "tower::buffer::worker::Worker",
             ),
             ("tokio::time::sleep::Sleep", "tokio::time::sleep::Sleep"),
             (

@@ -8,4 +8,4 @@ mod state;
 pub(super) use cell::{Cells, describe};
 pub(super) use list::{Listed, listed};
 pub(super) use runtime::{RuntimeLayout, anchor_address};
-pub(super) use state::state_of;
+pub(super) use state::{has_join_handle, state_of};

@@ -22,3 +22,8 @@ pub(in crate::census) fn state_of(word: u64, kind: RuntimeKind) -> SeenState {
         SeenState::Parked
     }
 }
+
+/// Whether the task's `JoinHandle` is still there, as far as the word tells.
+pub(in crate::census) fn has_join_handle(word: u64, kind: RuntimeKind) -> bool {
+    schedule_of(word as usize, kind).is_some_and(|schedule| schedule.join_handle)
+}

@@ -1,0 +1,67 @@
+//! What the census tells of a task, as lines below its name.
+
+use super::awaits;
+use super::paint::Paint;
+use super::project;
+use crate::census::{SeenState, Sight};
+use crate::wait::AwaitTrace;
+use std::fmt::{self, Display};
+use std::path::Path;
+
+/// Its state, and where it waits.
+pub(super) struct SightText<'a> {
+    pub(super) sight: &'a Sight,
+    pub(super) paint: Paint,
+}
+
+impl Display for SightText<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { sight, paint } = self;
+        writeln!(f, "{} {}", key(*paint, "state"), state(sight.state))?;
+        awaits(f, *paint, &sight.await_trace)
+    }
+}
+
+/// The key of a line below a task's name.
+pub(super) fn key(paint: Paint, key: &str) -> String {
+    let sign = paint.frame("=");
+    format!("    {sign} {}", paint.strong(format_args!("{key}:")))
+}
+
+/// A place where something is declared: `src/server.rs:42`.
+pub(super) fn place((file, line): (&Path, u32)) -> String {
+    format!("{}:{line}", project::relative(&file.to_string_lossy()))
+}
+
+fn awaits(f: &mut fmt::Formatter<'_>, paint: Paint, trace: &AwaitTrace) -> fmt::Result {
+    if trace.is_empty() {
+        return Ok(());
+    }
+    writeln!(f, "{}", key(paint, "waits in"))?;
+    let (lines, more) = awaits::lines(trace);
+    let width = lines.iter().map(|line| line.function.chars().count()).max();
+    let width = width.unwrap_or(0).min(48);
+    for line in &lines {
+        let function = &line.function;
+        match &line.place {
+            Some(place) => writeln!(f, "        {function:width$}  {}", paint.dim(place))?,
+            None => writeln!(f, "        {function}")?,
+        }
+    }
+    if more > 0 {
+        writeln!(f, "        ... and {more} more lines")?;
+    }
+    Ok(())
+}
+
+pub(super) fn state(state: SeenState) -> &'static str {
+    match state {
+        SeenState::Parked => "parked",
+        SeenState::NoWaker => "parked, and nobody can wake it any more",
+        SeenState::Runnable => "queued to be polled",
+        SeenState::Cancelled => "aborted, and not dropped yet",
+        SeenState::Running => "inside a poll that has not returned",
+        SeenState::Complete => "ended, and not forgotten yet by its runtime",
+        SeenState::Unknown => "not known",
+    }
+}
