@@ -33,6 +33,7 @@ mod monitor;
 mod observer;
 mod orphans;
 mod pause;
+mod rise;
 mod shutdown;
 mod snapshot;
 mod status;

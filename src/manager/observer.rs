@@ -74,7 +74,7 @@ pub trait Observer: Send + Sync + 'static {
         let _ = snapshot;
     }
 
-    /// The monitor found a name that keeps growing; told with each snapshot until it stops.
+    /// The monitor found a name that keeps growing; told with each snapshot while it is a suspect.
     fn suspect_found(&self, suspect: &Suspect) {
         let _ = suspect;
     }
