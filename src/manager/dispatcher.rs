@@ -171,3 +171,35 @@ fn run() {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::registry::events::tests::WOKEN;
+    use std::sync::atomic::Ordering::Relaxed;
+
+    struct Quiet;
+
+    impl Observer for Quiet {}
+
+    /// One task after the other, each long after the last was told: the thread finds them by itself.
+    #[test]
+    fn tasks_do_not_wake_the_thread_while_it_looks() {
+        const TASKS: u64 = 100;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
+        let mailbox = add(Quiet, 1024).unwrap();
+        let woken = WOKEN.load(Relaxed);
+        for _ in 0..TASKS {
+            let task = crate::task::Builder::new().spawn_on(async {}, runtime.handle());
+            runtime.block_on(task).unwrap();
+            std::thread::sleep(2 * PAUSE);
+        }
+        // One for the first of them; more only if this thread was kept from running for a second.
+        let woken = WOKEN.load(Relaxed) - woken;
+        assert!(woken < TASKS / 5, "{woken}");
+        assert!(flush(&mailbox, Duration::from_secs(60)));
+        remove(&mailbox);
+    }
+}

@@ -406,10 +406,15 @@ impl Drop for Entry {
 
         let slot = self.slot;
         let flags = slot.flags();
-        if flags & TRACES != 0 || slot.scope() != 0 || events::ends_are_wanted() {
+        if flags & TRACES != 0 || slot.scope() != 0 {
             self.leave();
         } else {
-            leave_live_set(slot, None, Outcome::of(flags));
+            let outcome = Outcome::of(flags);
+            let told = events::ends_are_wanted().then(|| slot.id());
+            leave_live_set(slot, None, outcome);
+            if let Some(id) = told {
+                events::tell_of(What::Ended(outcome), slot, id, None);
+            }
         }
         pool::give_back(slot);
     }
