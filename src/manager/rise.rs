@@ -99,6 +99,7 @@ mod tests {
     use pretty_assertions::assert_eq;
 
     const OVER: usize = 4;
+    const NEVER: [usize; 0] = [];
 
     /// At which looks a name with these live counts is suspect; `ended` of the oldest end at each look.
     fn suspect_at(counts: impl IntoIterator<Item = usize>, lives_for: u64) -> Vec<usize> {
@@ -155,9 +156,9 @@ mod tests {
     #[test]
     fn a_pool_that_fills_at_once_and_stays_is_never_suspect() {
         let pool = [0, 8, 8, 8].into_iter().chain([8; 50]);
-        assert_eq!(for_ever(pool), []);
+        assert_eq!(for_ever(pool), NEVER);
         // Nor one that takes fewer steps than the watch has.
-        assert_eq!(for_ever([1, 4, 8].into_iter().chain([8; 50])), []);
+        assert_eq!(for_ever([1, 4, 8].into_iter().chain([8; 50])), NEVER);
     }
 
     #[test]
@@ -170,15 +171,15 @@ mod tests {
     #[test]
     fn a_pool_that_grows_by_one_now_and_then_is_never_suspect() {
         let pool = (0..200).map(|look| 5 + look / (OVER + 2));
-        assert_eq!(for_ever(pool), []);
+        assert_eq!(for_ever(pool), NEVER);
     }
 
     #[test]
     fn bursts_and_sawtooths_are_never_suspect() {
-        assert_eq!(for_ever([2, 40, 30, 20, 10, 2, 2, 2]), []);
-        assert_eq!(for_ever((0..60).map(|look| 2 + 5 * (look % 3))), []);
+        assert_eq!(for_ever([2, 40, 30, 20, 10, 2, 2, 2]), NEVER);
+        assert_eq!(for_ever((0..60).map(|look| 2 + 5 * (look % 3))), NEVER);
         // Long teeth, of tasks that end one after the other.
-        assert_eq!(suspect_at((0..60).map(|look| 2 + 5 * (look % 8)), 3), []);
+        assert_eq!(suspect_at((0..60).map(|look| 2 + 5 * (look % 8)), 3), NEVER);
     }
 
     #[test]
@@ -189,7 +190,7 @@ mod tests {
 
     #[test]
     fn a_name_whose_older_tasks_end_is_none() {
-        assert_eq!(suspect_at(1..=20, 3), []);
+        assert_eq!(suspect_at(1..=20, 3), NEVER);
     }
 
     #[test]
