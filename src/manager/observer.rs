@@ -47,8 +47,8 @@ use std::time::Duration;
 /// # }
 /// ```
 pub trait Observer: Send + Sync + 'static {
-    /// What it wants to be told of tasks; asked once, when it is added. An observer that can do without
-    /// starts or ends costs each task less than half. Default: everything.
+    /// What it wants to be told of tasks; asked once, when it is added. What no
+    /// observer wants costs tasks nothing. Default: everything.
     fn interest(&self) -> Interest {
         Interest::all()
     }

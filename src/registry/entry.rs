@@ -398,6 +398,15 @@ fn leave_live_set(slot: &'static Slot, attached: Option<&Attached>, outcome: Out
     ends::tell();
 }
 
+/// The same for a task without anything attached, where somebody wants to be told of ends.
+#[cold]
+#[inline(never)]
+fn leave_and_tell(slot: &'static Slot, outcome: Outcome) {
+    let id = slot.id();
+    leave_live_set(slot, None, outcome);
+    events::tell_of(What::Ended(outcome), slot, id, None);
+}
+
 impl Drop for Entry {
     #[inline]
     fn drop(&mut self) {
@@ -408,13 +417,10 @@ impl Drop for Entry {
         let flags = slot.flags();
         if flags & TRACES != 0 || slot.scope() != 0 {
             self.leave();
+        } else if events::ends_are_wanted() {
+            leave_and_tell(slot, Outcome::of(flags));
         } else {
-            let outcome = Outcome::of(flags);
-            let told = events::ends_are_wanted().then(|| slot.id());
-            leave_live_set(slot, None, outcome);
-            if let Some(id) = told {
-                events::tell_of(What::Ended(outcome), slot, id, None);
-            }
+            leave_live_set(slot, None, Outcome::of(flags));
         }
         pool::give_back(slot);
     }
