@@ -2,8 +2,6 @@
 
 use super::manager::Manager;
 use std::collections::BTreeMap;
-use std::sync::atomic::AtomicUsize;
-use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::runtime::Handle;
 use tokio_metrics::{
@@ -20,8 +18,10 @@ pub(super) struct Monitors {
 struct MeasuredRuntime {
     intervals: RuntimeIntervals,
     /// tokio's own, which are not reset by who reads them.
+    #[cfg(feature = "prometheus")]
     totals: tokio::runtime::RuntimeMetrics,
     /// Counts the runtimes that were ever measured.
+    #[cfg(feature = "prometheus")]
     number: usize,
 }
 
@@ -104,11 +104,14 @@ impl Manager {
     /// # }
     /// ```
     pub fn measure_runtime(&self, name: impl Into<String>, handle: &Handle) {
-        static MEASURED: AtomicUsize = AtomicUsize::new(0);
+        #[cfg(feature = "prometheus")]
+        static MEASURED: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
         let runtime = MeasuredRuntime {
             intervals: RuntimeMonitor::new(handle).intervals(),
+            #[cfg(feature = "prometheus")]
             totals: handle.metrics(),
-            number: MEASURED.fetch_add(1, Relaxed),
+            #[cfg(feature = "prometheus")]
+            number: MEASURED.fetch_add(1, std::sync::atomic::Ordering::Relaxed),
         };
         let former = self.monitors.runtimes().insert(name.into(), runtime);
         drop(former);
