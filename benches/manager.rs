@@ -12,7 +12,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::thread;
 use std::time::{Duration, Instant};
-use taskleak::manager::{Observer, TaskRecord};
+use taskleak::manager::{Interest, Observer, TaskRecord};
 use taskleak::task::{Builder, JoinSet};
 use tokio::runtime::{Runtime, RuntimeFlavor};
 use tokio::task::JoinHandle;
@@ -75,9 +75,26 @@ fn bench_spawner(
     });
 }
 
-struct Watch;
+/// Counts what fails, or logs what was done.
+struct Ends;
 
-impl Observer for Watch {
+impl Observer for Ends {
+    fn interest(&self) -> Interest {
+        Interest::all().without_starts()
+    }
+
+    fn task_finished(&self, task: &TaskRecord) {
+        black_box(task);
+    }
+}
+
+struct Everything;
+
+impl Observer for Everything {
+    fn task_started(&self, task: &TaskRecord) {
+        black_box(task);
+    }
+
     fn task_finished(&self, task: &TaskRecord) {
         black_box(task);
     }
@@ -104,8 +121,17 @@ fn spawn_run_join(criterion: &mut Criterion) {
             MADE_NAME,
         );
         bench_spawner(&mut group, "on, a time box", &runtime, BOXED);
-        let observing = taskleak::manager().add_observer(Watch);
-        bench_spawner(&mut group, "on, one observer", &runtime, TRACKED);
+        let observing = taskleak::manager().add_observer(Ends);
+        bench_spawner(&mut group, "on, one observer of ends", &runtime, TRACKED);
+        println!("{} events were dropped", observing.missed());
+        drop(observing);
+        let observing = taskleak::manager().add_observer(Everything);
+        bench_spawner(
+            &mut group,
+            "on, one observer of everything",
+            &runtime,
+            TRACKED,
+        );
         println!("{} events were dropped", observing.missed());
         drop(observing);
         taskleak::manager().disable();

@@ -42,3 +42,23 @@ async fn a_hundred_thousand_names_are_bounded() {
         assert!(later[&labels] >= count, "{labels}");
     }
 }
+
+#[cfg(feature = "metrics")]
+#[tokio::test]
+async fn of_many_runtimes_the_first_hundred_have_series() {
+    let here = tokio::runtime::Handle::current();
+    let registry = registry(TaskCollector::new());
+    taskleak::manager().measure_runtime("first", &here);
+    // Names before it in the alphabet do not push it out.
+    for number in 0..150 {
+        taskleak::manager().measure_runtime(format!("a runtime {number}"), &here);
+    }
+    let text = scrape(&registry);
+    let workers = series(&text, "taskleak_runtime_workers");
+    assert_eq!(workers.len(), 101, "{text}");
+    assert_eq!(workers[r#"{runtime="first"}"#], 1.0);
+    let others = workers[r#"{runtime="(other runtimes)"}"#];
+    let folded = series(&text, "taskleak_folded_series")[r#"{metric="runtimes"}"#];
+    assert_eq!(others, folded);
+    assert!(folded >= 51.0, "{folded}");
+}

@@ -156,3 +156,42 @@ fn what_tokio_metrics_measures_is_there() {
         assert_prometheus_reads(&text);
     });
 }
+
+/// Whoever reads them, and how often.
+#[cfg(feature = "metrics")]
+#[test]
+fn what_tokio_counts_of_a_measured_runtime_is_there() {
+    run(async || {
+        let manager = taskleak::manager();
+        manager.measure_runtime("a \"main\" one", &tokio::runtime::Handle::current());
+        let mut tasks = JoinSet::new();
+        for _ in 0..3 {
+            Builder::new()
+                .name("alive")
+                .spawn_into(&mut tasks, pending::<()>());
+        }
+        let registry = registry(TaskCollector::new());
+        let label = r#"{runtime="a \"main\" one"}"#;
+        let value = |text: &str, metric: &str| {
+            let metric = format!("taskleak_runtime_{metric}");
+            let values = series(text, &metric);
+            *values
+                .get(label)
+                .unwrap_or_else(|| panic!("{metric}: {text}"))
+        };
+        // The worker goes to sleep, and is woken.
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        let first = scrape(&registry);
+        assert_eq!(value(&first, "workers"), 1.0);
+        assert_eq!(value(&first, "alive_tasks"), 3.0);
+        assert_eq!(value(&first, "global_queue_depth"), 0.0);
+        assert_prometheus_reads(&first);
+        // Who reads by intervals takes nothing away from who scrapes.
+        assert!(!manager.runtime_metrics().is_empty());
+        let second = scrape(&registry);
+        for metric in ["busy_time_seconds_total", "parks_total"] {
+            assert!(value(&first, metric) > 0.0, "{metric}: {first}");
+            assert!(value(&second, metric) >= value(&first, metric), "{metric}");
+        }
+    });
+}

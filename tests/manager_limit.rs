@@ -2,13 +2,15 @@
 
 use pretty_assertions::assert_eq;
 use std::future::pending;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::SeqCst;
 use std::task::Poll;
 use std::time::Duration;
-use taskleak::task::{Builder, JoinSet};
-use tokio::task::yield_now;
+use taskleak::task::{Builder, JoinSet, LocalSet};
+use tokio::runtime::Handle;
+use tokio::task::{JoinError, JoinHandle, yield_now};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn never_are_more_alive_than_may_be() {
@@ -152,4 +154,186 @@ fn a_task_that_is_refused_by_its_runtime_leaves_its_place() {
         let task = Builder::new().limit("gone", 1).try_spawn(async {});
         drop(task.expect("the place is free again"));
     }
+}
+
+/// Holds the one place of `name` for as long as what it returns lives.
+fn hold(name: &'static str, handle: &Handle) -> Held {
+    let (release, released) = tokio::sync::oneshot::channel::<()>();
+    let task = Builder::new().limit(name, 1).try_spawn_on(
+        async {
+            let _ = released.await;
+        },
+        handle,
+    );
+    task.expect("nobody else has the place");
+    Held { _release: release }
+}
+
+struct Held {
+    _release: tokio::sync::oneshot::Sender<()>,
+}
+
+/// Each way of spawning waits for the place, has it while it runs and leaves it.
+#[test]
+fn every_way_of_spawning_waits_for_its_place_and_leaves_it() {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .build()
+        .unwrap();
+    let elsewhere = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .build()
+        .unwrap();
+    let other = elsewhere.handle();
+    let limited = |name| Builder::new().limit(name, 1);
+    let local = LocalSet::new();
+    local.block_on(&runtime, async {
+        macro_rules! waits {
+            ($name:literal, $spawn:expr, $join:expr) => {{
+                let held = hold($name, other);
+                let mut waiting = pin!($spawn);
+                assert!(futures::poll!(&mut waiting).is_pending(), $name);
+                drop(held);
+                let spawned = waiting.await;
+                assert_eq!($join(spawned).await.unwrap(), 7, $name);
+            }};
+        }
+        let here = LocalSet::new();
+        waits!("spawn", limited("spawn").spawn(async { 7 }), ready_join);
+        waits!("on", limited("on").spawn_on(async { 7 }, other), ready_join);
+        waits!(
+            "local",
+            limited("local").spawn_local(async { 7 }),
+            ready_join
+        );
+        waits!(
+            "local on",
+            limited("local on").spawn_local_on(async { 7 }, &here),
+            |task| here.run_until(task)
+        );
+        waits!(
+            "blocking",
+            limited("blocking").spawn_blocking(|| 7),
+            ready_join
+        );
+        waits!(
+            "blocking on",
+            limited("blocking on").spawn_blocking_on(|| 7, other),
+            ready_join
+        );
+        let mut set = JoinSet::new();
+        let held = hold("into", other);
+        {
+            let mut waiting = pin!(limited("into").spawn_into(&mut set, async { 7 }));
+            assert!(futures::poll!(&mut waiting).is_pending());
+            drop(held);
+            waiting.await;
+        }
+        assert_eq!(set.join_next().await.unwrap().unwrap(), 7);
+    });
+    for name in [
+        "spawn",
+        "on",
+        "local",
+        "local on",
+        "blocking",
+        "blocking on",
+        "into",
+    ] {
+        until_free(name, other);
+    }
+}
+
+async fn ready_join<T>(task: JoinHandle<T>) -> Result<T, JoinError> {
+    task.await
+}
+
+/// The place is left once all of the task is gone, which is a moment after its join.
+fn until_free(name: &'static str, handle: &Handle) {
+    while Builder::new()
+        .limit(name, 1)
+        .try_spawn_on(async {}, handle)
+        .is_err()
+    {
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn every_way_of_spawning_refuses_where_there_is_no_room() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    let elsewhere = runtime.handle();
+    let full = || Builder::new().limit("full", 0);
+    let local = LocalSet::new();
+    local.block_on(&runtime, async {
+        let there = LocalSet::new();
+        let mut set = JoinSet::new();
+        // Futures that need not be `Send`, too.
+        let not_send = std::rc::Rc::new(7);
+        let copy = not_send.clone();
+        let refused = full().try_spawn_local(async move { *copy }).unwrap_err();
+        assert_eq!(refused.into_future().await, 7);
+        let refused = full().try_spawn_local_on(async move { *not_send }, &there);
+        assert_eq!(refused.unwrap_err().into_future().await, 7);
+        let refused = full().try_spawn_on(async { 7 }, elsewhere).unwrap_err();
+        assert_eq!(refused.into_future().await, 7);
+        let refused = full().try_spawn_into(&mut set, async { 7 }).unwrap_err();
+        assert_eq!(refused.into_future().await, 7);
+        assert!(set.is_empty());
+        let refused = full().try_spawn_blocking(|| 7).unwrap_err();
+        assert_eq!(refused.into_future()(), 7);
+        let refused = full().try_spawn_blocking_on(|| 7, elsewhere).unwrap_err();
+        assert_eq!((refused.name(), refused.limit()), ("full", 0));
+    });
+}
+
+/// A blocking closure that never ran, and a local task whose set is dropped.
+#[test]
+fn what_never_ran_leaves_its_place() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .max_blocking_threads(1)
+        .build()
+        .unwrap();
+    let handle = runtime.handle().clone();
+    let (release, released) = std::sync::mpsc::channel::<()>();
+    let first = runtime.spawn_blocking(move || released.recv().is_err());
+    let limited = || Builder::new().limit("never ran", 1);
+    let queued = limited().try_spawn_blocking_on(|| (), &handle).unwrap();
+    assert!(limited().try_spawn_blocking_on(|| (), &handle).is_err());
+    queued.abort();
+    drop(release);
+    assert!(runtime.block_on(first).unwrap());
+    assert!(runtime.block_on(queued).unwrap_err().is_cancelled());
+    until_free("never ran", &handle);
+    let local = LocalSet::new();
+    let limited = || Builder::new().limit("never polled", 1);
+    let task = limited()
+        .try_spawn_local_on(pending::<()>(), &local)
+        .unwrap();
+    assert!(
+        limited()
+            .try_spawn_local_on(pending::<()>(), &local)
+            .is_err()
+    );
+    drop(local);
+    drop(task);
+    until_free("never polled", &handle);
+}
+
+/// Reports name the caller's line, not ours.
+#[tokio::test]
+async fn the_spawn_site_is_where_the_builder_spawns() {
+    let (never, wait) = std::sync::mpsc::channel::<()>();
+    let wait = move || wait.recv().is_ok();
+    let limited = Builder::new().limit("site", 1);
+    let (line, waiting) = (line!(), limited.spawn_blocking(wait));
+    let task = waiting.await;
+    let snapshot = taskleak::manager().snapshot();
+    let site = snapshot.tasks_named("site").next().unwrap().location();
+    assert!(site.file().ends_with("manager_limit.rs"), "{site}");
+    assert_eq!(site.line(), line);
+    drop(never);
+    assert!(!task.await.unwrap());
 }

@@ -313,3 +313,60 @@ fn a_name_whose_count_stays_is_none() {
     }
     assert_eq!(suspects_while("stays", 10, || ()), []);
 }
+
+/// What leaks at most now and then stays suspect meanwhile; a pool that grew for as long does not for
+/// ever.
+#[test]
+fn a_suspect_stays_one_through_pauses_until_it_drains() {
+    let _turn = turn();
+    let runtime = runtime();
+    let mut tasks = JoinSet::new();
+    let mut step = 0;
+    // Every third snapshot has one more, of which none ends: suspect at the fourth high.
+    let suspects = suspects_while("now and then", 21, || {
+        if step % 3 == 0 {
+            let _entered = runtime.enter();
+            Builder::new()
+                .name("now and then")
+                .spawn_into(&mut tasks, pending::<()>());
+        }
+        step += 1;
+    });
+    assert_eq!(suspects.len(), 21 - 9, "from the tenth on, without a gap");
+    assert_eq!(suspects[0].counts(), [1, 2, 3, 4]);
+    assert_eq!(suspects[11].live(), 7);
+    runtime.block_on(tasks.shutdown());
+    assert_eq!(
+        monitor().take_now().suspects(),
+        [],
+        "those that were suspect have ended"
+    );
+}
+
+#[test]
+fn a_pool_that_grew_to_its_size_is_none_any_more() {
+    let _turn = turn();
+    let runtime = runtime();
+    let mut step = 0;
+    // Fills in three snapshots, as many as a watch of four allows.
+    let quick = suspects_while("quick pool", 12, || {
+        if step < 3 {
+            Builder::new()
+                .name("quick pool")
+                .spawn_on(pending::<()>(), runtime.handle());
+        }
+        step += 1;
+    });
+    assert_eq!(quick, []);
+    let mut step = 0;
+    let slow = suspects_while("slow pool", 20, || {
+        if step < 6 {
+            Builder::new()
+                .name("slow pool")
+                .spawn_on(pending::<()>(), runtime.handle());
+        }
+        step += 1;
+    });
+    // Three while it still grew, five more since it had grown over so many.
+    assert_eq!(slow.len(), 3 + 5);
+}

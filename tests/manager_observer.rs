@@ -5,7 +5,7 @@ use std::future::pending;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use taskleak::manager::{Config, Observer, ObserverHandle, Status, TaskRecord};
+use taskleak::manager::{Config, Interest, Observer, ObserverHandle, Status, TaskRecord};
 use taskleak::task::{Builder, TimeboxAction};
 
 const LONG: Duration = Duration::from_secs(60);
@@ -218,4 +218,54 @@ async fn one_that_blocks_stalls_neither_tasks_nor_others() {
     drop(unblock);
     assert!(stuck.flush(LONG));
     assert_eq!(*blocks.2.lock().unwrap(), stuck.missed());
+}
+
+/// Told of ends only, beside one that is told of everything.
+struct EndsOnly(Arc<Notes>);
+
+impl Observer for EndsOnly {
+    fn interest(&self) -> Interest {
+        Interest::all().without_starts()
+    }
+
+    fn task_started(&self, task: &TaskRecord) {
+        self.0.task_started(task);
+    }
+
+    fn task_finished(&self, task: &TaskRecord) {
+        self.0.task_finished(task);
+    }
+
+    fn timebox_exceeded(&self, task: &TaskRecord) {
+        self.0.timebox_exceeded(task);
+    }
+}
+
+#[tokio::test]
+async fn an_observer_is_told_what_it_has_an_interest_in() {
+    let notes = |prefix| Notes {
+        prefix,
+        seen: Mutex::default(),
+        missed: Mutex::default(),
+    };
+    let ends = Arc::new(notes("interest "));
+    let some = taskleak::manager().add_observer(EndsOnly(ends.clone()));
+    for is_beside_another in [false, true] {
+        let all = is_beside_another.then(|| Notes::of("interest "));
+        ends.seen.lock().unwrap().clear();
+        let task = Builder::new()
+            .name("interest box")
+            .timebox(Duration::from_millis(1))
+            .on_timebox(TimeboxAction::Abort)
+            .spawn(pending::<()>());
+        task.await.unwrap_err();
+        assert!(some.flush(LONG));
+        let mut whats: Vec<_> = ends.seen().into_iter().map(|(what, ..)| what).collect();
+        whats.sort_unstable();
+        assert_eq!(whats, ["finished", "over"]);
+        if let Some((notes, handle)) = all {
+            assert!(handle.flush(LONG));
+            assert!(notes.seen().iter().any(|(what, ..)| *what == "started"));
+        }
+    }
 }

@@ -88,8 +88,8 @@ impl Config {
         self
     }
 
-    /// Over how many snapshots in a row a name must grow to be a [`Suspect`](super::Suspect); at least
-    /// 2. Default: 6, or what `TASKLEAK_GROWTH` says.
+    /// Over how many snapshots a name must grow to be a [`Suspect`](super::Suspect); at least 2. As many
+    /// may lie between two of them. Default: 6, or what `TASKLEAK_GROWTH` says.
     ///
     /// # Examples
     ///

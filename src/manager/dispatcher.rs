@@ -1,14 +1,17 @@
 //! Hands what happens to tasks on to the observers.
 //!
 //! One thread takes events out of the registry's queue and puts them into each observer's mailbox.
-//! It does little a event, so that the queue rarely fills up; whatever observers do, they do on
-//! threads of their own.
+//! It does little an event, so that the queue rarely fills up; whatever observers do, they do on
+//! threads of their own. No task wakes it while it finds something every now and then: it looks by
+//! itself, a thousand times a second at most.
 
-use super::mailbox::{Mailbox, Told};
+use super::batch::Batch;
+use super::interest::Interest;
+use super::mailbox::Mailbox;
 use super::observer::Observer;
 use super::snapshot::Snapshot;
-use super::task_record::{Moment, TaskRecord};
-use crate::registry::{events, timings};
+use crate::registry::events::{self, Wanted};
+use crate::registry::timings;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -28,15 +31,17 @@ static OBSERVERS: Mutex<Observers> = Mutex::new(Observers {
 });
 static FLUSHED: Condvar = Condvar::new();
 
-/// After a look at the queue, the thread leaves it alone for this long, so that a busy service wakes
-/// it a thousand times a second at most.
+/// After it found something, the thread leaves the queue alone for this long.
 const PAUSE: Duration = Duration::from_millis(1);
-/// An idle thread is woken by the next event. Where processors may delay that, it looks again after
-/// this long.
+/// While it finds nothing, for longer and longer, up to this.
+const LONGEST_PAUSE: Duration = Duration::from_millis(16);
+/// So many looks that found nothing take about a second. From then on the next event wakes it, which
+/// costs the task a system call: one a second at most.
+const LOOKS: u32 = 64;
+/// Where processors may delay that, it looks again after this long.
 const IDLE: Duration = Duration::from_millis(250);
 /// Without observers there is nothing to be told: the first one to be added wakes it.
 const NOBODY: Duration = Duration::from_secs(3600);
-const MOST_AT_ONCE: usize = 1024;
 
 fn lock() -> MutexGuard<'static, Observers> {
     OBSERVERS.lock().unwrap_or_else(PoisonError::into_inner)
@@ -45,7 +50,8 @@ fn lock() -> MutexGuard<'static, Observers> {
 pub(super) fn add(observer: impl Observer, capacity: usize) -> std::io::Result<Arc<Mailbox>> {
     let mailbox = Mailbox::open(observer, capacity)?;
     let mut observers = lock();
-    events::want(true, capacity);
+    let interest = mailbox.interest();
+    events::want(wanted(&observers.mailboxes, Some(interest)), capacity);
     if !observers.has_thread {
         let thread = std::thread::Builder::new().name("taskleak-events".to_owned());
         if let Err(error) = thread.spawn(run) {
@@ -55,7 +61,9 @@ pub(super) fn add(observer: impl Observer, capacity: usize) -> std::io::Result<A
         }
         observers.has_thread = true;
     }
-    timings::want();
+    if interest.ends {
+        timings::want();
+    }
     observers.mailboxes.push(mailbox.clone());
     drop(observers);
     events::wake();
@@ -70,10 +78,10 @@ pub(super) fn remove(mailbox: &Arc<Mailbox>) {
         .position(|one| Arc::ptr_eq(one, mailbox));
     if let Some(place) = place {
         observers.mailboxes.swap_remove(place);
-        timings::release();
-        if observers.mailboxes.is_empty() {
-            events::want(false, 0);
+        if mailbox.interest().ends {
+            timings::release();
         }
+        events::want(wanted(&observers.mailboxes, None), 0);
     }
     drop(observers);
     mailbox.close();
@@ -109,40 +117,38 @@ pub(super) fn flush(mailbox: &Mailbox, at_most: Duration) -> bool {
     mailbox.wait_until_read(deadline)
 }
 
+/// What anybody wants, with one who is about to be added.
+fn wanted(mailboxes: &[Arc<Mailbox>], added: Option<Interest>) -> Wanted {
+    let interests = mailboxes.iter().map(|mailbox| mailbox.interest());
+    match interests.chain(added).reduce(Interest::or) {
+        None => Wanted::NOTHING,
+        Some(Interest { starts, ends }) => Wanted::of(starts, ends),
+    }
+}
+
 fn run() {
     events::read_by_this_thread();
     let mut missed = events::missed();
-    let mut told = Vec::new();
+    let mut looks = 0;
     loop {
         let flush = lock().flushes_asked;
-        let now = Moment::now();
-        let mut was_emptied = false;
-        while told.len() < MOST_AT_ONCE {
-            let Some(event) = events::next() else {
-                was_emptied = true;
-                break;
-            };
-            told.push(Told {
-                what: event.what,
-                task: TaskRecord::of_event(event, now),
-            });
-        }
+        let (batch, was_emptied) = Batch::take();
         // After the events were taken: who was added before they happened is among them.
         let mailboxes = lock().mailboxes.clone();
         let newly_missed = events::missed() - missed;
         missed += newly_missed;
-        let had_events = !told.is_empty();
-        let events: Arc<[Told]> = told.drain(..).collect();
+        let had_events = !batch.is_empty();
+        let batch = Arc::new(batch);
         for mailbox in &mailboxes {
             if newly_missed > 0 {
                 mailbox.miss(newly_missed);
             }
             if had_events {
-                mailbox.send(&events);
+                mailbox.send(&batch);
             }
         }
-        // They may hold the last of a task's data.
-        drop(events);
+        // It may hold the last of a task's data.
+        drop(batch);
         if !was_emptied {
             continue;
         }
@@ -154,11 +160,46 @@ fn run() {
         if is_asked {
             continue;
         }
-        if had_events {
-            std::thread::park_timeout(PAUSE);
-        } else {
+        looks = if had_events { 0 } else { looks + 1 };
+        if mailboxes.is_empty() {
             // Who is added while this goes to sleep wakes it.
-            events::sleep(if mailboxes.is_empty() { NOBODY } else { IDLE });
+            events::sleep(NOBODY);
+        } else if looks < LOOKS {
+            std::thread::park_timeout((PAUSE * (1 << looks.min(8))).min(LONGEST_PAUSE));
+        } else {
+            events::sleep(IDLE);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::registry::events::tests::WOKEN;
+    use std::sync::atomic::Ordering::Relaxed;
+
+    struct Quiet;
+
+    impl Observer for Quiet {}
+
+    /// One task after the other, each long after the last was told: the thread finds them by itself.
+    #[test]
+    fn tasks_do_not_wake_the_thread_while_it_looks() {
+        const TASKS: u64 = 100;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
+        let mailbox = add(Quiet, 1024).unwrap();
+        let woken = WOKEN.load(Relaxed);
+        for _ in 0..TASKS {
+            let task = crate::task::Builder::new().spawn_on(async {}, runtime.handle());
+            runtime.block_on(task).unwrap();
+            std::thread::sleep(2 * PAUSE);
+        }
+        // One for the first of them; more only if this thread was kept from running for a second.
+        let woken = WOKEN.load(Relaxed) - woken;
+        assert!(woken < TASKS / 5, "{woken}");
+        assert!(flush(&mailbox, Duration::from_secs(60)));
+        remove(&mailbox);
     }
 }

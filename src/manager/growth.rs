@@ -1,5 +1,6 @@
 //! Which names keep growing.
 
+use super::rise::{High, Rise};
 use super::snapshot::Snapshot;
 use super::suspect::Suspect;
 use super::task_record::TaskRecord;
@@ -7,81 +8,72 @@ use super::trace::MOST_ASKED;
 use crate::registry::Fingerprint;
 use crate::registry::fingerprint::leaves;
 use crate::wait::AwaitNode;
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 /// What the last snapshots said of each name: one after the other is shown to it.
 ///
-/// A name is suspect when its live count rose from each snapshot to the next, over as many as were
-/// asked for, and at least half of those that were alive in the first of them still are. A service
-/// that starts up grows too, and so does one under rising load: but there the older tasks end.
+/// A name is suspect when its live count has reached as many highs as were asked for, and at least
+/// half of the tasks that were alive at the first of them still are: see [`Rise`]. A service that
+/// starts up grows too, and so does one under rising load: but there the older tasks end.
 #[derive(Default)]
 pub(super) struct GrowthWatch {
     rising: HashMap<Arc<str>, Rise>,
-}
-
-/// Snapshots in a row, each with more live tasks of a name than the one before it.
-#[derive(Default)]
-struct Rise {
-    seen: VecDeque<Seen>,
-}
-
-struct Seen {
-    /// On the registry's clock.
-    at: u64,
-    live: usize,
+    looks: u64,
 }
 
 impl GrowthWatch {
-    /// The names that grew over the last `over` snapshots, this one included; what grew to the most
-    /// first.
+    /// The names that are suspect as of this snapshot, the last of `over` highs or one after them;
+    /// those of most tasks first.
     pub(super) fn look(&mut self, snapshot: &Snapshot, over: usize) -> Vec<Grown> {
         let over = over.max(2);
+        self.looks += 1;
         // Names without live tasks are forgotten: their next task begins a new rise.
         self.rising.retain(|name, _| snapshot.live(name) > 0);
         let mut grown = Vec::new();
         for name in snapshot.names().iter().filter(|name| name.live > 0) {
-            let rise = self.rising.entry(name.name.clone()).or_default();
-            if rise.seen.back().is_some_and(|last| name.live <= last.live) {
-                rise.seen.clear();
-            }
-            rise.seen.push_back(Seen {
+            let seen = High {
                 at: snapshot.at,
                 live: name.live,
-            });
-            while rise.seen.len() > over {
-                rise.seen.pop_front();
-            }
-            if rise.seen.len() == over {
-                grown.extend(rise.judge(&name.name, snapshot));
+                look: self.looks,
+            };
+            let rise = match self.rising.entry(name.name.clone()) {
+                Entry::Occupied(known) => {
+                    let rise = known.into_mut();
+                    rise.see(seen, over);
+                    rise
+                }
+                Entry::Vacant(new) => new.insert(Rise::beginning(seen)),
+            };
+            let survivors = |first: &High| survivors_of(first, &name.name, snapshot);
+            if let Some(survivors) = rise.judge(over, survivors) {
+                grown.push(Grown {
+                    name: name.name.clone(),
+                    counts: rise.counts(),
+                    live: name.live,
+                    survivors,
+                });
             }
         }
-        grown.sort_by_key(|name| std::cmp::Reverse(name.counts.last().copied()));
+        grown.sort_by_key(|name| std::cmp::Reverse(name.live));
         grown
     }
+}
+
+/// How many of the tasks that were alive then still are.
+fn survivors_of(first: &High, name: &str, snapshot: &Snapshot) -> usize {
+    let passed = u128::from(snapshot.at.saturating_sub(first.at));
+    let tasks = snapshot.tasks_named(name);
+    tasks.filter(|task| task.age().as_nanos() >= passed).count()
 }
 
 /// A name that grew, and whose tasks did not end.
 pub(super) struct Grown {
     name: Arc<str>,
     counts: Vec<usize>,
+    live: usize,
     survivors: usize,
-}
-
-impl Rise {
-    fn judge(&self, name: &Arc<str>, snapshot: &Snapshot) -> Option<Grown> {
-        let first = self.seen.front()?;
-        let passed = u128::from(snapshot.at.saturating_sub(first.at));
-        let survivors = snapshot
-            .tasks_named(name)
-            .filter(|task| task.age().as_nanos() >= passed)
-            .count();
-        (2 * survivors >= first.live).then(|| Grown {
-            name: name.clone(),
-            counts: self.seen.iter().map(|seen| seen.live).collect(),
-            survivors,
-        })
-    }
 }
 
 impl Grown {
@@ -108,6 +100,7 @@ impl Grown {
             oldest: tasks.first()?.age(),
             name: self.name,
             counts: self.counts,
+            live: self.live,
             survivors: self.survivors,
         })
     }

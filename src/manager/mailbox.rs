@@ -1,8 +1,9 @@
 //! What one observer has yet to be told, and the thread that tells it.
 
+use super::batch::Batch;
+use super::interest::Interest;
 use super::observer::Observer;
 use super::snapshot::Snapshot;
-use super::task_record::TaskRecord;
 use crate::registry::events::What;
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -11,15 +12,9 @@ use std::sync::atomic::Ordering::SeqCst;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Something that happened to a task.
-pub(super) struct Told {
-    pub(super) what: What,
-    pub(super) task: TaskRecord,
-}
-
 enum Letter {
     /// The first so many of some events that all observers share.
-    Tasks(Arc<[Told]>, usize),
+    Tasks(Arc<Batch>, usize),
     /// With its suspects.
     Snapshot(Arc<Snapshot>),
 }
@@ -52,22 +47,25 @@ pub(super) struct Mailbox {
     content: Mutex<Content>,
     changed: Condvar,
     capacity: usize,
+    interest: Interest,
     is_closed: AtomicBool,
 }
 
 impl Mailbox {
-    fn new(capacity: usize) -> Self {
+    fn new(capacity: usize, interest: Interest) -> Self {
         Self {
             content: Mutex::new(Content::default()),
             changed: Condvar::new(),
             capacity,
+            interest,
             is_closed: AtomicBool::new(false),
         }
     }
 
     /// A mailbox and the thread that reads it to the observer.
     pub(super) fn open(observer: impl Observer, capacity: usize) -> std::io::Result<Arc<Self>> {
-        let mailbox = Arc::new(Self::new(capacity));
+        let interest = observer.interest();
+        let mailbox = Arc::new(Self::new(capacity, interest));
         let reader = mailbox.clone();
         std::thread::Builder::new()
             .name("taskleak-observer".to_owned())
@@ -77,7 +75,7 @@ impl Mailbox {
 
     /// One that nobody reads.
     pub(super) fn closed() -> Arc<Self> {
-        let mailbox = Self::new(0);
+        let mailbox = Self::new(0, Interest::NONE);
         mailbox.close();
         Arc::new(mailbox)
     }
@@ -87,7 +85,7 @@ impl Mailbox {
     }
 
     /// Puts events in, as many as there is room for.
-    pub(super) fn send(&self, events: &Arc<[Told]>) {
+    pub(super) fn send(&self, events: &Arc<Batch>) {
         let mut content = self.lock();
         let room = self.capacity.saturating_sub(content.waiting);
         let fitting = room.min(events.len());
@@ -137,6 +135,10 @@ impl Mailbox {
         drop(content);
         self.changed.notify_all();
         drop(unread);
+    }
+
+    pub(super) fn interest(&self) -> Interest {
+        self.interest
     }
 
     fn is_closed(&self) -> bool {
@@ -202,13 +204,17 @@ impl Mailbox {
     fn read(&self, letter: &Letter, observer: &impl Observer) {
         match letter {
             Letter::Tasks(events, count) => {
-                for Told { what, task } in &events[..*count] {
-                    self.call(|| match what {
-                        What::Started => observer.task_started(task),
-                        What::Ended(_) => observer.task_finished(task),
-                        What::OverTime => observer.timebox_exceeded(task),
-                    });
-                }
+                events.read_first(*count, |what, task| match what {
+                    What::Started if self.interest.starts => {
+                        self.call(|| observer.task_started(task));
+                    }
+                    What::Ended(_) if self.interest.ends => {
+                        self.call(|| observer.task_finished(task));
+                    }
+                    What::OverTime => self.call(|| observer.timebox_exceeded(task)),
+                    // Another observer wants it.
+                    What::Started | What::Ended(_) => {}
+                });
             }
             Letter::Snapshot(snapshot) => {
                 self.call(|| observer.snapshot_taken(snapshot));

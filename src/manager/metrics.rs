@@ -12,7 +12,17 @@ use tokio_metrics::{
 #[derive(Default)]
 pub(super) struct Monitors {
     tasks: Mutex<BTreeMap<String, TaskMonitor>>,
-    runtimes: Mutex<BTreeMap<String, RuntimeIntervals>>,
+    runtimes: Mutex<BTreeMap<String, MeasuredRuntime>>,
+}
+
+struct MeasuredRuntime {
+    intervals: RuntimeIntervals,
+    /// tokio's own, which are not reset by who reads them.
+    #[cfg(feature = "prometheus")]
+    totals: tokio::runtime::RuntimeMetrics,
+    /// Counts the runtimes that were ever measured.
+    #[cfg(feature = "prometheus")]
+    number: usize,
 }
 
 impl Monitors {
@@ -20,7 +30,7 @@ impl Monitors {
         self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn runtimes(&self) -> MutexGuard<'_, BTreeMap<String, RuntimeIntervals>> {
+    fn runtimes(&self) -> MutexGuard<'_, BTreeMap<String, MeasuredRuntime>> {
         self.runtimes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -81,7 +91,8 @@ impl Manager {
     }
 
     /// Measures a runtime by tokio-metrics from now on, under a name for it. Another one that had the
-    /// name is no longer measured.
+    /// name is no longer measured. With the feature `prometheus`, what tokio counts of it stands among
+    /// the metrics.
     ///
     /// # Examples
     ///
@@ -93,8 +104,16 @@ impl Manager {
     /// # }
     /// ```
     pub fn measure_runtime(&self, name: impl Into<String>, handle: &Handle) {
-        let intervals = RuntimeMonitor::new(handle).intervals();
-        let former = self.monitors.runtimes().insert(name.into(), intervals);
+        #[cfg(feature = "prometheus")]
+        static MEASURED: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
+        let runtime = MeasuredRuntime {
+            intervals: RuntimeMonitor::new(handle).intervals(),
+            #[cfg(feature = "prometheus")]
+            totals: handle.metrics(),
+            #[cfg(feature = "prometheus")]
+            number: MEASURED.fetch_add(1, std::sync::atomic::Ordering::Relaxed),
+        };
+        let former = self.monitors.runtimes().insert(name.into(), runtime);
         drop(former);
     }
 
@@ -108,10 +127,24 @@ impl Manager {
     /// }
     /// ```
     pub fn runtime_metrics(&self) -> Vec<(String, RuntimeMetrics)> {
-        let mut intervals = self.monitors.runtimes();
-        let metrics = intervals
+        let mut runtimes = self.monitors.runtimes();
+        let metrics = runtimes
             .iter_mut()
-            .filter_map(|(name, intervals)| Some((name.clone(), intervals.next()?)));
+            .filter_map(|(name, runtime)| Some((name.clone(), runtime.intervals.next()?)));
         metrics.collect()
+    }
+
+    /// What tokio counts of each measured runtime, in the order in which they came to be measured.
+    #[cfg(feature = "prometheus")]
+    pub(crate) fn runtime_totals(&self) -> Vec<(String, tokio::runtime::RuntimeMetrics)> {
+        let runtimes = self.monitors.runtimes();
+        let mut totals: Vec<_> = runtimes
+            .iter()
+            .map(|(name, runtime)| (runtime.number, name.clone(), runtime.totals.clone()))
+            .collect();
+        drop(runtimes);
+        totals.sort_by_key(|(number, ..)| *number);
+        let totals = totals.into_iter();
+        totals.map(|(_, name, totals)| (name, totals)).collect()
     }
 }

@@ -14,12 +14,14 @@
 //! # poller.abort(); }
 //! ```
 
+mod batch;
 mod config;
 mod counts;
 mod diff;
 mod diff_text;
 mod dispatcher;
 mod growth;
+mod interest;
 #[cfg(feature = "serde")]
 mod json;
 mod mailbox;
@@ -31,6 +33,7 @@ mod monitor;
 mod observer;
 mod orphans;
 mod pause;
+mod rise;
 mod shutdown;
 mod snapshot;
 mod status;
@@ -43,6 +46,7 @@ pub use crate::registry::Fingerprint;
 pub use config::Config;
 pub use counts::{Counts, NameCounts};
 pub use diff::{NameDiff, SnapshotDiff};
+pub use interest::Interest;
 pub use manager::{Manager, manager};
 pub use monitor::Monitor;
 pub use observer::{Observer, ObserverHandle};

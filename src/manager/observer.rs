@@ -1,5 +1,6 @@
 //! Being told what happens to tasks.
 
+use super::interest::Interest;
 use super::mailbox::Mailbox;
 use super::snapshot::Snapshot;
 use super::suspect::Suspect;
@@ -11,7 +12,7 @@ use std::time::Duration;
 /// Is told what happens to tasks; see [`Manager::add_observer`](super::Manager::add_observer).
 ///
 /// Every observer has a thread of its own, on which it is called for one event after the other, in
-/// their order. It may be slow, block or panic: no task waits for it and no other observer does. What
+/// their order, some milliseconds after they happened. It may be slow, block or panic: no task waits for it and no other observer does. What
 /// it could not be told, because it fell behind by more than the queue holds, it is told the number
 /// of ([`events_missed`](Self::events_missed)).
 ///
@@ -46,6 +47,12 @@ use std::time::Duration;
 /// # }
 /// ```
 pub trait Observer: Send + Sync + 'static {
+    /// What it wants to be told of tasks; asked once, when it is added. What no
+    /// observer wants costs tasks nothing. Default: everything.
+    fn interest(&self) -> Interest {
+        Interest::all()
+    }
+
     /// A task was spawned. Its status is [`Created`](super::Status::Created).
     fn task_started(&self, task: &TaskRecord) {
         let _ = task;
@@ -67,7 +74,7 @@ pub trait Observer: Send + Sync + 'static {
         let _ = snapshot;
     }
 
-    /// The monitor found a name that keeps growing; told with each snapshot until it stops.
+    /// The monitor found a name that keeps growing; told with each snapshot while it is a suspect.
     fn suspect_found(&self, suspect: &Suspect) {
         let _ = suspect;
     }
@@ -80,6 +87,10 @@ pub trait Observer: Send + Sync + 'static {
 }
 
 impl<T: Observer + ?Sized> Observer for Arc<T> {
+    fn interest(&self) -> Interest {
+        (**self).interest()
+    }
+
     fn task_started(&self, task: &TaskRecord) {
         (**self).task_started(task);
     }

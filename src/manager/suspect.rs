@@ -9,7 +9,14 @@ use std::time::Duration;
 /// likely a leak.
 ///
 /// Found by the [`Monitor`](super::Monitor); how many snapshots it takes is
-/// [`Config::growth`](super::Config::growth).
+/// [`Config::growth`](super::Config::growth). Each of them has more live tasks than any before it, and
+/// of the tasks of the first at least half are alive in the last. There may be others between them
+/// which have fewer: up to [`Config::growth`](super::Config::growth) in a row.
+///
+/// It stays a suspect while those tasks don't end, also when growth pauses, and is none any more when
+/// most of them have ended, when the live count has fallen back by half of what it rose, or when it has
+/// not risen for as long as it had: then it is a pool that grew to its size. A pool that fills in fewer
+/// steps than [`Config::growth`](super::Config::growth) is never a suspect.
 ///
 /// # Examples
 ///
@@ -27,6 +34,7 @@ pub struct Suspect {
     pub(super) location: &'static Location<'static>,
     pub(super) await_site: Option<Arc<str>>,
     pub(super) counts: Vec<usize>,
+    pub(super) live: usize,
     pub(super) survivors: usize,
     #[cfg_attr(feature = "serde", serde(serialize_with = "super::json::seconds"))]
     pub(super) oldest: Duration,
@@ -53,14 +61,14 @@ impl Suspect {
         self.await_site.as_deref()
     }
 
-    /// How many were alive in each snapshot of the watch, oldest snapshot first.
+    /// How many were alive in each of the snapshots by which it was found, oldest snapshot first.
     pub fn counts(&self) -> &[usize] {
         &self.counts
     }
 
     /// How many are alive now.
     pub fn live(&self) -> usize {
-        self.counts.last().copied().unwrap_or(0)
+        self.live
     }
 
     /// How many of those that were alive in the first of these snapshots still are.
@@ -82,7 +90,7 @@ impl std::fmt::Display for Suspect {
             "`{}` grew from {first} to {} tasks over {} snapshots, and {} of the first have not \
              ended; spawned at {}",
             self.name,
-            self.live(),
+            self.counts.last().copied().unwrap_or(first),
             self.counts.len(),
             self.survivors,
             self.location,

@@ -13,6 +13,9 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
+/// Spawns go on meanwhile: tasks are read one by one without a lock, but for that on a task's own name
+/// and data, which is held while one reference is copied. The longest that any other lock is held that
+/// a spawn may take is for the copy of some names ([`names::totals`]).
 pub(super) fn snapshot(suspects: Vec<Suspect>) -> Snapshot {
     static TAKEN: AtomicU64 = AtomicU64::new(0);
     let now = Moment::now();
@@ -118,5 +121,43 @@ fn counts_of(totals: &Totals) -> Counts {
         aborted: totals.ended(Outcome::Aborted),
         shut_down: totals.ended(Outcome::ShutDown),
         over_time: totals.over_time,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::task::Builder;
+    use std::future::pending;
+
+    /// No lock is held from one task to the next: on this one thread, a spawn, a look by others or an
+    /// end that waited for one would wait for ever.
+    #[test]
+    fn tasks_come_and_go_between_any_two_that_are_read() {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
+        let spawn = |number: usize| {
+            Builder::new()
+                .name(format!("between {number}"))
+                .data("number", number)
+                .spawn_on(pending::<()>(), runtime.handle())
+        };
+        let mut tasks: Vec<_> = (0..100).map(spawn).collect();
+        let mut read = Vec::new();
+        let now = Moment::now();
+        for reading in registry::live() {
+            read.extend(TaskRecord::of_live(reading, now));
+            if tasks.len() < 200 {
+                tasks.push(spawn(tasks.len()));
+                tasks[read.len() % 100].abort();
+                runtime.block_on(async { tokio::task::yield_now().await });
+                assert!(!names::totals().is_empty());
+                assert!(!ledger::by_origin().is_empty());
+            }
+        }
+        let between = |task: &&TaskRecord| task.name().starts_with("between ");
+        assert!(read.iter().filter(between).count() >= 50);
+        assert!(tasks.len() > 150);
     }
 }

@@ -1,7 +1,7 @@
 //! What the manager knows of one task.
 
 use super::status::Status;
-use crate::registry::events::What;
+use crate::registry::events::{Event, What};
 use crate::registry::ledger::Outcome;
 use crate::registry::slot::flag;
 use crate::registry::{
@@ -98,7 +98,8 @@ impl TaskRecord {
     }
 
     /// A task that something happened to.
-    pub(super) fn of_event(event: crate::registry::events::Event, now: Moment) -> Self {
+    #[inline]
+    pub(super) fn of_event(event: &Event, now: Moment) -> Self {
         let is_over = || {
             let timed = event
                 .attached
@@ -115,9 +116,10 @@ impl TaskRecord {
             What::Ended(Outcome::Aborted) => Status::Aborted,
             What::Ended(Outcome::ShutDown) => Status::ShutDown,
         };
-        Self::new(event.task, event.attached, status, now, event.at)
+        Self::new(event.task, event.attached.clone(), status, now, event.at)
     }
 
+    #[inline]
     fn new(
         reading: Reading,
         attached: Option<Arc<Attached>>,

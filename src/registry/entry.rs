@@ -246,10 +246,8 @@ impl Entry {
             flags,
             parent: spawner.parent,
         });
-        if events::wanted()
-            && let Some(reading) = slot.read()
-        {
-            events::tell(What::Started, reading, attached);
+        if events::starts_are_wanted() {
+            events::tell_of(What::Started, slot, slot.id(), attached);
         }
         Self { slot }
     }
@@ -400,6 +398,15 @@ fn leave_live_set(slot: &'static Slot, attached: Option<&Attached>, outcome: Out
     ends::tell();
 }
 
+/// The same for a task without anything attached, where somebody wants to be told of ends.
+#[cold]
+#[inline(never)]
+fn leave_and_tell(slot: &'static Slot, outcome: Outcome) {
+    let id = slot.id();
+    leave_live_set(slot, None, outcome);
+    events::tell_of(What::Ended(outcome), slot, id, None);
+}
+
 impl Drop for Entry {
     #[inline]
     fn drop(&mut self) {
@@ -408,8 +415,10 @@ impl Drop for Entry {
 
         let slot = self.slot;
         let flags = slot.flags();
-        if flags & TRACES != 0 || slot.scope() != 0 || events::wanted() {
+        if flags & TRACES != 0 || slot.scope() != 0 {
             self.leave();
+        } else if events::ends_are_wanted() {
+            leave_and_tell(slot, Outcome::of(flags));
         } else {
             leave_live_set(slot, None, Outcome::of(flags));
         }
@@ -433,7 +442,7 @@ impl Entry {
         if let Some(attached) = &attached {
             timebox::end(slot, attached);
         }
-        let last = if events::wanted() { slot.read() } else { None };
+        let id = slot.id();
         if flags & flag::HOSTS_GUARD != 0 {
             current::forget_host(slot.id());
         }
@@ -442,8 +451,8 @@ impl Entry {
         // nothing when it looks. Until then the membership keeps the scope from being used again.
         let outcome = Outcome::of(flags);
         leave_live_set(slot, attached.as_deref(), outcome);
-        if let Some(last) = last {
-            events::tell(What::Ended(outcome), last, attached);
+        if events::ends_are_wanted() {
+            events::tell_of(What::Ended(outcome), slot, id, attached);
         }
         if let Some(scope) = scope {
             if TaskKind::from_bits(flags) == TaskKind::Blocking && scope.is_assisted() {

@@ -38,7 +38,16 @@ impl NameTally {
 
 const SHARDS: usize = 16;
 
-type Names = HashMap<Arc<str>, Arc<NameTally>>;
+#[derive(Default)]
+struct Names {
+    by_name: HashMap<Arc<str>, Arc<NameTally>>,
+    /// The same, in the order in which they came; none ever goes.
+    all: Vec<Arc<NameTally>>,
+}
+
+/// So many references are copied at a time by who reads a shard, since spawns wait for it meanwhile:
+/// some ten microseconds, however many names are kept.
+const COPIED_AT_ONCE: usize = 1024;
 
 static TABLE: [Mutex<Option<Names>>; SHARDS] = [const { Mutex::new(None) }; SHARDS];
 static KEPT: AtomicUsize = AtomicUsize::new(0);
@@ -58,7 +67,7 @@ pub(super) fn tally(name: &str) -> Arc<NameTally> {
     let hash = BuildHasherDefault::<DefaultHasher>::new().hash_one(name);
     let mut names = lock(&TABLE[hash as usize % SHARDS]);
     let names = names.get_or_insert_default();
-    if let Some(tally) = names.get(name) {
+    if let Some(tally) = names.by_name.get(name) {
         return tally.clone();
     }
     let may_keep = KEPT.fetch_update(Relaxed, Relaxed, |kept| {
@@ -68,7 +77,8 @@ pub(super) fn tally(name: &str) -> Arc<NameTally> {
         return other().clone();
     }
     let tally = NameTally::new(name);
-    names.insert(tally.name.clone(), tally.clone());
+    names.by_name.insert(tally.name.clone(), tally.clone());
+    names.all.push(tally.clone());
     tally
 }
 
@@ -81,21 +91,75 @@ pub(crate) fn set_limit(limit: usize) {
 pub(crate) fn totals() -> Vec<(Arc<str>, Totals)> {
     let mut all = Vec::with_capacity(KEPT.load(Relaxed) + 1);
     for shard in &TABLE {
-        // Only references are copied under the lock, since spawns wait for it.
-        let names: Vec<_> = lock(shard)
-            .iter()
-            .flat_map(Names::values)
-            .cloned()
-            .collect();
-        all.extend(
-            names
-                .iter()
-                .map(|name| (name.name.clone(), name.tally.totals())),
-        );
+        let mut names = Vec::with_capacity(COPIED_AT_ONCE);
+        let mut copied = 0;
+        while copy_some(shard, copied, &mut names) {
+            copied += names.len();
+            let totals = names
+                .drain(..)
+                .map(|name| (name.name.clone(), name.tally.totals()));
+            all.extend(totals);
+        }
     }
     let others = other().tally.totals();
     if others.started > 0 {
         all.push((other().name.clone(), others));
     }
     all
+}
+
+/// Copies those of a shard that come after the first so many into `names`, which is empty, as many as
+/// fit. Says whether there were any.
+fn copy_some(
+    shard: &'static Mutex<Option<Names>>,
+    from: usize,
+    names: &mut Vec<Arc<NameTally>>,
+) -> bool {
+    let shard = lock(shard);
+    let all = shard.as_ref().map_or(&[][..], |names| &names.all);
+    let rest = all.get(from..).unwrap_or_default();
+    // Room for them was made before the lock was taken.
+    let some = &rest[..rest.len().min(COPIED_AT_ONCE)];
+    names.extend_from_slice(some);
+    !some.is_empty()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pretty_assertions::assert_eq;
+    use std::collections::HashSet;
+
+    static TURN: Mutex<()> = Mutex::new(());
+
+    /// More than are copied at a time, in each shard.
+    #[test]
+    fn every_name_is_read_once_however_many_there_are() {
+        let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        let many = 2 * SHARDS * COPIED_AT_ONCE;
+        for number in 0..many {
+            tally(&format!("many {number}"));
+        }
+        let is_ours = |name: &Arc<str>| name.starts_with("many ");
+        let names: Vec<_> = totals().into_iter().map(|(name, _)| name).collect();
+        let ours = names.iter().filter(|name| is_ours(name)).count();
+        assert_eq!(ours, many);
+        let distinct: HashSet<_> = names.iter().collect();
+        assert_eq!(distinct.len(), names.len());
+    }
+
+    #[test]
+    fn no_more_are_copied_at_a_time_than_spawns_can_wait_for() {
+        let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        for number in 0..2 * SHARDS * COPIED_AT_ONCE {
+            tally(&format!("many {number}"));
+        }
+        for shard in &TABLE {
+            let mut names = Vec::with_capacity(COPIED_AT_ONCE);
+            let room = names.capacity();
+            assert!(copy_some(shard, 0, &mut names));
+            assert!(names.len() <= COPIED_AT_ONCE);
+            assert_eq!(names.capacity(), room, "it was not moved under the lock");
+        }
+    }
 }

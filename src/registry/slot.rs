@@ -191,11 +191,26 @@ impl Slot {
         if sequence.is_multiple_of(2) {
             return None;
         }
+        let reading = self.copy(TaskId::new(sequence, self.index));
+        // Pairs with the fence in `occupy`.
+        fence(Acquire);
+        (self.sequence.load(Relaxed) == sequence).then_some(reading)
+    }
+
+    /// A copy of the record of the task that lives here, or did so last. Only its owner may ask: while
+    /// it owns the slot, nobody else moves in.
+    #[inline]
+    pub(super) fn read_owned(&'static self, id: TaskId) -> Reading {
+        self.copy(id)
+    }
+
+    #[inline]
+    fn copy(&'static self, id: TaskId) -> Reading {
         let state = self.state.load(Relaxed);
         let last_poll = self.last_poll.load(Relaxed);
-        let reading = Reading {
+        Reading {
             slot: self,
-            id: TaskId::new(sequence, self.index),
+            id,
             origin: OriginId::from_bits(self.origin.load(Relaxed)),
             stack: self.stack.load(Relaxed),
             scope: self.scope.load(Relaxed),
@@ -208,10 +223,7 @@ impl Slot {
             last_poll: (last_poll >> THREAD_BITS) * NANOS_PER_MILLI,
             poller: (last_poll & ((1 << THREAD_BITS) - 1)) as u32,
             tokio_id: self.tokio_id.load(Relaxed),
-        };
-        // Pairs with the fence in `occupy`.
-        fence(Acquire);
-        (self.sequence.load(Relaxed) == sequence).then_some(reading)
+        }
     }
 
     #[inline]

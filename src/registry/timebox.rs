@@ -1,6 +1,6 @@
 //! Time boxes: how long a task may take.
 
-use super::events::{self, What};
+use super::events;
 use super::extras::{self, Attached};
 use super::slot::{Reading, Slot};
 use super::{TaskId, alarm, ledger};
@@ -156,6 +156,6 @@ pub(super) fn end(task: &'static Slot, attached: &Arc<Attached>) {
 fn tell(task: &Reading, attached: &Arc<Attached>) {
     ledger::count_over_time(task.origin, Some(attached));
     if events::wanted() {
-        events::tell(What::OverTime, *task, Some(attached.clone()));
+        events::tell_over_time(*task, attached.clone());
     }
 }

@@ -79,6 +79,7 @@ async fn run(options: Options) -> Result<bool, Box<dyn Error>> {
         .growth(4);
     taskleak::manager().configure(&config);
     taskleak::manager().monitor().start();
+    taskleak::manager().measure_runtime("main", &tokio::runtime::Handle::current());
 
     let shop = Shop::open(options.port, Orders::connect(options.fixed).await?).await?;
     println!("The tasks: http://{}/debug/tasks", shop.address());

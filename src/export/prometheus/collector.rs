@@ -94,10 +94,20 @@ impl Collector for TaskCollector {
         #[cfg(not(feature = "metrics"))]
         let further = std::iter::empty();
         let shown = self.shown.admit(&snapshot, further, self.most);
+        #[cfg(feature = "metrics")]
+        let runtimes = super::runtimes::Runtimes::new(&crate::manager().runtime_totals());
+        #[cfg(feature = "metrics")]
+        let folded = runtimes.folded;
+        #[cfg(not(feature = "metrics"))]
+        let folded = 0;
         Families::new(&snapshot, &shown, &self.keys, self.most)
+            .with_folded_runtimes(folded)
             .encode(&self.labels, &mut encoder)?;
         #[cfg(feature = "metrics")]
-        super::measured::Measured::new(&measured, &shown).encode(&mut encoder)?;
+        {
+            super::measured::Measured::new(&measured, &shown).encode(&mut encoder)?;
+            runtimes.encode(&mut encoder)?;
+        }
         Ok(())
     }
 }

@@ -18,6 +18,7 @@ pub(super) struct Families<'a> {
     shown: &'a HashSet<String>,
     by_name: ByName<'a>,
     by_data: ByData<'a>,
+    folded_runtimes: usize,
 }
 
 impl<'a> Families<'a> {
@@ -34,7 +35,13 @@ impl<'a> Families<'a> {
             shown,
             by_name,
             by_data,
+            folded_runtimes: 0,
         }
+    }
+
+    pub(super) fn with_folded_runtimes(mut self, count: usize) -> Self {
+        self.folded_runtimes = count;
+        self
     }
 
     pub(super) fn encode(
@@ -211,6 +218,7 @@ impl<'a> Families<'a> {
             ("taskleak_live_tasks", self.by_data.folded),
             ("taskleak_suspect_tasks", suspects),
             ("names", self.by_name.folded),
+            ("runtimes", self.folded_runtimes),
         ] {
             folded
                 .encode_family(&[("metric", metric)])?

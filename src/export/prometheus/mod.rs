@@ -20,7 +20,17 @@
 //! With the feature `metrics`, of the names that are
 //! [measured](crate::manager::Manager::task_monitor) by tokio-metrics: `taskleak_polls_total`,
 //! `taskleak_slow_polls_total`, `taskleak_poll_time_seconds_total`,
-//! `taskleak_scheduled_time_seconds_total`, `taskleak_idle_time_seconds_total`, by `name`.
+//! `taskleak_scheduled_time_seconds_total`, `taskleak_idle_time_seconds_total`, by `name`. And of the
+//! runtimes that are [measured](crate::manager::Manager::measure_runtime), of which the first hundred
+//! have series of their own, what tokio counts, by `runtime`:
+//!
+//! | metric | meaning |
+//! |---|---|
+//! | `taskleak_runtime_workers` | worker threads |
+//! | `taskleak_runtime_alive_tasks` | tasks that the runtime counts as alive, whoever spawned them |
+//! | `taskleak_runtime_global_queue_depth` | tasks that wait in its global queue for a worker |
+//! | `taskleak_runtime_busy_time_seconds_total` | time that its workers were not parked, all together (where there are 64-bit atomics) |
+//! | `taskleak_runtime_parks_total` | how often a worker went to sleep for want of work (the same) |
 //!
 //! The sum over all series of a metric is right also when names were folded. A name that was seen
 //! once stays, so that rates and alerts have something to begin with.
@@ -42,6 +52,8 @@ mod collector;
 mod families;
 #[cfg(feature = "metrics")]
 mod measured;
+#[cfg(feature = "metrics")]
+mod runtimes;
 mod shown;
 mod text;
 

@@ -1,0 +1,68 @@
+//! What is said where there is no room.
+
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+
+/// As many tasks of the name are alive as may be.
+///
+/// # Examples
+///
+/// ```
+/// # use taskleak::task::Builder;
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// let refused = Builder::new().limit("export", 0).try_spawn(async { 7 }).unwrap_err();
+/// assert_eq!((refused.name(), refused.limit()), ("export", 0));
+/// assert_eq!(refused.into_future().await, 7); // run it in place
+/// # }
+/// ```
+pub struct LimitReached<F> {
+    pub(super) name: Arc<str>,
+    pub(super) most: usize,
+    pub(super) future: F,
+}
+
+impl<F> LimitReached<F> {
+    /// The name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// How many may be alive.
+    pub fn limit(&self) -> usize {
+        self.most
+    }
+
+    /// The future, or blocking closure, that was not spawned.
+    #[allow(clippy::should_implement_trait, reason = "nobody awaits an error")]
+    pub fn into_future(self) -> F {
+        self.future
+    }
+}
+
+impl<F> fmt::Display for LimitReached<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, most, .. } = self;
+        let (tasks, are) = if *most == 1 {
+            ("task", "is")
+        } else {
+            ("tasks", "are")
+        };
+        write!(
+            f,
+            "{most} {tasks} named `{name}` {are} alive, which is the limit: wait until one has ended \
+             (`LimitedBuilder::spawn`), turn the work away, or raise the limit"
+        )
+    }
+}
+
+impl<F> fmt::Debug for LimitReached<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LimitReached")
+            .field("name", &self.name)
+            .field("limit", &self.most)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<F> Error for LimitReached<F> {}

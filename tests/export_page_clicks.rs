@@ -1,0 +1,360 @@
+//! The page under somebody's hands: sorted, filtered, expanded by clicks, and updated while it is
+//! looked at.
+
+mod browser;
+mod tools;
+
+use browser::Browser;
+use pretty_assertions::assert_eq;
+use serde_json::{Value, json};
+use std::future::pending;
+use std::sync::Mutex;
+use std::time::Duration;
+use taskleak::export::http;
+use taskleak::task::{Builder, JoinSet};
+
+/// All tests see the tasks of all: one at a time.
+static TURN: Mutex<()> = Mutex::new(());
+
+fn run(test: impl AsyncFnOnce(&Browser)) {
+    let turn = TURN.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let server = http::serve(0).unwrap();
+    // Its workers run tasks while the test waits for the browser.
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .unwrap();
+    if let Some(browser) = Browser::open(&format!("http://{}/debug/tasks", server.address())) {
+        runtime.block_on(test(&browser));
+    }
+    drop(runtime);
+    drop(turn);
+}
+
+/// The texts of the rows of the page's table, without what they are expanded to.
+const ROWS: &str = "return Array.from(document.querySelectorAll('#content > table > tbody > tr.row'))\
+    .map(row => Array.from(row.cells).map(cell => cell.textContent))";
+
+/// The rows of these names.
+fn rows_of(page: &Browser, names: &[&str]) -> Vec<Vec<String>> {
+    let rows = page.run(ROWS);
+    let rows: Vec<Vec<String>> = serde_json::from_value(rows).unwrap();
+    let is_ours = |row: &Vec<String>| names.contains(&row[0].as_str());
+    rows.into_iter().filter(is_ours).collect()
+}
+
+fn wait_for_rows(page: &Browser, names: &[&str]) {
+    page.until(ROWS, |rows| {
+        let rows = rows.as_array().unwrap();
+        names
+            .iter()
+            .all(|name| rows.iter().any(|row| row[0] == *name))
+    });
+}
+
+fn header(column: &str) -> String {
+    format!("//section[@id='content']/table/thead/tr/th[text()='{column}']")
+}
+
+/// Clicks on a column's head and waits until the page says that it is sorted so.
+fn sort(page: &Browser, column: &str, order: &str) {
+    page.click(&header(column));
+    let script = format!(
+        "return document.evaluate(\"{}\", document, null, 9, null).singleNodeValue.ariaSort",
+        header(column)
+    );
+    page.until(&script, |sorted| *sorted == json!(order));
+}
+
+fn select(page: &Browser, view: &str) {
+    page.click(&format!("//select[@id='view']/option[@value='{view}']"));
+}
+
+/// So many of one name that live, then such that finished, panicked and were aborted; `over` of the
+/// live ones are over their time box.
+async fn come_and_go(name: &'static str, counts: [usize; 4], over: usize, live: &mut JoinSet<()>) {
+    let [alive, finished, panicked, aborted] = counts;
+    let named = || Builder::new().name(name);
+    for number in 0..alive {
+        let mut task = named();
+        if number < over {
+            task = task.timebox(Duration::from_millis(1));
+        }
+        task.spawn_into(live, pending::<()>());
+    }
+    for _ in 0..finished {
+        named().spawn(async {}).await.unwrap();
+    }
+    for _ in 0..panicked {
+        let task = named().spawn(async { panic!("planned") });
+        task.await.unwrap_err();
+    }
+    for _ in 0..aborted {
+        let task = named().spawn(pending::<()>());
+        task.abort();
+        task.await.unwrap_err();
+    }
+    // So that ages differ by more than a tick of the clock.
+    tokio::time::sleep(Duration::from_millis(20)).await;
+}
+
+#[test]
+fn names_are_sorted_by_each_column() {
+    const NAMES: [&str; 3] = ["alpha", "beta", "gamma"];
+    run(async |page| {
+        let mut live = JoinSet::new();
+        come_and_go("alpha", [3, 1, 0, 2], 0, &mut live).await;
+        come_and_go("beta", [1, 3, 1, 0], 1, &mut live).await;
+        come_and_go("gamma", [2, 2, 2, 1], 2, &mut live).await;
+        wait_for_rows(page, &NAMES);
+        let over_time = "return shown.names.filter(name => name.counts.over_time).length";
+        page.until(over_time, |names| *names == json!(2));
+        // Names first come in alphabetical order, numbers by the largest.
+        for (column, first, ascending) in [
+            ("name", "ascending", ["alpha", "beta", "gamma"]),
+            ("oldest", "descending", ["gamma", "beta", "alpha"]),
+            ("started", "descending", ["beta", "alpha", "gamma"]),
+            ("finished", "descending", ["alpha", "gamma", "beta"]),
+            ("panicked", "descending", ["alpha", "beta", "gamma"]),
+            ("aborted", "descending", ["beta", "gamma", "alpha"]),
+            ("over time", "descending", ["alpha", "beta", "gamma"]),
+            ("live", "descending", ["beta", "gamma", "alpha"]),
+        ] {
+            let second = match first {
+                "ascending" => "descending",
+                _ => "ascending",
+            };
+            for order in [first, second] {
+                sort(page, column, order);
+                let names: Vec<_> = rows_of(page, &NAMES)
+                    .into_iter()
+                    .map(|mut row| row.swap_remove(0))
+                    .collect();
+                let mut expected = ascending.to_vec();
+                if order == "descending" {
+                    expected.reverse();
+                }
+                assert_eq!(names, expected, "{column}, {order}");
+            }
+        }
+    });
+}
+
+#[test]
+fn tasks_are_sorted_by_each_column() {
+    const NAMES: [&str; 3] = ["first", "second", "third"];
+    run(async |page| {
+        let mut live = JoinSet::new();
+        for (number, name) in NAMES.into_iter().enumerate() {
+            let polls = [5, 1, 3][number];
+            let task = Builder::new().name(name).data("shard", [2, 3, 1][number]);
+            let wait = async move {
+                for _ in 1..polls {
+                    tokio::task::yield_now().await;
+                }
+                pending::<()>().await
+            };
+            // Each at a line of its own.
+            match number {
+                0 => task.spawn_into(&mut live, wait),
+                1 => task.spawn_into(&mut live, wait),
+                _ => task.spawn_into(&mut live, wait),
+            };
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        select(page, "tasks");
+        wait_for_rows(page, &NAMES);
+        page.until(ROWS, |rows| {
+            let polls = |row: &Value| row[0] == "first" && row[4] == "5";
+            rows.as_array().unwrap().iter().any(polls)
+        });
+        for (column, first, ascending) in [
+            ("name", "ascending", ["first", "second", "third"]),
+            ("polls", "descending", ["second", "third", "first"]),
+            ("spawned at", "ascending", ["first", "second", "third"]),
+            ("data", "ascending", ["third", "first", "second"]),
+            ("age", "descending", ["third", "second", "first"]),
+        ] {
+            let second = match first {
+                "ascending" => "descending",
+                _ => "ascending",
+            };
+            for order in [first, second] {
+                sort(page, column, order);
+                let names: Vec<_> = rows_of(page, &NAMES)
+                    .into_iter()
+                    .map(|mut row| row.swap_remove(0))
+                    .collect();
+                let mut expected = ascending.to_vec();
+                if order == "descending" {
+                    expected.reverse();
+                }
+                assert_eq!(names, expected, "{column}, {order}");
+            }
+        }
+        // Ids are given in no order; states are the same for all of these.
+        for (order, is_descending) in [("descending", true), ("ascending", false)] {
+            sort(page, "id", order);
+            let ids: Vec<f64> = rows_of(page, &NAMES)
+                .iter()
+                .map(|row| row[1].parse().unwrap())
+                .collect();
+            assert!(
+                ids.is_sorted_by(|one, other| (one < other) != is_descending),
+                "{ids:?}"
+            );
+        }
+        for order in ["ascending", "descending"] {
+            sort(page, "state", order);
+            assert_eq!(rows_of(page, &NAMES).len(), 3);
+        }
+    });
+}
+
+#[test]
+fn what_is_typed_filters() {
+    run(async |page| {
+        let mut live = JoinSet::new();
+        for (name, tenant) in [
+            ("import", "north"),
+            ("import", "south"),
+            ("export", "north"),
+        ] {
+            Builder::new()
+                .name(name)
+                .data("tenant", tenant)
+                .spawn_into(&mut live, pending::<()>());
+        }
+        let names = |expected: Value| {
+            let names = format!("{ROWS}.map(row => row[0]).sort()");
+            page.until(&names, |names| *names == expected);
+        };
+        wait_for_rows(page, &["import", "export"]);
+        let filter = "//input[@id='q']";
+        page.write(filter, "imp");
+        names(json!(["import"]));
+        // Of data, too.
+        page.write(filter, "south");
+        names(json!(["import"]));
+        select(page, "tasks");
+        page.write(filter, "north");
+        names(json!(["export", "import"]));
+        page.write(filter, "no such task");
+        names(json!([]));
+        // What is shown stands in the address: who opens it again sees the same.
+        page.write(filter, "south");
+        names(json!(["import"]));
+        page.run("location.reload()");
+        page.until("return typeof shown == 'object' && !!shown", |is_there| {
+            *is_there == json!(true)
+        });
+        names(json!(["import"]));
+        page.write(filter, "");
+        wait_for_rows(page, &["import", "export"]);
+    });
+}
+
+#[test]
+fn names_expand_to_tasks_and_tasks_to_what_is_known() {
+    run(async |page| {
+        let mut live = JoinSet::new();
+        for number in [7, 8] {
+            Builder::new()
+                .name("many")
+                .data("number", number)
+                .spawn_into(&mut live, pending::<()>());
+        }
+        page.click("//tr[contains(@class, 'row')][td[1][text()='many']]");
+        let inner = "return Array.from(document.querySelectorAll('tr.details table tr.row'))\
+                     .map(row => row.cells[6].textContent).sort()";
+        page.until(inner, |data| *data == json!(["number=7", "number=8"]));
+        page.click("//tr[@class='details']//tr[contains(@class, 'row')][td[text()='number=8']]");
+        let details = "return Array.from(document.querySelectorAll('tr.details dl')).map(list => list.innerText)";
+        let shown = page.until(details, |lists| lists.as_array().unwrap().len() == 1);
+        let text = shown[0].as_str().unwrap();
+        assert!(text.contains("data number\n8"), "{text}");
+        assert!(text.contains("fingerprint"), "{text}");
+        // It stays open while the page is updated.
+        let asked = page.run("return asked").as_u64().unwrap();
+        page.until("return asked", |now| now.as_u64().unwrap() >= asked + 2);
+        page.until(details, |lists| lists.as_array().unwrap().len() == 1);
+        page.click("//tr[contains(@class, 'row open')][td[1][text()='many']][1]");
+        page.until(inner, |data| *data == json!([]));
+    });
+}
+
+async fn serve() {
+    let task = Builder::new().name("backend").spawn(async {
+        let none = tokio::sync::Semaphore::new(0);
+        drop(none.acquire().await);
+    });
+    let _ = task.await;
+}
+
+#[test]
+fn a_task_expands_to_its_tree_and_what_it_waits_for() {
+    run(async |page| {
+        let mut live = JoinSet::new();
+        Builder::new()
+            .name("frontend")
+            .spawn_into(&mut live, serve());
+        wait_for_rows(page, &["frontend", "backend"]);
+        select(page, "tree");
+        let roots = "return Array.from(document.querySelectorAll('#content > details > summary'))\
+                     .map(one => one.innerText.split(' ')[0])";
+        let titles = page.until(roots, |roots| {
+            roots.as_array().unwrap().contains(&json!("frontend"))
+        });
+        assert!(
+            !titles.as_array().unwrap().contains(&json!("backend")),
+            "{titles}"
+        );
+        let parent =
+            "//section[@id='content']/details/summary[span[starts-with(text(), 'frontend')]]";
+        page.click(parent);
+        let child = "//details/details/summary[span[starts-with(text(), 'backend')]]";
+        page.click(child);
+        page.click("//input[@id='trace']");
+        let text = "return document.getElementById('content').innerText";
+        let is_traced = |text: &Value| {
+            let text = text.as_str().unwrap();
+            text.contains("waits in") && text.contains("Semaphore::acquire")
+        };
+        let shown = page.until(text, is_traced);
+        let shown = shown.as_str().unwrap();
+        assert!(shown.contains("tasks above"), "{shown}");
+        assert!(shown.contains("export_page_clicks.rs"), "{shown}");
+        // Closed, it shows its name only.
+        page.click(parent);
+        page.until(text, |text| !text.as_str().unwrap().contains("waits in"));
+    });
+}
+
+#[test]
+fn the_page_follows_what_happens_until_it_is_told_not_to() {
+    run(async |page| {
+        let mut live = JoinSet::new();
+        let mut spawn = |count: usize| {
+            for _ in 0..count {
+                Builder::new()
+                    .name("coming")
+                    .spawn_into(&mut live, pending::<()>());
+            }
+        };
+        let count = format!("{ROWS}.filter(row => row[0] == 'coming').map(row => row[1])");
+        spawn(2);
+        page.until(&count, |count| *count == json!(["2"]));
+        spawn(3);
+        page.until(&count, |count| *count == json!(["5"]));
+        page.click("//input[@id='running']");
+        let asked = page.run("return asked");
+        spawn(1);
+        // It asks every two seconds, were it not told otherwise.
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        assert_eq!(page.run("return asked"), asked);
+        page.until(&count, |count| *count == json!(["5"]));
+        page.click("//input[@id='running']");
+        page.until(&count, |count| *count == json!(["6"]));
+    });
+}
