@@ -466,9 +466,9 @@ impl TaskInfo {
             .min_by_key(|one| (*one == WaitsFor::Timer, *one))
     }
 
-    /// The stable number of its spawn site and, where that is known, of its await site.
+    /// The stable number of its spawn site. Reads debug info, once for each site.
     pub fn fingerprint(&self) -> Fingerprint {
-        self.origin.fingerprint(self.await_trace())
+        self.origin.fingerprint()
     }
 
     /// Whether it was asked what it waits for and did not answer in time: it holds its thread, or its

@@ -21,6 +21,7 @@ mod tracing_waker;
 
 pub(crate) use answers::Answers;
 pub(crate) use inquiry::Inquiry;
+pub(crate) use name::without_generics;
 pub(crate) use raw_trace::RawTrace;
 pub(crate) use traced_poll::TracedPoll;
 pub(crate) use tracing_waker::real;
