@@ -2,6 +2,7 @@
 
 mod abort;
 mod action;
+mod blocked;
 mod concluding;
 mod counted;
 mod deadlock;

@@ -7,7 +7,7 @@ use super::slot::{Reading, flag};
 use super::{Fingerprint, TrackedRuntime, clock, pool};
 use crate::stack::{Frame, Stack};
 use crate::wait::trace::{Answers, RawTrace};
-use crate::wait::{AwaitTrace, Liveness, Standing, WaitsFor};
+use crate::wait::{self, AwaitTrace, Liveness, Standing, WaitsFor};
 use std::borrow::Cow;
 use std::fmt;
 use std::panic::Location;
@@ -35,11 +35,11 @@ impl TaskId {
         Self(u64::from(sequence) << 32 | u64::from(index))
     }
 
-    pub(super) fn from_bits(bits: u64) -> Option<Self> {
+    pub(crate) fn from_bits(bits: u64) -> Option<Self> {
         (bits != 0).then_some(Self(bits))
     }
 
-    pub(super) fn to_bits(self) -> u64 {
+    pub(crate) fn to_bits(self) -> u64 {
         self.0
     }
 
@@ -237,6 +237,7 @@ pub struct TaskInfo {
     standing: Standing,
     poller: u32,
     thread: Option<String>,
+    sight: Option<Result<Stack, &'static str>>,
 }
 
 impl TaskInfo {
@@ -273,6 +274,7 @@ impl TaskInfo {
             standing: Standing::default(),
             poller: reading.poller,
             thread: None,
+            sight: None,
         };
         // What was read beside the record is this task's only if it still lives there.
         reading.still_alive().then_some(info)
@@ -321,6 +323,29 @@ impl TaskInfo {
     /// Only on Linux, of a task in the middle of a poll and of a blocking closure that runs.
     pub fn thread(&self) -> Option<&str> {
         self.thread.as_deref()
+    }
+
+    /// The same task with where its thread was found.
+    pub(crate) fn with_sight(self, sight: Option<Result<Stack, &'static str>>) -> Self {
+        Self { sight, ..self }
+    }
+
+    /// Why the stack of the thread that it held cannot be had, if that was wanted.
+    pub(crate) fn no_sight(&self) -> Option<&'static str> {
+        self.sight?.err()
+    }
+
+    /// Where the thread was that it held at the verdict, innermost frame first: what the task's code had called, and
+    /// that code, down to the poll (or blocking closure) that had not returned.
+    ///
+    /// Only of one that had lasted for longer than [`Options::blocked_after`](crate::Options::blocked_after), or that
+    /// [`dump`](crate::dump) had no answer of. Empty if the stack cannot be had: other than on x86-64 Linux, and where the
+    /// program handles every real-time signal itself. The first look at a stack reads debug info.
+    pub fn blocked_frames(&self) -> Vec<&'static Frame> {
+        match self.sight {
+            Some(Ok(stack)) => wait::blocked::frames(stack),
+            _ => Vec::new(),
+        }
     }
 
     /// The task's id.

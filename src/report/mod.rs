@@ -1,6 +1,7 @@
 //! What a person (or a program) reads when tasks leaked.
 
 mod awaits;
+mod blocked;
 mod diagnosis;
 mod dump;
 mod frames;

@@ -31,4 +31,6 @@ mod stack_pointer;
 mod unwinder;
 mod walker;
 
+#[cfg(all(target_os = "linux", target_arch = "x86_64", not(miri)))]
+pub use cfi::StackCopy;
 pub use walker::Walker;

@@ -20,6 +20,7 @@ mod traced_poll;
 mod tracing_waker;
 
 pub(crate) use answers::Answers;
+pub(crate) use chain::inside;
 pub(crate) use inquiry::Inquiry;
 pub(crate) use name::without_generics;
 pub(crate) use raw_trace::RawTrace;

@@ -13,6 +13,8 @@ pub(crate) struct TracedPoll {
     slot: &'static Slot,
     task: TaskId,
     waker: TracingWaker,
+    /// When the task was polled last, which this poll does not count as.
+    last_poll: u64,
 }
 
 impl TracedPoll {
@@ -27,6 +29,7 @@ impl TracedPoll {
         Box::new(Self {
             slot,
             task: slot.id(),
+            last_poll: slot.time_traced_poll(),
             waker: TracingWaker::new(real, Captures::new(&below)),
         })
     }
@@ -41,6 +44,7 @@ impl TracedPoll {
     #[inline(never)]
     #[allow(clippy::boxed_local, reason = "nobody has it but in a box")]
     pub(crate) fn pending(self: Box<Self>) {
+        self.slot.end_traced_poll(self.last_poll);
         let answer = Answer::Waits {
             found: self.waker.found().into(),
         };
