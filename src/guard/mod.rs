@@ -2,6 +2,7 @@
 
 mod abort;
 mod action;
+mod asked;
 mod blocked;
 mod concluding;
 mod counted;
@@ -28,6 +29,7 @@ mod unseen;
 mod verdict;
 
 pub use action::Action;
+pub(crate) use asked::{Asked, answers_of};
 pub(crate) use deadlock::Deadlocks;
 pub use dump::{dump, dump_blocking};
 pub use find::find;
@@ -42,4 +44,5 @@ pub use rule::Rule;
 pub use rule::register as register_rule;
 pub(crate) use settle::{Settling, Waited};
 pub(crate) use timer::Timer;
+pub(crate) use trace::Left;
 pub(crate) use unseen::{Found, Unseen};

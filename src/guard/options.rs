@@ -238,7 +238,7 @@ impl Options {
     }
 
     /// `None`: never.
-    pub(super) fn blocked_after_or_default(&self) -> Option<Duration> {
+    pub(crate) fn blocked_after_or_default(&self) -> Option<Duration> {
         self.blocked_after.or(config::get().blocked)
     }
 

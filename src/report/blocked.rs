@@ -28,9 +28,11 @@ pub(super) fn why_unknown(leak: &Leak) -> Option<&'static str> {
     leak.tasks().iter().find_map(TaskInfo::no_sight)
 }
 
-/// A line of the stack: the function and where it is, if that is in the project.
-pub(super) fn lines(task: &TaskInfo) -> Vec<(String, Option<String>)> {
-    let frames = task.blocked_frames();
+/// A line of a stack: the function and where it is, if that is in the project.
+pub(super) type Line = (String, Option<String>);
+
+/// The lines of a stack, innermost first.
+pub(super) fn lines(frames: &[&Frame]) -> Vec<Line> {
     let line = |frame: &&Frame| {
         let is_own = frame.origin() == FrameOrigin::User;
         let place = is_own.then(|| project::place(frame)).flatten();

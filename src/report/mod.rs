@@ -15,6 +15,7 @@ mod owner;
 mod paint;
 mod project;
 mod text;
+mod thread_stack;
 mod thread_text;
 mod unseen;
 
@@ -24,6 +25,7 @@ pub use leak_report::LeakReport;
 pub(crate) use leak_report::Settled;
 pub use leaked_thread::LeakedThread;
 pub use owner::Owner;
+pub(crate) use thread_stack::ThreadStack;
 pub use unseen::{UnseenState, UnseenTask};
 
 /// Says something in one line that is no verdict: a limit met, a mistake of ours.

@@ -444,7 +444,7 @@ impl LeakText<'_> {
         };
         self.key(f, "blocks in")?;
         writeln!(f)?;
-        self.lines(f, &blocked::lines(task))
+        self.lines(f, &blocked::lines(&task.blocked_frames()))
     }
 
     /// Functions and their places.

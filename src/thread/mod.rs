@@ -32,4 +32,4 @@ pub(crate) use armed::is_armed;
 pub use create::{Routine, create};
 pub(crate) use live::{LiveThread, left};
 pub(crate) use process::{Baseline, Doing, describe};
-pub(crate) use sights::Sights;
+pub(crate) use sights::{Sights, stack_of};

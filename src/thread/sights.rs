@@ -66,6 +66,12 @@ impl Sights {
     }
 }
 
+/// Where a thread is, by the system's number of it, unless it polls a task: of that the task's own record tells.
+pub(crate) fn stack_of(thread: u32) -> Option<Stack> {
+    let found = interrupt::look(thread).ok()?;
+    found.task.is_none().then_some(found.stack)
+}
+
 /// Whether the poll that was read of has not returned yet.
 fn is_same_poll(task: &Reading) -> bool {
     task.id.read().is_some_and(|now| {
