@@ -44,5 +44,4 @@ pub use rule::Rule;
 pub use rule::register as register_rule;
 pub(crate) use settle::{Settling, Waited};
 pub(crate) use timer::Timer;
-pub(crate) use trace::Left;
 pub(crate) use unseen::{Found, Unseen};

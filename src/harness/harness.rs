@@ -5,9 +5,7 @@ use super::test_name;
 use super::unstable::TokioUnstable;
 use super::watchdog::Watchdog;
 use crate::config;
-use crate::guard::{
-    Left, Open, Options, Settling, Timer, Waited, handover, judge, settle_blocking,
-};
+use crate::guard::{Open, Options, Settling, Timer, Waited, handover, judge, settle_blocking};
 use crate::registry::ScopeRef;
 use crate::report::{LeakReport, Settled};
 use crate::runtime::Hooks;
@@ -246,7 +244,11 @@ impl Harness {
         let watchdog = timeout.map(|time| Watchdog::start(&test, scope, time + WATCHDOG_MARGIN));
         let settling = Settling::new(open.scope(), &open.options);
         let limit = timeout.map(timer);
-        let outcome = limited(body, limit, || settling.trace_now()).await;
+        let report = async || {
+            let left = settling.trace_now().await;
+            report_timeout(&test, scope, timeout.unwrap_or_default(), &left.answers)
+        };
+        let outcome = limited(body, limit, report).await;
         drop(watchdog);
         open.leave_place();
         let mut guards = accepting.finish();
@@ -268,9 +270,7 @@ impl Harness {
                 }
                 Err(Failure::Panic(panic))
             }
-            Body::TimedOut(left) => {
-                let report =
-                    report_timeout(&test, scope, timeout.unwrap_or_default(), &left.answers);
+            Body::TimedOut(report) => {
                 drop(guards);
                 report.print();
                 Err(Failure::Panic(Box::new(report.to_string())))
@@ -314,15 +314,15 @@ enum Waits {
 enum Body<T> {
     Returned(T),
     Panicked(Box<dyn std::any::Any + Send>),
-    TimedOut(Left),
+    TimedOut(LeakReport),
 }
 
 /// Runs the body to its end, at most until the timer is over. It is dropped before this returns; when the time is over,
-/// only after the tasks were asked what they wait for: many wait for the body.
+/// only after its tasks have been reported on: many wait for the body.
 async fn limited<F: Future>(
     body: F,
     timer: Option<Timer>,
-    ask: impl AsyncFnOnce() -> Left,
+    report: impl AsyncFnOnce() -> LeakReport,
 ) -> Body<F::Output> {
     let mut body = pin!(body);
     let mut timer = pin!(timer);
@@ -340,7 +340,7 @@ async fn limited<F: Future>(
     .await;
     match ended {
         Some(body) => body,
-        None => Body::TimedOut(ask().await),
+        None => Body::TimedOut(report().await),
     }
 }
 
