@@ -27,7 +27,7 @@ pub(super) mod cfi;
     not(miri)
 ))]
 mod frame_pointer;
-mod stack_pointer;
+pub(crate) mod stack_pointer;
 mod unwinder;
 mod walker;
 

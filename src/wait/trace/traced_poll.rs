@@ -1,11 +1,10 @@
 //! One poll that tells what the task waits for.
 
-use super::capture::{self, Captures};
+use super::capture::{Captures, Outer};
 use super::tracing_waker::TracingWaker;
 use crate::registry::TaskId;
 use crate::registry::inquiry::{self, Answer};
 use crate::registry::slot::Slot;
-use crate::stack::Addresses;
 use std::task::Waker;
 
 /// A poll of a task that somebody asked.
@@ -19,18 +18,19 @@ pub(crate) struct TracedPoll {
 
 impl TracedPoll {
     /// To be called from the very function that polls the future next, with the returned waker.
+    #[inline(always)]
+    pub(crate) fn begin(slot: &'static Slot, real: &Waker) -> Box<Self> {
+        Self::above(Outer::here(), slot, real)
+    }
+
     #[cold]
     #[inline(never)]
-    pub(crate) fn begin(slot: &'static Slot, real: &Waker) -> Box<Self> {
-        let mut below = Addresses::new();
-        if !capture::walk(&mut below) {
-            below.clear();
-        }
+    fn above(outer: Outer, slot: &'static Slot, real: &Waker) -> Box<Self> {
         Box::new(Self {
             slot,
             task: slot.id(),
             last_poll: slot.time_traced_poll(),
-            waker: TracingWaker::new(real, Captures::new(&below)),
+            waker: TracingWaker::new(real, Captures::new(outer), outer),
         })
     }
 
@@ -46,7 +46,7 @@ impl TracedPoll {
     pub(crate) fn pending(self: Box<Self>) {
         self.slot.end_traced_poll(self.last_poll);
         let answer = Answer::Waits {
-            found: self.waker.found().into(),
+            found: self.waker.found(),
         };
         inquiry::tell(self.slot, self.task, &answer);
     }

@@ -25,4 +25,4 @@ mod rule_cache;
 pub(in crate::stack) use capture::capture_here;
 pub use copied::StackCopy;
 pub(in crate::stack) use follow::is_in_c_library;
-pub(super) use follow::walk;
+pub(super) use follow::{walk, walk_to};
