@@ -324,7 +324,7 @@ impl Slot {
     /// Notes that a traced poll begins, if polls are timed now; says what was noted before. For who polls the task.
     pub(crate) fn time_traced_poll(&self) -> u64 {
         let before = self.last_poll.load(Relaxed);
-        if super::judges::any() {
+        if super::judges::watch().is_judged() {
             self.last_poll.store(timed_poll(), Relaxed);
         }
         before

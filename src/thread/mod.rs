@@ -14,9 +14,19 @@ mod armed;
 mod birth;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod create;
-#[cfg(all(target_os = "linux", target_arch = "x86_64", not(miri)))]
+#[cfg(all(
+    target_os = "linux",
+    target_arch = "x86_64",
+    target_env = "gnu",
+    not(miri)
+))]
 mod interrupt;
-#[cfg(not(all(target_os = "linux", target_arch = "x86_64", not(miri))))]
+#[cfg(not(all(
+    target_os = "linux",
+    target_arch = "x86_64",
+    target_env = "gnu",
+    not(miri)
+)))]
 #[path = "no_interrupt.rs"]
 mod interrupt;
 mod live;

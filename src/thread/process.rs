@@ -141,7 +141,12 @@ pub(super) fn name(id: u32) -> Option<String> {
 }
 
 /// The signals that a thread blocks, the first in the lowest bit; `None` once it has ended.
-#[cfg(all(target_os = "linux", target_arch = "x86_64", not(miri)))]
+#[cfg(all(
+    target_os = "linux",
+    target_arch = "x86_64",
+    target_env = "gnu",
+    not(miri)
+))]
 pub(super) fn blocked_signals(id: u32) -> Option<u64> {
     let status = fs::read_to_string(path(id, "status")).ok()?;
     let mask = status
