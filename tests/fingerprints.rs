@@ -17,7 +17,8 @@ fn start_again() -> JoinHandle<()> {
     taskleak::spawn(forever())
 }
 
-fn start_any<T>() -> JoinHandle<()> {
+fn start_any<T: Default>() -> JoinHandle<()> {
+    let _ = T::default();
     taskleak::spawn(forever())
 }
 

@@ -24,7 +24,8 @@ use std::time::Duration;
 #[must_use = "options do nothing by themselves"]
 pub struct Options {
     grace: Option<Duration>,
-    blocked_after: Option<Duration>,
+    /// In milliseconds, as polls are timed: guards are moved about, and are to be small.
+    blocked_after: Option<u32>,
     rules: Vec<Rule>,
     action: Option<Action>,
     run_on_failure: Option<bool>,
@@ -62,7 +63,7 @@ impl Options {
     }
 
     /// After how long a poll that has not returned is reported with its thread's stack; default 1 s, or
-    /// `TASKLEAK_BLOCKED`. The same goes for a closure on the blocking pool. Always in real time.
+    /// `TASKLEAK_BLOCKED`; in whole milliseconds. The same goes for a closure on the blocking pool. Always in real time.
     ///
     /// The stack is had by a real-time signal that nothing else in the program handles, on x86-64 Linux; what the thread
     /// waits in then goes on waiting, or is interrupted (`EINTR`) where the kernel cannot go on with it, as `poll` and
@@ -74,7 +75,7 @@ impl Options {
     /// let options = taskleak::Options::new().blocked_after(std::time::Duration::from_millis(100));
     /// ```
     pub fn blocked_after(mut self, time: Duration) -> Self {
-        self.blocked_after = Some(time);
+        self.blocked_after = Some(u32::try_from(time.as_millis()).unwrap_or(u32::MAX));
         self
     }
 
@@ -239,7 +240,9 @@ impl Options {
 
     /// `None`: never.
     pub(crate) fn blocked_after_or_default(&self) -> Option<Duration> {
-        self.blocked_after.or(config::get().blocked)
+        let own = self.blocked_after;
+        own.map(|millis| Duration::from_millis(millis.into()))
+            .or(config::get().blocked)
     }
 
     pub(super) fn action_or_default(&self) -> Action {

@@ -345,3 +345,30 @@ fn copy_words(sp: usize) -> usize {
     }
     copied / WORD
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::registry::poller;
+    use std::sync::mpsc::channel;
+    use std::thread;
+
+    #[test]
+    fn a_thread_is_found_where_it_is_and_not_once_it_has_ended() {
+        let ((tells, told), (ends, ended)) = (channel(), channel::<()>());
+        let waiting = thread::spawn(move || {
+            tells.send(poller::id()).unwrap();
+            _ = ended.recv();
+        });
+        let id = told.recv().unwrap();
+        let found = look(id).unwrap();
+        assert!(found.task.is_none());
+        // By the name of the function that the thread's closure is written in.
+        let name = "a_thread_is_found_where_it_is_and_not_once_it_has_ended";
+        let mut frames = found.stack.frames().iter();
+        assert!(frames.any(|frame| frame.function().ends_with(name)));
+        drop(ends);
+        waiting.join().unwrap();
+        assert!(look(id).is_err());
+    }
+}
