@@ -1,6 +1,7 @@
 //! One task has one number, whoever looks at it and however it is shown.
 
 use std::future::pending;
+use std::hint::black_box;
 use std::time::Duration;
 use taskleak::{Options, find, live_tasks, manager, verify_none};
 use tokio::task::JoinHandle;
@@ -9,22 +10,23 @@ async fn forever() {
     pending::<()>().await
 }
 
+/// Does something after the spawn, or the optimizer leaves no frame of it.
 fn start() -> JoinHandle<()> {
-    taskleak::spawn(forever())
+    black_box(taskleak::spawn(forever()))
 }
 
 fn start_again() -> JoinHandle<()> {
-    taskleak::spawn(forever())
+    black_box(taskleak::spawn(forever()))
 }
 
 fn start_any<T: Default>() -> JoinHandle<()> {
     let _ = T::default();
-    taskleak::spawn(forever())
+    black_box(taskleak::spawn(forever()))
 }
 
 #[track_caller]
 fn start_for_the_caller() -> JoinHandle<()> {
-    taskleak::spawn(forever())
+    black_box(taskleak::spawn(forever()))
 }
 
 fn only_fingerprint(start: fn() -> JoinHandle<()>) -> String {
@@ -57,10 +59,10 @@ fn the_spawning_function_counts_and_its_type_arguments_do_not() {
 #[test]
 fn who_calls_a_spawner_of_ones_own_counts() {
     fn one() -> JoinHandle<()> {
-        start_for_the_caller()
+        black_box(start_for_the_caller())
     }
     fn another() -> JoinHandle<()> {
-        start_for_the_caller()
+        black_box(start_for_the_caller())
     }
     let _turn = turn();
     assert_ne!(only_fingerprint(one), only_fingerprint(another));

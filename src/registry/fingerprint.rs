@@ -14,8 +14,9 @@ use std::fmt;
 /// renamed, moved to another file or function or indented has another.
 ///
 /// The function is read from debug info with line numbers (`debug = "line-tables-only"` is enough). A build without
-/// it has other fingerprints, in which spawns from several functions of a file may be one; so have futures
-/// that are tracked by [`Track`](crate::Track), which may be made anywhere.
+/// it has other fingerprints, in which spawns from several functions of a file may be one; so has an optimised build
+/// for a function that ends in its spawn, of which the optimizer leaves no frame, and so have futures that are tracked by
+/// [`Track`](crate::Track), which may be made anywhere.
 ///
 /// Its `Display` is 16 hexadecimal digits.
 ///
