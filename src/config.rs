@@ -4,6 +4,7 @@
 //! |---|---|---|---|
 //! | `TASKLEAK` | `fail`, `warn`, `off` | `fail` | what a leak does; of what `warn` printed where libtest keeps it, one line at the process's end says how much; `off` makes the twins plain tokio calls |
 //! | `TASKLEAK_GRACE` | a duration: `750ms`, `2s` | `1s` | how long a guard waits for tasks to end |
+//! | `TASKLEAK_BLOCKED` | a duration, or `off` | `1s` | after how long a poll that has not returned is reported with its thread's stack |
 //! | `TASKLEAK_BACKTRACE` | `guarded`, `always`, `off` | `guarded` | when spawn backtraces are captured |
 //! | `TASKLEAK_BACKTRACE_STYLE` | `short`, `full` | `short` | whether reports show every frame |
 //! | `TASKLEAK_RUN_ON_FAILURE` | `0`, `1` | `0` | whether a test that panicked is checked too |
@@ -62,6 +63,7 @@ pub(crate) enum Annotations {
 pub(crate) struct Config {
     pub(crate) mode: Mode,
     pub(crate) grace: Duration,
+    pub(crate) blocked: Option<Duration>,
     pub(crate) backtraces: Backtraces,
     pub(crate) style: Style,
     pub(crate) run_on_failure: bool,
@@ -102,6 +104,7 @@ impl Default for Config {
         Self {
             mode: Mode::Fail,
             grace: Duration::from_secs(1),
+            blocked: Some(Duration::from_secs(1)),
             backtraces: Backtraces::Guarded,
             style: Style::Short,
             run_on_failure: false,
@@ -131,6 +134,7 @@ impl Config {
                 ],
             )?,
             grace: read.duration("TASKLEAK_GRACE", default.grace)?,
+            blocked: read.duration_or_off("TASKLEAK_BLOCKED", default.blocked)?,
             backtraces: read.one_of(
                 "TASKLEAK_BACKTRACE",
                 default.backtraces,
@@ -229,6 +233,24 @@ impl<Variable: Fn(&'static str) -> Option<OsString>> Reader<Variable> {
                     accepted,
                 }
             })
+    }
+
+    fn duration_or_off(
+        &self,
+        variable: &'static str,
+        default: Option<Duration>,
+    ) -> Result<Option<Duration>, ConfigError> {
+        match self.value(variable) {
+            None => Ok(default),
+            Some(value) if value == "off" => Ok(None),
+            Some(_) => match self.duration(variable, Duration::ZERO) {
+                Ok(duration) => Ok(Some(duration)),
+                Err(error) => Err(ConfigError {
+                    accepted: error.accepted + ", or `off`",
+                    ..error
+                }),
+            },
+        }
     }
 
     fn duration(&self, variable: &'static str, default: Duration) -> Result<Duration, ConfigError> {
@@ -341,6 +363,7 @@ mod tests {
         let config = parse(&[
             ("TASKLEAK", "warn"),
             ("TASKLEAK_GRACE", "750ms"),
+            ("TASKLEAK_BLOCKED", "off"),
             ("TASKLEAK_BACKTRACE", "off"),
             ("TASKLEAK_BACKTRACE_STYLE", "full"),
             ("TASKLEAK_RUN_ON_FAILURE", "1"),
@@ -355,6 +378,7 @@ mod tests {
         let expected = Config {
             mode: Mode::Warn,
             grace: Duration::from_millis(750),
+            blocked: None,
             backtraces: Backtraces::Off,
             style: Style::Full,
             run_on_failure: true,
@@ -382,6 +406,12 @@ mod tests {
             "the environment variable TASKLEAK_GRACE is set to \"750\", which taskleak does not \
              understand: it accepts a duration with its unit, such as `750ms` or `2s`. Correct \
              it, or unset it for the default."
+        );
+        assert_eq!(
+            parse(&[("TASKLEAK_BLOCKED", "no")]).unwrap_err(),
+            "the environment variable TASKLEAK_BLOCKED is set to \"no\", which taskleak does not \
+             understand: it accepts a duration with its unit, such as `750ms` or `2s`, or `off`. \
+             Correct it, or unset it for the default."
         );
     }
 }

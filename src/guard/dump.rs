@@ -18,7 +18,8 @@ use std::task::Poll;
 /// well. The dump is complete once all tasks have answered, which takes their runtimes some
 /// microseconds a task; a task that holds its thread, or whose runtime nobody drives, is waited for
 /// 100 ms after the last answer, and then listed as silent. Closures on the blocking pool and tasks that were never
-/// polled are listed without a trace. So are tasks tracked by [`Track`](crate::Track): nobody may wake
+/// polled are listed without a trace. Of a task that holds its thread, the stack of that thread is taken in its place,
+/// where that can be had: see [`TaskInfo::blocked_frames`]. Without a trace are also tasks tracked by [`Track`](crate::Track): nobody may wake
 /// them from outside.
 ///
 /// The first `Display` of a dump in a process reads debug info, which takes from tens to some hundreds
@@ -88,6 +89,11 @@ pub fn dump_blocking() -> Dump {
 }
 
 fn dump_of(answers: &Answers) -> Dump {
+    let sights = super::blocked::of_silent(registry::live(), answers);
     let tasks = registry::live().filter_map(|task| TaskInfo::of(&task));
-    Dump::new(tasks.map(|task| task.with_answer(answers)).collect())
+    let tasks = tasks.map(|task| {
+        let blocked = sights.get(task.id());
+        task.with_answer(answers).with_blocked(blocked)
+    });
+    Dump::new(tasks.collect())
 }

@@ -186,6 +186,17 @@ impl Guard {
         self.set(|options| options.grace(grace))
     }
 
+    /// After how long a poll that has not returned is reported with its thread's stack; see [`Options::blocked_after`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let _guard = taskleak::verify_none().blocked_after(std::time::Duration::from_millis(100));
+    /// ```
+    pub fn blocked_after(self, time: Duration) -> Self {
+        self.set(|options| options.blocked_after(time))
+    }
+
     /// Leaves out what the rule says; see [`Options::ignore`].
     ///
     /// # Examples

@@ -66,10 +66,15 @@ pub(crate) fn judge(
             judgement.unseen = super::unseen::name(scope, super::counted::unseen_surely(scope));
             judgement.unseen.ignore(&rules);
         }
+        let sights =
+            super::blocked::look(members(scope), options.blocked_after_or_default(), answers);
         tasks.extend(
             members(scope)
                 .filter_map(|task| TaskInfo::of(&task))
-                .map(|task| task.with_answer(answers))
+                .map(|task| {
+                    let blocked = sights.get(task.id());
+                    task.with_answer(answers).with_blocked(blocked)
+                })
                 .map(|task| {
                     let thread = task.poller().and_then(crate::thread::describe);
                     task.with_thread(thread)

@@ -2,6 +2,8 @@
 
 mod abort;
 mod action;
+mod asked;
+mod blocked;
 mod concluding;
 mod counted;
 mod deadlock;
@@ -29,6 +31,7 @@ mod unseen;
 mod verdict;
 
 pub use action::Action;
+pub(crate) use asked::{Asked, answers_of};
 pub(crate) use deadlock::Deadlocks;
 pub use dump::{dump, dump_blocking};
 pub use find::find;

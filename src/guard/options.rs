@@ -24,6 +24,8 @@ use std::time::Duration;
 #[must_use = "options do nothing by themselves"]
 pub struct Options {
     grace: Option<Duration>,
+    /// In milliseconds, as polls are timed: guards are moved about, and are to be small.
+    blocked_after: Option<u32>,
     rules: Vec<Rule>,
     action: Option<Action>,
     run_on_failure: Option<bool>,
@@ -57,6 +59,23 @@ impl Options {
     /// ```
     pub fn grace(mut self, grace: Duration) -> Self {
         self.grace = Some(grace);
+        self
+    }
+
+    /// After how long a poll that has not returned is reported with its thread's stack; default 1 s, or
+    /// `TASKLEAK_BLOCKED`; in whole milliseconds. The same goes for a closure on the blocking pool. Always in real time.
+    ///
+    /// The stack is had by a real-time signal that nothing else in the program handles, on x86-64 Linux; what the thread
+    /// waits in then goes on waiting, or is interrupted (`EINTR`) where the kernel cannot go on with it, as `poll` and
+    /// `epoll_wait`: std and tokio bear that. See [`TaskInfo::blocked_frames`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let options = taskleak::Options::new().blocked_after(std::time::Duration::from_millis(100));
+    /// ```
+    pub fn blocked_after(mut self, time: Duration) -> Self {
+        self.blocked_after = Some(u32::try_from(time.as_millis()).unwrap_or(u32::MAX));
         self
     }
 
@@ -219,6 +238,13 @@ impl Options {
         self.grace.unwrap_or(config::get().grace).min(LONGEST)
     }
 
+    /// `None`: never.
+    pub(crate) fn blocked_after_or_default(&self) -> Option<Duration> {
+        let own = self.blocked_after;
+        own.map(|millis| Duration::from_millis(millis.into()))
+            .or(config::get().blocked)
+    }
+
     pub(super) fn action_or_default(&self) -> Action {
         self.action.unwrap_or(match config::get().mode {
             config::Mode::Warn => Action::Warn,
@@ -246,6 +272,7 @@ impl fmt::Debug for Options {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Options")
             .field("grace", &self.grace_or_default())
+            .field("blocked_after", &self.blocked_after_or_default())
             .field("rules", &self.rules)
             .field("action", &self.action_or_default())
             .field("run_on_failure", &self.runs_on_failure())

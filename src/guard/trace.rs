@@ -68,6 +68,12 @@ impl Settling {
         Left { waited, answers }
     }
 
+    /// Asks in place, with no grace.
+    pub(crate) async fn trace_now(&self) -> Left {
+        super::stuck::prepare();
+        self.trace(Waited::Expired).await
+    }
+
     /// Asks in place, letting the runtime go on.
     pub(crate) async fn trace(&self, waited: Waited) -> Left {
         if waited == Waited::Clean {

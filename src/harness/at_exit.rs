@@ -6,8 +6,8 @@
 #![allow(unsafe_code)]
 
 use crate::config::{self, Mode};
-use crate::guard::{Judgement, Options, is_tolerated_everywhere};
-use crate::registry::{self, TaskInfo, TaskKind, scope};
+use crate::guard::{Asked, Judgement, Options, is_tolerated_everywhere};
+use crate::registry::{self, Reading, TaskInfo, TaskKind, scope};
 use crate::report::{LeakReport, Settled};
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
@@ -116,18 +116,22 @@ fn check() -> bool {
     let options = Options::new();
     let deadline = Instant::now() + options.grace_or_default();
     let mut settled = Settled::AtExit;
-    while !strays_alive().is_empty() {
+    while strays_alive().next().is_some() {
         if Instant::now() >= deadline {
             settled = Settled::AtExitExpired;
             break;
         }
         std::thread::sleep(Duration::from_millis(1));
     }
+    // Those on runtimes that live on can still say what they wait for.
+    let alive: Vec<_> = strays_alive().map(|(reading, _)| reading).collect();
+    let asked = Asked::block(&alive, options.blocked_after_or_default());
+    let alive = strays_alive().map(|(_, task)| asked.tell(task));
     let mut by_test: BTreeMap<String, Vec<TaskInfo>> = BTreeMap::new();
     let killed = scope::all_killed_by_strays()
         .into_iter()
         .filter(|task| !is_tolerated_everywhere(task));
-    for task in strays_alive().into_iter().chain(killed) {
+    for task in alive.chain(killed) {
         by_test.entry(test_of(&task)).or_default().push(task);
     }
     for (test, leaks) in &by_test {
@@ -148,15 +152,14 @@ fn check() -> bool {
 
 /// The live tasks that no guard has answered for: of no scope, of a stray one, or of a guard that is
 /// still open.
-fn strays_alive() -> Vec<TaskInfo> {
+fn strays_alive() -> impl Iterator<Item = (Reading, TaskInfo)> {
     registry::live()
         .filter(|task| !task.is_settled())
         // A blocking closure that waits at exit is cut off with its thread; so is one that runs.
         .filter(|task| task.kind() != TaskKind::Future || task.polls > 0)
         .filter(|task| scope::by_index(task.scope).is_none_or(scope::Scope::is_unanswered))
-        .filter_map(|task| TaskInfo::of(&task))
-        .filter(|task| !is_tolerated_everywhere(task))
-        .collect()
+        .filter_map(|task| Some((task, TaskInfo::of(&task)?)))
+        .filter(|(_, task)| !is_tolerated_everywhere(task))
 }
 
 /// The test that a task goes back to: its scope's, which is the thread's that spawned the first of

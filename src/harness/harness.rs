@@ -29,8 +29,8 @@ pub struct Harness {
     checks: bool,
 }
 
-/// How long a watchdog leaves a timer that should have done its work.
-const WATCHDOG_MARGIN: Duration = Duration::from_secs(1);
+/// How long a watchdog leaves a timer that should have done its work, and tasks that are asked what they wait for.
+const WATCHDOG_MARGIN: Duration = Duration::from_secs(3);
 /// How long a runtime may take to shut down: only one with a stuck blocking closure takes so long.
 const SHUTDOWN: Duration = Duration::from_millis(100);
 
@@ -242,7 +242,13 @@ impl Harness {
             Waits::WithRuntime => Timer::anywhere(after),
         };
         let watchdog = timeout.map(|time| Watchdog::start(&test, scope, time + WATCHDOG_MARGIN));
-        let outcome = limited(body, timeout.map(timer)).await;
+        let settling = Settling::new(open.scope(), &open.options);
+        let limit = timeout.map(timer);
+        let report = async || {
+            let left = settling.trace_now().await;
+            report_timeout(&test, scope, timeout.unwrap_or_default(), &left.answers)
+        };
+        let outcome = limited(body, limit, report).await;
         drop(watchdog);
         open.leave_place();
         let mut guards = accepting.finish();
@@ -264,8 +270,7 @@ impl Harness {
                 }
                 Err(Failure::Panic(panic))
             }
-            Body::TimedOut => {
-                let report = report_timeout(&test, scope, timeout.unwrap_or_default());
+            Body::TimedOut(report) => {
                 drop(guards);
                 report.print();
                 Err(Failure::Panic(Box::new(report.to_string())))
@@ -309,25 +314,34 @@ enum Waits {
 enum Body<T> {
     Returned(T),
     Panicked(Box<dyn std::any::Any + Send>),
-    TimedOut,
+    TimedOut(LeakReport),
 }
 
-/// Runs the body to its end, at most until the timer is over. It is dropped before this returns.
-async fn limited<F: Future>(body: F, timer: Option<Timer>) -> Body<F::Output> {
+/// Runs the body to its end, at most until the timer is over. It is dropped before this returns; when the time is over,
+/// only after its tasks have been reported on: many wait for the body.
+async fn limited<F: Future>(
+    body: F,
+    timer: Option<Timer>,
+    report: impl AsyncFnOnce() -> LeakReport,
+) -> Body<F::Output> {
     let mut body = pin!(body);
     let mut timer = pin!(timer);
-    poll_fn(|cx| {
+    let ended = poll_fn(|cx| {
         match catch_unwind(AssertUnwindSafe(|| body.as_mut().poll(cx))) {
-            Ok(Poll::Ready(output)) => return Poll::Ready(Body::Returned(output)),
+            Ok(Poll::Ready(output)) => return Poll::Ready(Some(Body::Returned(output))),
             Ok(Poll::Pending) => {}
-            Err(panic) => return Poll::Ready(Body::Panicked(panic)),
+            Err(panic) => return Poll::Ready(Some(Body::Panicked(panic))),
         }
         match timer.as_mut().as_pin_mut() {
-            Some(timer) => timer.poll(cx).map(|()| Body::TimedOut),
+            Some(timer) => timer.poll(cx).map(|()| None),
             None => Poll::Pending,
         }
     })
-    .await
+    .await;
+    match ended {
+        Some(body) => body,
+        None => Body::TimedOut(report().await),
+    }
 }
 
 /// Lets the tasks of all these guards settle, and says what the test is to fail with.
@@ -355,15 +369,16 @@ async fn settle_all(guards: Vec<Open>, timer: impl Fn(Duration) -> Timer) -> Vec
 }
 
 /// The tasks of a test that does not end.
-pub(super) fn report_timeout(test: &Arc<str>, scope: ScopeRef, timeout: Duration) -> LeakReport {
-    let judgement = scope.open().map(|scope| {
-        judge(
-            scope,
-            &Options::new(),
-            Settled::TimedOut,
-            &Answers::default(),
-        )
-    });
+pub(super) fn report_timeout(
+    test: &Arc<str>,
+    scope: ScopeRef,
+    timeout: Duration,
+    answers: &Answers,
+) -> LeakReport {
+    let options = Options::new();
+    let judgement = scope
+        .open()
+        .map(|scope| judge(scope, &options, Settled::TimedOut, answers));
     LeakReport::new(
         test.clone(),
         judgement.unwrap_or_default(),

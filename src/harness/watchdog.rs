@@ -1,6 +1,8 @@
 //! A limit for a test that holds its thread: no timer on that thread can tell.
 
-use crate::registry::ScopeRef;
+use crate::guard::answers_of;
+use crate::registry::{ScopeRef, poller};
+use crate::report::ThreadStack;
 use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::time::Duration;
@@ -14,11 +16,16 @@ impl Watchdog {
     pub(super) fn start(test: &Arc<str>, scope: ScopeRef, timeout: Duration) -> Self {
         let (lives, watched) = channel::<()>();
         let test = test.clone();
+        let thread = poller::id();
         let watch = move || {
             if watched.recv_timeout(timeout) != Err(RecvTimeoutError::Timeout) {
                 return;
             }
-            super::harness::report_timeout(&test, scope, timeout).print();
+            let answers = answers_of(scope);
+            super::harness::report_timeout(&test, scope, timeout, &answers).print();
+            if let Some(stack) = ThreadStack::of(thread) {
+                eprintln!("{stack}");
+            }
             eprintln!(
                 "taskleak: `{test}` holds its thread, so that it cannot be failed; aborting the \
                  process."

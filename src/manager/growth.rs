@@ -114,14 +114,15 @@ fn site(node: &AwaitNode) -> String {
     }
 }
 
-/// The fingerprint that most of the tasks have, and the oldest that has it.
+/// The fingerprint and the await site that most of the tasks have, by the oldest that has both.
 fn most_common<'a>(tasks: &[&'a TaskRecord]) -> Option<(Fingerprint, &'a TaskRecord)> {
-    let mut counts: HashMap<Fingerprint, (usize, &TaskRecord)> = HashMap::new();
+    let mut counts: HashMap<_, (usize, &TaskRecord)> = HashMap::new();
     for &task in tasks {
-        counts.entry(task.fingerprint()).or_insert((0, task)).0 += 1;
+        let site = (task.fingerprint(), task.await_trace());
+        counts.entry(site).or_insert((0, task)).0 += 1;
     }
     counts
         .into_iter()
-        .max_by_key(|(fingerprint, (count, _))| (*count, *fingerprint))
-        .map(|(fingerprint, (_, task))| (fingerprint, task))
+        .max_by_key(|((fingerprint, _), (count, _))| (*count, *fingerprint))
+        .map(|((fingerprint, _), (_, task))| (fingerprint, task))
 }

@@ -46,7 +46,7 @@ impl Suspect {
         &self.name
     }
 
-    /// The stable number of the spawn site (and await site, where that is known) of most of them.
+    /// The stable number of the spawn site of most of them.
     pub fn fingerprint(&self) -> Fingerprint {
         self.fingerprint
     }

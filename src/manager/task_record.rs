@@ -323,9 +323,9 @@ impl TaskRecord {
         self.is_silent
     }
 
-    /// The stable number of its spawn site and, if it was asked what it waits for, of its await site.
+    /// The stable number of its spawn site. Reads debug info, once for each site.
     pub fn fingerprint(&self) -> Fingerprint {
-        self.reading.origin.fingerprint(self.await_trace())
+        self.reading.origin.fingerprint()
     }
 
     /// Takes what it answered when it was asked.

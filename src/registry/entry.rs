@@ -7,7 +7,7 @@ use super::origin::{Origin, OriginId};
 use super::runtimes::TrackedRuntime;
 use super::scope::{Scope, by_index};
 use super::slot::{Begun, Birth, Slot, flag};
-use super::{TaskKind, clock, current, ends, judges, pool, timebox, timings, tokio_ids};
+use super::{TaskKind, clock, current, ends, judges, pollers, pool, timebox, timings, tokio_ids};
 use crate::stack;
 use std::marker::PhantomData;
 use std::panic::Location;
@@ -315,6 +315,7 @@ pub(crate) fn enter(slot: &'static Slot) -> (Entered, Begun) {
     let begun = begin_poll(slot);
     if begun == Begun::First {
         slot.set_tokio_id(tokio_ids::current_task().unwrap_or(0));
+        pollers::note();
     }
     (enter_drop(slot), begun)
 }

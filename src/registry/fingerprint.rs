@@ -4,14 +4,19 @@ use super::origin::Origin;
 use crate::wait::{AwaitNode, AwaitTrace};
 use std::fmt;
 
-/// A stable number for tasks of one spawn site that are suspended at one await site.
+/// A stable number for tasks of one spawn site.
 ///
-/// It is the same in every process, on every machine, and stays the same when lines are put in or taken
-/// out elsewhere in a file: so alerts, dashboards and baselines may name it. It is made of names, not of line
-/// numbers: of the spawn site its file, its column and what it spawns (the future's type, the task's fixed name,
-/// how it is spawned); of the await site the functions of the await trace with their files and columns. So two spawns
-/// of the same future in one file that begin in the same column have one fingerprint, and one that is renamed,
-/// moved to another file or indented has another.
+/// It is the same in every process, on every machine, in every output, and whether or not anybody knows what the
+/// task waits for; and it stays the same when lines are put in or taken out elsewhere in a file: so alerts, dashboards
+/// and baselines may name it. It is made of names, not of line numbers: what is spawned (the future's type, the
+/// task's fixed name, how it is spawned), and the function, the file and the column that it is spawned in. So two
+/// spawns of the same future in one function that begin in the same column have one fingerprint, and one that is
+/// renamed, moved to another file or function or indented has another.
+///
+/// The function is read from debug info with line numbers (`debug = "line-tables-only"` is enough). A build without
+/// it has other fingerprints, in which spawns from several functions of a file may be one; so has an optimised build
+/// for a function that ends in its spawn, of which the optimizer leaves no frame, and so have futures that are tracked by
+/// [`Track`](crate::Track), which may be made anywhere.
 ///
 /// Its `Display` is 16 hexadecimal digits.
 ///
@@ -36,17 +41,15 @@ impl Fingerprint {
     /// Of nothing.
     pub(crate) const UNKNOWN: Self = Self(0);
 
-    /// Of tasks of this origin that are suspended there, where that is known.
-    pub(crate) fn new(origin: &Origin, awaits: Option<&AwaitTrace>) -> Self {
+    /// Of tasks of this origin, spawned in this function if that is known.
+    pub(super) fn new(origin: &Origin, function: Option<&str>) -> Self {
         let mut hash = Fnv::new();
         hash.text(portable(origin.location.file()));
         hash.number(origin.location.column());
         hash.text(origin.type_name);
         hash.text(origin.name.unwrap_or_default());
         hash.number(origin.kind as u32);
-        if let Some(awaits) = awaits {
-            hash.nodes(awaits.roots());
-        }
+        hash.text(function.unwrap_or_default());
         Self(hash.0)
     }
 }
@@ -105,20 +108,6 @@ impl Fnv {
         }
         self.bytes(&[0]);
     }
-
-    fn nodes(&mut self, nodes: &[AwaitNode]) {
-        for node in nodes {
-            self.bytes(&[1]);
-            self.text(node.function());
-            // Where a dependency awaits is its own business.
-            if let Some(file) = node.file() {
-                self.text(portable(&file.to_string_lossy()));
-                self.number(node.column().unwrap_or(0));
-            }
-            self.nodes(node.children());
-            self.bytes(&[2]);
-        }
-    }
 }
 
 impl fmt::Display for Fingerprint {
@@ -139,7 +128,6 @@ mod tests {
     use super::super::TaskKind;
     use super::super::origin::OriginId;
     use super::*;
-    use crate::wait::TraceSource;
     use std::panic::Location;
 
     #[track_caller]
@@ -153,32 +141,28 @@ mod tests {
         }
     }
 
-    fn awaits(function: &str, line: u32, column: u32) -> AwaitTrace {
-        let node = AwaitNode {
-            function: function.to_owned(),
-            file: Some("src/server.rs".into()),
-            line: Some(line),
-            column: Some(column),
-            children: Vec::new(),
-        };
-        AwaitTrace::of_chains(TraceSource::Poll, [vec![node]])
-    }
-
     #[test]
-    fn both_places_count_and_lines_do_not() {
-        let one = origin("app::serve");
-        let same_column_elsewhere = origin("app::serve");
+    fn names_and_columns_count_and_lines_do_not() {
+        fn serve() -> Origin {
+            origin("app::serve")
+        }
+        fn serve_further_down() -> Origin {
+            origin("app::serve")
+        }
+        let (one, shifted) = (serve(), serve_further_down());
         let of = Fingerprint::new;
-        let place = awaits("app::handle", 10, 5);
-        assert_eq!(of(&one, Some(&place)), of(&one, Some(&place)));
-        assert_ne!(of(&one, None), of(&one, Some(&place)));
+        assert_ne!(one.location.line(), shifted.location.line());
+        assert_eq!(of(&one, Some("app::run")), of(&shifted, Some("app::run")));
+        assert_ne!(of(&one, Some("app::run")), of(&one, Some("app::stop")));
+        assert_ne!(of(&one, None), of(&one, Some("app::run")));
         assert_ne!(of(&one, None), of(&origin("app::accept"), None));
-        let shifted = awaits("app::handle", 30, 5);
-        assert_eq!(of(&one, Some(&place)), of(&one, Some(&shifted)));
-        let other = awaits("app::handle", 10, 9);
-        assert_ne!(of(&one, Some(&place)), of(&one, Some(&other)));
-        assert_ne!(one.location.column(), 0);
-        assert_ne!(one.location.line(), same_column_elsewhere.location.line());
+        let named = Origin {
+            name: Some("server"),
+            ..one
+        };
+        assert_ne!(of(&one, None), of(&named, None));
+        let indented = origin("app::serve");
+        assert_ne!(of(&one, None), of(&indented, None));
     }
 
     #[test]

@@ -8,6 +8,7 @@ use super::fence;
 use super::numbers::NumberMap;
 use super::slot::{Reading, Slot, request};
 use crate::stack::Stack;
+use std::collections::hash_map::Entry;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
@@ -29,7 +30,13 @@ pub(crate) struct Found {
     pub(crate) wakes: bool,
 }
 
-type Asked = NumberMap<TaskId, Vec<Arc<Board>>>;
+type Asked = NumberMap<TaskId, Boards>;
+
+/// Where a task's answer is to go. Nearly always to one who asked, which takes no memory.
+struct Boards {
+    first: Arc<Board>,
+    more: Vec<Arc<Board>>,
+}
 
 /// Slots are marked and unmarked under this lock only.
 static ASKED: Mutex<Option<Asked>> = Mutex::new(None);
@@ -67,7 +74,15 @@ pub(crate) fn ask(tasks: &[Reading]) -> Arc<Board> {
         let mut asked = asked();
         let asked = asked.get_or_insert_default();
         for task in tasks {
-            asked.entry(task.id).or_default().push(board.clone());
+            match asked.entry(task.id) {
+                Entry::Vacant(asked) => {
+                    asked.insert(Boards {
+                        first: board.clone(),
+                        more: Vec::new(),
+                    });
+                }
+                Entry::Occupied(asked) => asked.into_mut().more.push(board.clone()),
+            }
             task.slot.request(request::TRACE, 0);
         }
     }
@@ -88,8 +103,11 @@ pub(crate) fn tell(slot: &'static Slot, task: TaskId, answer: &Answer) {
         unmark(slot, asked.as_ref());
         boards
     };
-    for board in boards.into_iter().flatten() {
-        board.put(task, answer.clone());
+    if let Some(Boards { first, more }) = boards {
+        for board in more {
+            board.put(task, answer.clone());
+        }
+        first.put(task, answer.clone());
     }
 }
 
@@ -109,8 +127,13 @@ pub(crate) fn withdraw(board: &Arc<Board>, tasks: &[Reading]) {
         let Some(boards) = asked.get_mut(&task.id) else {
             continue;
         };
-        boards.retain(|other| !Arc::ptr_eq(other, board));
-        if boards.is_empty() {
+        boards.more.retain(|other| !Arc::ptr_eq(other, board));
+        if !Arc::ptr_eq(&boards.first, board) {
+            continue;
+        }
+        if let Some(next) = boards.more.pop() {
+            boards.first = next;
+        } else {
             asked.remove(&task.id);
             unmark(task.slot, Some(asked));
         }

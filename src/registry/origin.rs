@@ -6,8 +6,9 @@
 //! of a leaked task although they ended long ago.
 
 use super::{Fingerprint, TaskKind};
+use crate::stack::{self, Frame, Stack};
 use crate::table::Table;
-use crate::wait::AwaitTrace;
+use crate::wait::trace::without_generics;
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::panic::Location;
@@ -15,6 +16,9 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 static ORIGINS: Table<OnceLock<Origin>> = Table::new();
 static NAMES: Table<OnceLock<Box<str>>> = Table::new();
+static FINGERPRINTS: Table<OnceLock<Fingerprint>> = Table::new();
+/// The stack of each origin's first spawn, which tells the function that the spawn call stands in.
+static STACKS: Table<OnceLock<Stack>> = Table::new();
 static INTERNED: Mutex<Option<HashMap<Origin, OriginId>>> = Mutex::new(None);
 
 /// The number of an origin. Zero is the root: spawned by no tracked task.
@@ -63,12 +67,33 @@ impl OriginId {
         ORIGINS.get(self.0.checked_sub(1)?)?.get()
     }
 
-    /// The stable number of tasks of this origin that are suspended there, if that is known.
-    pub(crate) fn fingerprint(self, awaits: Option<&AwaitTrace>) -> Fingerprint {
+    /// The stable number of tasks of this origin. Reads debug info, once.
+    pub(crate) fn fingerprint(self) -> Fingerprint {
         // Every task has an origin; the root is none's.
-        self.get().map_or(Fingerprint::UNKNOWN, |origin| {
-            Fingerprint::new(origin, awaits)
-        })
+        let (Some(origin), Some(index)) = (self.get(), self.0.checked_sub(1)) else {
+            return Fingerprint::UNKNOWN;
+        };
+        FINGERPRINTS.grow(index, |_| OnceLock::new());
+        FINGERPRINTS
+            .get(index)
+            .map_or(Fingerprint::UNKNOWN, |known| {
+                *known.get_or_init(|| {
+                    Fingerprint::new(origin, self.spawn_function(origin).as_deref())
+                })
+            })
+    }
+
+    /// The function that the spawn call stands in, without its generics, if debug info tells.
+    fn spawn_function(self, origin: &Origin) -> Option<String> {
+        let stack = *STACKS.get(self.0.checked_sub(1)?)?.get()?;
+        let spawns = |frame: &Frame| {
+            frame.line() == Some(origin.location.line())
+                && frame
+                    .file()
+                    .is_some_and(|file| file.ends_with(origin.location.file()))
+        };
+        let frame = stack.find(spawns)?;
+        Some(without_generics(frame.function()))
     }
 
     /// This origin and those above it, the root left out.
@@ -133,6 +158,15 @@ impl Origin {
         if let Some(entry) = ORIGINS.get(index) {
             // The lock is held and the index is new, so the cell is empty.
             let _ = entry.set(self);
+        }
+        // A future that is tracked by hand is interned at its first poll, far from its spawn.
+        if self.kind != TaskKind::Future
+            && let Some(stack) = stack::capture_at(self.location)
+        {
+            STACKS.grow(index, |_| OnceLock::new());
+            if let Some(entry) = STACKS.get(index) {
+                let _ = entry.set(stack);
+            }
         }
         let id = OriginId(index + 1);
         interned.insert(self, id);

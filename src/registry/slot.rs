@@ -345,6 +345,21 @@ impl Slot {
         false
     }
 
+    /// Notes that a traced poll begins, if polls are timed now; says what was noted before. For who polls the task.
+    pub(crate) fn time_traced_poll(&self) -> u64 {
+        let before = self.last_poll.load(Relaxed);
+        if super::judges::watch().is_judged() {
+            self.last_poll
+                .store(timed_poll(super::clock::now()), Relaxed);
+        }
+        before
+    }
+
+    /// The traced poll is over, and was none of the task's own.
+    pub(crate) fn end_traced_poll(&self, before: u64) {
+        self.last_poll.store(before, Relaxed);
+    }
+
     /// Whether somebody wants to know what the task waits for.
     #[inline]
     pub(crate) fn is_wanted(&self) -> bool {

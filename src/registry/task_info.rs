@@ -8,7 +8,7 @@ use super::{Fingerprint, TrackedRuntime, clock, pool};
 use crate::census::Sight;
 use crate::stack::{Frame, Stack};
 use crate::wait::trace::{Answers, RawTrace};
-use crate::wait::{AwaitTrace, Liveness, Standing, WaitsFor};
+use crate::wait::{self, AwaitTrace, Liveness, Standing, WaitsFor};
 use std::borrow::Cow;
 use std::fmt;
 use std::panic::Location;
@@ -37,11 +37,11 @@ impl TaskId {
         Self(u64::from(sequence) << 32 | u64::from(index))
     }
 
-    pub(super) fn from_bits(bits: u64) -> Option<Self> {
+    pub(crate) fn from_bits(bits: u64) -> Option<Self> {
         (bits != 0).then_some(Self(bits))
     }
 
-    pub(super) fn to_bits(self) -> u64 {
+    pub(crate) fn to_bits(self) -> u64 {
         self.0
     }
 
@@ -240,6 +240,7 @@ pub struct TaskInfo {
     poller: u32,
     thread: Option<String>,
     sight: Option<Arc<Sight>>,
+    blocked: Option<Result<Stack, &'static str>>,
 }
 
 impl TaskInfo {
@@ -277,6 +278,7 @@ impl TaskInfo {
             poller: reading.poller,
             thread: None,
             sight: None,
+            blocked: None,
         };
         // What was read beside the record is this task's only if it still lives there.
         reading.still_alive().then_some(info)
@@ -352,6 +354,29 @@ impl TaskInfo {
     /// Only on Linux, of a task in the middle of a poll and of a blocking closure that runs.
     pub fn thread(&self) -> Option<&str> {
         self.thread.as_deref()
+    }
+
+    /// The same task with where its thread was found.
+    pub(crate) fn with_blocked(self, blocked: Option<Result<Stack, &'static str>>) -> Self {
+        Self { blocked, ..self }
+    }
+
+    /// Why the stack of the thread that it held cannot be had, if that was wanted.
+    pub(crate) fn not_told_where_blocked(&self) -> Option<&'static str> {
+        self.blocked?.err()
+    }
+
+    /// Where the thread was that it held at the verdict, innermost frame first: what the task's code had called, and
+    /// that code, down to the poll (or blocking closure) that had not returned.
+    ///
+    /// Only of one that had lasted for longer than [`Options::blocked_after`](crate::Options::blocked_after), or that
+    /// [`dump`](crate::dump) had no answer of. Empty if the stack cannot be had: other than on x86-64 Linux, and where the
+    /// program handles every real-time signal itself. The first look at a stack reads debug info.
+    pub fn blocked_frames(&self) -> Vec<&'static Frame> {
+        match self.blocked {
+            Some(Ok(stack)) => wait::blocked::frames(stack),
+            _ => Vec::new(),
+        }
     }
 
     /// The task's id.
@@ -511,10 +536,9 @@ impl TaskInfo {
             .min_by_key(|one| (*one == WaitsFor::Timer, *one))
     }
 
-    /// The stable number of its spawn site and, where that is known, of its await site. A hooked task's is that of its
-    /// spawn site alone, wherever its debug info can be read and wherever not.
+    /// The stable number of its spawn site. Reads debug info, once for each site.
     pub fn fingerprint(&self) -> Fingerprint {
-        self.origin.fingerprint(self.own_trace())
+        self.origin.fingerprint()
     }
 
     /// Whether it was asked what it waits for and did not answer in time: it holds its thread, or its

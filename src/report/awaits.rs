@@ -9,10 +9,7 @@ use crate::wait::{AwaitNode, AwaitTrace};
 const MOST_LINES: usize = 40;
 
 /// One line of a trace: its function with the lines of the tree before it, and where it awaits.
-pub(super) struct Line {
-    pub(super) function: String,
-    pub(super) place: Option<String>,
-}
+type Line = (String, Option<String>);
 
 /// Of a task of which no future took the waker that it was polled with.
 pub(super) const NOTHING: &str = "nothing that asked to be woken, such as `std::future::pending`";
@@ -49,10 +46,7 @@ fn add(lines: &mut Vec<Line>, nodes: &[AwaitNode], indent: &str) {
             (true, false) => ("├ ", "│ "),
             (true, true) => ("└ ", "  "),
         };
-        lines.push(Line {
-            function: format!("{indent}{mark}{}", node.function()),
-            place: place(node),
-        });
+        lines.push((format!("{indent}{mark}{}", node.function()), place(node)));
         add(lines, node.children(), &format!("{indent}{below}"));
     }
 }

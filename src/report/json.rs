@@ -38,6 +38,7 @@ struct LeakJson<'a> {
     spawn_backtrace: Vec<FrameJson>,
     ancestors: Vec<AncestorJson<'a>>,
     awaits: Option<Vec<AwaitJson<'a>>>,
+    blocked_in: Option<Vec<FrameJson>>,
     age_seconds: f64,
     polls: u64,
     data: Vec<(&'a str, &'a str)>,
@@ -163,6 +164,12 @@ impl<'a> LeakJson<'a> {
                 })
                 .collect(),
             awaits: trace.map(|trace| AwaitJson::all(trace.roots())),
+            blocked_in: super::blocked::task(leak).map(|task| {
+                task.blocked_frames()
+                    .into_iter()
+                    .map(FrameJson::of)
+                    .collect()
+            }),
             age_seconds: leak.age().as_secs_f64(),
             polls: leak.oldest().polls(),
             data: leak.data().collect(),

@@ -245,7 +245,7 @@ impl Leak {
         self.ended_when_aborted
     }
 
-    /// The stable number of the spawn site and the await site.
+    /// The stable number of the spawn site.
     pub fn fingerprint(&self) -> Fingerprint {
         self.oldest().fingerprint()
     }

@@ -1,6 +1,7 @@
 //! What a person (or a program) reads when tasks leaked.
 
 mod awaits;
+mod blocked;
 mod diagnosis;
 mod dump;
 mod frames;
@@ -16,6 +17,7 @@ mod paint;
 mod project;
 mod sight_text;
 mod text;
+mod thread_stack;
 mod thread_text;
 mod unseen;
 mod unseen_help;
@@ -27,6 +29,7 @@ pub use leak_report::LeakReport;
 pub(crate) use leak_report::Settled;
 pub use leaked_thread::LeakedThread;
 pub use owner::Owner;
+pub(crate) use thread_stack::ThreadStack;
 pub use unseen::{UnseenState, UnseenTask};
 pub(crate) use warned::note_warning;
 

@@ -39,11 +39,13 @@ fn awaits(f: &mut fmt::Formatter<'_>, paint: Paint, trace: &AwaitTrace) -> fmt::
     }
     writeln!(f, "{}", key(paint, "waits in"))?;
     let (lines, more) = awaits::lines(trace);
-    let width = lines.iter().map(|line| line.function.chars().count()).max();
+    let width = lines
+        .iter()
+        .map(|(function, _)| function.chars().count())
+        .max();
     let width = width.unwrap_or(0).min(48);
-    for line in &lines {
-        let function = &line.function;
-        match &line.place {
+    for (function, place) in &lines {
+        match place {
             Some(place) => writeln!(f, "        {function:width$}  {}", paint.dim(place))?,
             None => writeln!(f, "        {function}")?,
         }

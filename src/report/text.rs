@@ -1,6 +1,7 @@
 //! The report as a person reads it.
 
 use super::awaits;
+use super::blocked;
 use super::leak::Leak;
 use super::leak_report::{LeakReport, Settled};
 use super::notes::{listed, on_names, undecided, unseen_undecided};
@@ -241,6 +242,7 @@ impl LeakText<'_> {
         }
         self.field(f, "state", self.state())?;
         self.awaits(f)?;
+        self.blocked(f)?;
         diagnosis::write(leak, |key, value| self.field(f, key, value))?;
         self.field(f, "fingerprint", leak.fingerprint())?;
         let data: Vec<_> = leak
@@ -393,24 +395,37 @@ impl LeakText<'_> {
         self.key(f, "waits in")?;
         writeln!(f)?;
         let (lines, more) = awaits::lines(trace);
-        let width = lines.iter().map(|line| line.function.chars().count()).max();
-        let width = width.unwrap_or(0).min(48);
-        for line in &lines {
-            match &line.place {
-                Some(place) => writeln!(
-                    f,
-                    "       {:width$}  {}",
-                    line.function,
-                    self.paint.dim(place)
-                )?,
-                None => writeln!(f, "       {}", line.function)?,
-            }
-        }
+        self.lines(f, &lines)?;
         if more > 0 {
             writeln!(f, "       ... and {more} more lines")?;
         }
         if trace.wakes_itself() {
             writeln!(f, "       {}", awaits::BUSY)?;
+        }
+        Ok(())
+    }
+
+    fn blocked(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(task) = blocked::task(self.leak) else {
+            let Some(why) = blocked::why_unknown(self.leak) else {
+                return Ok(());
+            };
+            return self.field(f, "blocks in", format_args!("unknown: {why}"));
+        };
+        self.key(f, "blocks in")?;
+        writeln!(f)?;
+        self.lines(f, &blocked::lines(&task.blocked_frames()))
+    }
+
+    /// Functions and their places.
+    fn lines(&self, f: &mut fmt::Formatter<'_>, lines: &[(String, Option<String>)]) -> fmt::Result {
+        let width = lines.iter().map(|(function, _)| function.chars().count());
+        let width = width.max().unwrap_or(0).min(48);
+        for (function, place) in lines {
+            match place {
+                Some(place) => writeln!(f, "       {function:width$}  {}", self.paint.dim(place))?,
+                None => writeln!(f, "       {function}")?,
+            }
         }
         Ok(())
     }

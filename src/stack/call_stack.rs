@@ -62,6 +62,15 @@ impl Stack {
         })
     }
 
+    /// The innermost frame that is looked for. Resolves no further than that.
+    pub fn find(self, is_wanted: impl Fn(&Frame) -> bool) -> Option<&'static Frame> {
+        self.record()
+            .addresses
+            .iter()
+            .flat_map(|&address| symbols::resolve(address))
+            .find(|frame| is_wanted(frame))
+    }
+
     /// The frames that a person wants to see, innermost first: their own down to the test, and where they called
     /// into another crate that called back, that crate's outermost frame. Left out are tokio, std, libtest and this
     /// crate.

@@ -25,3 +25,4 @@ pub use call_stack::Stack;
 pub use capture::{How, capture, capture_and_tell_how, capture_at};
 pub use frame::Frame;
 pub use origin::FrameOrigin;
+pub(crate) use trim::user_frames;

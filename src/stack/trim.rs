@@ -4,7 +4,7 @@ use super::origin::FrameOrigin;
 
 /// The frames of a stack, innermost first, that a person wants to see. See
 /// [`Stack::user_frames`](super::Stack::user_frames).
-pub(super) fn user_frames(frames: &[Frame]) -> Vec<&Frame> {
+pub(crate) fn user_frames(frames: &[Frame]) -> Vec<&Frame> {
     let mut kept: Vec<&Frame> = Vec::new();
     for frame in frames {
         match frame.origin {

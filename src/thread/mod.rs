@@ -14,8 +14,25 @@ mod armed;
 mod birth;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod create;
+#[cfg(all(
+    target_os = "linux",
+    target_arch = "x86_64",
+    target_env = "gnu",
+    not(miri)
+))]
+mod interrupt;
+#[cfg(not(all(
+    target_os = "linux",
+    target_arch = "x86_64",
+    target_env = "gnu",
+    not(miri)
+)))]
+#[path = "no_interrupt.rs"]
+mod interrupt;
 mod live;
 mod process;
+mod refusal;
+mod sights;
 
 #[doc(hidden)]
 pub use armed::arm;
@@ -25,3 +42,4 @@ pub(crate) use armed::is_armed;
 pub use create::{Routine, create};
 pub(crate) use live::{LiveThread, left};
 pub(crate) use process::{Baseline, Doing, describe};
+pub(crate) use sights::{Sights, stack_of};

@@ -140,6 +140,21 @@ pub(super) fn name(id: u32) -> Option<String> {
     Some(name.trim_end_matches('\n').to_owned())
 }
 
+/// The signals that a thread blocks, the first in the lowest bit; `None` once it has ended.
+#[cfg(all(
+    target_os = "linux",
+    target_arch = "x86_64",
+    target_env = "gnu",
+    not(miri)
+))]
+pub(super) fn blocked_signals(id: u32) -> Option<u64> {
+    let status = fs::read_to_string(path(id, "status")).ok()?;
+    let mask = status
+        .lines()
+        .find_map(|line| line.strip_prefix("SigBlk:"))?;
+    u64::from_str_radix(mask.trim(), 16).ok()
+}
+
 struct Stat {
     state: char,
     /// When it was started, in the system's ticks.

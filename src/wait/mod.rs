@@ -1,6 +1,7 @@
 //! Why is a task still alive.
 
 mod await_trace;
+pub(crate) mod blocked;
 pub(crate) mod deadlock;
 mod liveness;
 mod probe;

@@ -29,14 +29,6 @@ enum Order {
 }
 
 impl Choice {
-    /// Whether it says that the tasks are to be asked what they wait for, or is by a fingerprint: where
-    /// a task waits is part of that.
-    pub(super) fn is_traced(&self) -> bool {
-        let is_fingerprint =
-            || self.q.len() == 16 && self.q.bytes().all(|byte| byte.is_ascii_hexdigit());
-        self.trace.unwrap_or_else(is_fingerprint)
-    }
-
     /// The tasks, in the order asked for; the limit is left to the caller.
     pub(super) fn of<'a>(&self, snapshot: &'a Snapshot) -> Vec<&'a TaskRecord> {
         let text = self.q.to_lowercase();
@@ -67,5 +59,10 @@ fn mentions(task: &TaskRecord, text: &str) -> bool {
             .any(|(key, value)| mentions(key) || mentions(value))
         || mentions(&task.location().to_string())
         || mentions(&task.id().to_string())
-        || mentions(&task.fingerprint().to_string())
+        || (may_be_of_fingerprint(text) && mentions(&task.fingerprint().to_string()))
+}
+
+/// Whether it can be part of one: to know those of all tasks, debug info is read.
+fn may_be_of_fingerprint(text: &str) -> bool {
+    text.len() <= 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }

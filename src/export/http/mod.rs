@@ -39,7 +39,7 @@
 //! | `min_age` | only tasks at least this old, in seconds | 0 |
 //! | `sort` | `oldest`, `newest`, `name` or `polls` first | `oldest` |
 //! | `limit` | at most so many tasks, and so many names | 1000 (JSON), none (flame graph) |
-//! | `trace` | whether the tasks are asked [what they wait for](crate::manager::Manager::traced_snapshot) | `false` (JSON, unless `q` is a fingerprint), `true` (flame graph) |
+//! | `trace` | whether the tasks are asked [what they wait for](crate::manager::Manager::traced_snapshot) | `false` (JSON), `true` (flame graph) |
 //!
 //! `/debug/pprof/tasks` takes `trace` too (default: `true`). Being asked is a spurious wake for a task.
 //!

@@ -48,7 +48,7 @@ async fn page() -> Response {
 }
 
 async fn tasks(Query(choice): Query<Choice>) -> Response {
-    let snapshot = snapshot(choice.is_traced()).await;
+    let snapshot = snapshot(choice.trace.unwrap_or(false)).await;
     worked_out(move || {
         let snapshot = snapshot.unwrap_or_else(now);
         match serde_json::to_vec(&Listing::new(&snapshot, &choice)) {

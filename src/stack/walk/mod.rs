@@ -27,8 +27,10 @@ pub(super) mod cfi;
     not(miri)
 ))]
 mod frame_pointer;
-mod stack_pointer;
+pub(crate) mod stack_pointer;
 mod unwinder;
 mod walker;
 
+#[cfg(all(target_os = "linux", target_arch = "x86_64", not(miri)))]
+pub use cfi::StackCopy;
 pub use walker::Walker;

@@ -4,7 +4,7 @@
 /// An address in the frame of the function this is inlined into: at or above that function's stack pointer, and below
 /// its caller's.
 #[inline(always)]
-pub(super) fn stack_pointer() -> usize {
+pub(crate) fn stack_pointer() -> usize {
     #[cfg(all(target_arch = "x86_64", not(miri)))]
     {
         let sp: usize;

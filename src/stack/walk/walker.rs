@@ -69,4 +69,24 @@ impl Walker {
             Self::Unwinder => unwinder::walk(addresses),
         }
     }
+
+    /// Whether the walker can be told where to stop.
+    pub(crate) const fn is_bounded(self) -> bool {
+        #[cfg(all(target_os = "linux", target_arch = "x86_64", not(miri)))]
+        return matches!(self, Self::Cfi);
+        #[cfg(not(all(target_os = "linux", target_arch = "x86_64", not(miri))))]
+        false
+    }
+
+    /// The same, no further than to the function whose stack pointer is `end`, which is the last one then. False also
+    /// if the walker cannot be told so.
+    #[inline(always)]
+    pub(crate) fn walk_to(self, end: usize, addresses: &mut Addresses) -> bool {
+        #[cfg(all(target_os = "linux", target_arch = "x86_64", not(miri)))]
+        if self == Self::Cfi {
+            return cfi::walk_to(end, addresses);
+        }
+        let _ = (end, addresses);
+        false
+    }
 }

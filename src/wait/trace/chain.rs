@@ -11,8 +11,12 @@ use crate::stack::{Frame, FrameOrigin};
 use crate::wait::AwaitNode;
 use std::path::Path;
 
-/// The frames of this library that poll tasks: all that is further out is not the task's.
-const POLLERS: [&str; 2] = ["src/task/future.rs", "src/task/assisted/cell.rs"];
+/// The frames of this library that poll tasks and run blocking closures: all that is further out is not the task's.
+const POLLERS: [&str; 3] = [
+    "src/task/future.rs",
+    "src/task/assisted/cell.rs",
+    "src/task/blocking.rs",
+];
 /// tokio's futures that poll another one which they were given: where they call, a new run begins.
 const ADAPTERS: [&str; 3] = [
     "tokio::time::timeout::Timeout",
@@ -97,7 +101,7 @@ fn is_plumbing(frame: &Frame) -> bool {
 }
 
 /// The frames of the task itself: without the capture's own, and without who polls the task.
-fn inside(frames: &[Frame]) -> &[Frame] {
+pub(crate) fn inside(frames: &[Frame]) -> &[Frame] {
     let is_own = |frame: &Frame| frame.origin() == FrameOrigin::Taskleak;
     let start = frames
         .iter()

@@ -20,7 +20,9 @@ mod traced_poll;
 mod tracing_waker;
 
 pub(crate) use answers::Answers;
+pub(crate) use chain::inside;
 pub(crate) use inquiry::Inquiry;
+pub(crate) use name::without_generics;
 pub(crate) use raw_trace::RawTrace;
 pub(crate) use traced_poll::TracedPoll;
 pub(crate) use tracing_waker::real;

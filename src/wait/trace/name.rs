@@ -52,7 +52,7 @@ fn outside_closure(symbol: &str) -> Option<&str> {
 }
 
 /// `a::b::C<D>::e` is `a::b::C::e`, and `<a::B<C> as core::future::Future>::poll` is `a::B`.
-pub(super) fn without_generics(path: &str) -> String {
+pub(crate) fn without_generics(path: &str) -> String {
     if let Some((ty, method)) = qualified(path) {
         let ty = ty.split(" as ").next().unwrap_or(ty);
         let ty = ty.trim_start_matches(['&', '*']).trim_start_matches("mut ");

@@ -1,11 +1,10 @@
 //! One poll that tells what the task waits for.
 
-use super::capture::{self, Captures};
+use super::capture::{Captures, Outer};
 use super::tracing_waker::TracingWaker;
 use crate::registry::TaskId;
 use crate::registry::inquiry::{self, Answer};
 use crate::registry::slot::Slot;
-use crate::stack::Addresses;
 use std::task::Waker;
 
 /// A poll of a task that somebody asked.
@@ -13,21 +12,25 @@ pub(crate) struct TracedPoll {
     slot: &'static Slot,
     task: TaskId,
     waker: TracingWaker,
+    /// When the task was polled last, which this poll does not count as.
+    last_poll: u64,
 }
 
 impl TracedPoll {
     /// To be called from the very function that polls the future next, with the returned waker.
+    #[inline(always)]
+    pub(crate) fn begin(slot: &'static Slot, real: &Waker) -> Box<Self> {
+        Self::above(Outer::here(), slot, real)
+    }
+
     #[cold]
     #[inline(never)]
-    pub(crate) fn begin(slot: &'static Slot, real: &Waker) -> Box<Self> {
-        let mut below = Addresses::new();
-        if !capture::walk(&mut below) {
-            below.clear();
-        }
+    fn above(outer: Outer, slot: &'static Slot, real: &Waker) -> Box<Self> {
         Box::new(Self {
             slot,
             task: slot.id(),
-            waker: TracingWaker::new(real, Captures::new(&below)),
+            last_poll: slot.time_traced_poll(),
+            waker: TracingWaker::new(real, Captures::new(outer), outer),
         })
     }
 
@@ -41,8 +44,9 @@ impl TracedPoll {
     #[inline(never)]
     #[allow(clippy::boxed_local, reason = "nobody has it but in a box")]
     pub(crate) fn pending(self: Box<Self>) {
+        self.slot.end_traced_poll(self.last_poll);
         let answer = Answer::Waits {
-            found: self.waker.found().into(),
+            found: self.waker.found(),
         };
         inquiry::tell(self.slot, self.task, &answer);
     }

@@ -6,7 +6,7 @@
 //! This file is one of the few with unsafe code: it is a waker by hand.
 #![allow(unsafe_code)]
 
-use super::capture::{self, Captures};
+use super::capture::{self, Captures, Outer};
 use crate::registry::inquiry::Found;
 use crate::stack::Addresses;
 use std::mem::ManuallyDrop;
@@ -20,6 +20,7 @@ pub(super) struct Tracer {
     thread: usize,
     /// Only ever tried: a leaf that the capture runs in must not wait for another.
     captures: Mutex<Captures>,
+    outer: Outer,
 }
 
 /// The waker of one traced poll.
@@ -44,11 +45,12 @@ fn thread() -> usize {
 }
 
 impl TracingWaker {
-    pub(super) fn new(real: &Waker, captures: Captures) -> Self {
+    pub(super) fn new(real: &Waker, captures: Captures, outer: Outer) -> Self {
         let tracer = Arc::new(Tracer {
             real: real.clone(),
             thread: thread(),
             captures: Mutex::new(captures),
+            outer,
         });
         let data = Arc::as_ptr(&tracer).cast::<()>();
         // SAFETY: the functions of `VTABLE` uphold the contract of a waker as long as `data` points at
@@ -64,7 +66,7 @@ impl TracingWaker {
     }
 
     /// What was captured. Nothing of the task is held any more once this is known.
-    pub(super) fn found(self) -> Vec<Found> {
+    pub(super) fn found(self) -> Arc<[Found]> {
         let captures = self.tracer.captures.lock();
         captures.unwrap_or_else(PoisonError::into_inner).found()
     }
@@ -90,7 +92,7 @@ impl Tracer {
             return;
         }
         let mut addresses = Addresses::new();
-        if capture::walk(&mut addresses)
+        if capture::walk_inside(self.outer, &mut addresses)
             && let Ok(mut captures) = self.captures.try_lock()
         {
             captures.add(&addresses, wakes);

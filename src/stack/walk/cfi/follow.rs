@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 
 use super::modules::Modules;
 use super::registers::{Registers, Start, keep_frame};
-use super::rule::{BASE_BIT, END, KEPT, ODD, OFFSET_SHIFT, PackedRule, RULE_BITS};
+use super::rule::{BASE_BIT, CfaBase, END, KEPT, ODD, OFFSET_SHIFT, PackedRule, RULE_BITS, Rule};
 use super::rule_cache::{INDEX_BITS, RULES, is_cacheable};
 use crate::stack::addresses::{Addresses, HASH_MULTIPLIER, HASH_ROTATION, MAX_DEPTH};
 use crate::stack::slow_path::SlowPath;
@@ -31,8 +31,58 @@ fn walk_from(registers: &Registers, addresses: &mut Addresses) -> bool {
     Start::at(registers).is_some_and(|start| follow(&start, addresses))
 }
 
+/// The same up to a frame further out that begins at `end`: its stack pointer, at any of its calls or above.
+#[inline(always)]
+pub(in crate::stack::walk) fn walk_to(end: usize, addresses: &mut Addresses) -> bool {
+    // SAFETY: used in the next statement only, which `keep_frame` follows.
+    let registers = unsafe { Registers::here() };
+    let done = walk_from_to(&registers, end, addresses);
+    keep_frame();
+    done
+}
+
+#[inline(never)]
+fn walk_from_to(registers: &Registers, end: usize, addresses: &mut Addresses) -> bool {
+    let Some(whole) = Start::at(registers) else {
+        return false;
+    };
+    let stack_end = end & !(size_of::<usize>() - 1);
+    if !(registers.sp..=whole.stack_end).contains(&stack_end) {
+        return false;
+    }
+    // What is mapped up to the end of the stack is mapped up to there.
+    let start = Start { stack_end, ..whole };
+    match follow_on(&start, addresses) {
+        (Stop::Done, _) => true,
+        (Stop::Declined, at) => is_beyond(&at, stack_end, whole.stack_end),
+        (Stop::Miss, _) => false,
+    }
+}
+
+/// Whether these are the registers of a frame that has an ordinary end, and that beyond `end`.
+fn is_beyond(at: &Registers, end: usize, stack_end: usize) -> bool {
+    let Some(Rule::Frame {
+        base, cfa_offset, ..
+    }) = RULES.get(at.ip).map(PackedRule::unpack)
+    else {
+        return false;
+    };
+    let base = match base {
+        CfaBase::StackPointer => at.sp,
+        CfaBase::FramePointer => at.fp,
+    };
+    let cfa = base.wrapping_add_signed(cfa_offset as isize);
+    cfa > end && cfa <= stack_end && cfa.is_multiple_of(size_of::<usize>())
+}
+
 /// Appends the addresses that the frame at the start and all its callers return to.
 pub(super) fn follow(start: &Start, addresses: &mut Addresses) -> bool {
+    matches!(follow_on(start, addresses).0, Stop::Done)
+}
+
+/// The same; says where and why it stopped, which is for a miss only if that cannot be helped.
+#[inline(always)]
+fn follow_on(start: &Start, addresses: &mut Addresses) -> (Stop, Registers) {
     let mut registers = start.registers;
     // Each miss is answered before the loop goes on, so only other threads that displace the answers could make it go
     // round more often.
@@ -40,16 +90,11 @@ pub(super) fn follow(start: &Start, addresses: &mut Addresses) -> bool {
         // SAFETY: the registers are those of a live frame of this thread, as they were given or as an earlier round left
         // them, and `stack_end` is the end of the stack that `sp` is in: the invariants of `Start`.
         match unsafe { follow_cached(&mut registers, start.stack_end, addresses) } {
-            Stop::Done => return true,
-            Stop::Declined => return false,
-            Stop::Miss => {
-                if learn(registers.ip).is_none() {
-                    return false;
-                }
-            }
+            Stop::Miss if learn(registers.ip).is_some() => {}
+            stop => return (stop, registers),
         }
     }
-    false
+    (Stop::Miss, registers)
 }
 
 /// The rule of a return address, which is in the cache then; `None` if it cannot be known now.

@@ -13,6 +13,7 @@
 
 mod capture;
 mod check;
+mod copied;
 mod follow;
 mod modules;
 mod record;
@@ -22,5 +23,6 @@ mod rule;
 mod rule_cache;
 
 pub(in crate::stack) use capture::capture_here;
+pub use copied::StackCopy;
 pub(in crate::stack) use follow::is_in_c_library;
-pub(super) use follow::walk;
+pub(super) use follow::{walk, walk_to};

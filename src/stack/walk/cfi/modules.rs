@@ -220,14 +220,16 @@ fn rust_addresses() -> [usize; 2] {
     [Modules::load as fn() -> Modules as usize, entry_point]
 }
 
-/// Addresses in the C library and in its threads, which used to be a library of their own. This code is linked against
-/// them, so they can't be unloaded either.
-fn c_library_addresses() -> [usize; 2] {
+/// Addresses in the C library, in its threads, which used to be a library of their own, and in what the kernel maps
+/// into every process for it (0 if it maps nothing). This code is linked against them, so they can't be unloaded either.
+fn c_library_addresses() -> [usize; 3] {
     // The address of a function may be that of a stub in the executable; that of a string is the library's own.
     #[cfg(target_env = "gnu")]
     // SAFETY: no preconditions.
     let string = unsafe { libc::gnu_get_libc_version() }.addr();
     #[cfg(not(target_env = "gnu"))]
     let string = libc::exit as *const () as usize;
-    [string, libc::pthread_create as *const () as usize]
+    // SAFETY: `getauxval` has no preconditions.
+    let kernel = unsafe { libc::getauxval(libc::AT_SYSINFO_EHDR) } as usize;
+    [string, libc::pthread_create as *const () as usize, kernel]
 }

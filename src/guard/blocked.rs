@@ -1,0 +1,39 @@
+//! Which of the tasks that are left hold their threads, and where.
+
+use crate::registry::clock;
+use crate::registry::slot::{Reading, flag};
+use crate::thread::Sights;
+use crate::wait::trace::Answers;
+use std::time::Duration;
+
+/// Looks at the threads of polls and blocking closures that have not returned for so long. Of one that was not timed
+/// it counts that it did not answer.
+pub(super) fn look(
+    tasks: impl Iterator<Item = Reading>,
+    after: Option<Duration>,
+    answers: &Answers,
+) -> Sights {
+    let Some(after) = after else {
+        return Sights::default();
+    };
+    let now = clock::now();
+    let is_blocked = |task: &Reading| {
+        if task.last_poll == 0 {
+            return is_silent(task, answers);
+        }
+        let since = Duration::from_nanos(now.saturating_sub(task.last_poll));
+        since >= after
+    };
+    let running = tasks.filter(|task| task.has(flag::POLLING));
+    Sights::of(&running.filter(is_blocked).collect::<Vec<_>>())
+}
+
+/// Looks at the threads of the polls that have not returned since they were to answer.
+pub(super) fn of_silent(tasks: impl Iterator<Item = Reading>, answers: &Answers) -> Sights {
+    let running = tasks.filter(|task| task.has(flag::POLLING) && is_silent(task, answers));
+    Sights::of(&running.collect::<Vec<_>>())
+}
+
+fn is_silent(task: &Reading, answers: &Answers) -> bool {
+    answers.of(task.id).is_some_and(|answer| answer.is_none())
+}

@@ -1,0 +1,374 @@
+//! Interrupting a thread to see where it is: a signal to it, whose handler copies registers and stack.
+//!
+//! The handler does what a handler may: atomics, and one system call that copies memory and cannot fault (the kernel
+//! says where the stack ends). What is copied goes into one static buffer, so a handler that runs late, when nobody waits
+//! any more, writes nowhere or where it may. The walk is done later, by who asked.
+//!
+//! The signal is a real-time one that nobody handles. Its old disposition comes back when every signal that was sent
+//! has been handled; until then ours stays, since the default one ends the process.
+//!
+//! This file is one of the few with unsafe code: signals, and the buffer that two threads share.
+#![allow(unsafe_code)]
+
+use super::process::blocked_signals;
+use super::refusal::Refusal;
+use crate::registry::{TaskId, current};
+use crate::stack::Stack;
+use crate::stack::walk::StackCopy;
+use std::cell::UnsafeCell;
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+use std::sync::atomic::{AtomicU64, AtomicUsize};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// How long a thread may take to answer: one that runs does within microseconds.
+const ANSWER: Duration = Duration::from_millis(100);
+/// How much of a stack is copied: 256 KiB of its innermost part.
+const WORDS: usize = 1 << 15;
+const WORD: usize = size_of::<usize>();
+const PAGE: usize = 4096;
+
+/// What a thread was found doing.
+pub(super) struct Found {
+    pub(super) stack: Stack,
+    /// The tracked task that it polled.
+    pub(super) task: Option<TaskId>,
+}
+
+/// Who is asked, above the two bits of a [`phase`].
+///
+/// An asker takes it from `FREE` or `DONE` to `ASKED` and back to `FREE`, under the lock of [`HANDLER`]; the
+/// handler of the thread that is asked takes it from `ASKED` to `COPYING` and to `DONE`. `COPYING` is the handler's
+/// right to write to [`COPY`], `DONE` and `FREE` the asker's to read it. The handler's change to `DONE` releases what it wrote to
+/// the asker's load that finds it.
+static REQUEST: AtomicU64 = AtomicU64::new(phase::FREE);
+
+mod phase {
+    pub(super) const FREE: u64 = 0;
+    pub(super) const ASKED: u64 = 1;
+    pub(super) const COPYING: u64 = 2;
+    pub(super) const DONE: u64 = 3;
+    pub(super) const MASK: u64 = 3;
+}
+
+fn request(thread: u32, phase: u64) -> u64 {
+    u64::from(thread) << 2 | phase
+}
+
+struct Copy {
+    ip: AtomicUsize,
+    sp: AtomicUsize,
+    fp: AtomicUsize,
+    /// How many words of the stack follow.
+    length: AtomicUsize,
+    task: AtomicU64,
+    // Invariant: written only in the phase `COPYING`, by the handler that made it that; read only under the lock of
+    // `HANDLER` in other phases.
+    words: UnsafeCell<[usize; WORDS]>,
+}
+
+// SAFETY: everything but `words` is atomic, and of that the invariant keeps writers and readers apart.
+unsafe impl Sync for Copy {}
+
+/// Zeroes, of which only the pages exist that were once written.
+static COPY: Copy = Copy {
+    ip: AtomicUsize::new(0),
+    sp: AtomicUsize::new(0),
+    fp: AtomicUsize::new(0),
+    length: AtomicUsize::new(0),
+    task: AtomicU64::new(0),
+    words: UnsafeCell::new([0; WORDS]),
+};
+
+/// How many of our signals have been handled.
+static HANDLED: AtomicU64 = AtomicU64::new(0);
+
+static HANDLER: Mutex<Handler> = Mutex::new(Handler {
+    installed: None,
+    sent: 0,
+});
+
+/// What is known of our handler.
+struct Handler {
+    installed: Option<Installed>,
+    /// How many signals were sent, ever.
+    sent: u64,
+}
+
+struct Installed {
+    signal: libc::c_int,
+    before: libc::sigaction,
+}
+
+/// Looks where a thread of this process is, by the system's number of it; not the calling thread itself.
+pub(super) fn look(thread: u32) -> Result<Found, Refusal> {
+    let mut handler = lock();
+    let blocked = blocked_signals(thread).ok_or(Refusal::Ended)?;
+    let signal = handler.install(blocked)?;
+    let found = if is_blocked(signal, blocked) {
+        Err(Refusal::Blocked)
+    } else {
+        handler.ask(thread, signal)
+    };
+    handler.uninstall();
+    found
+}
+
+fn lock() -> MutexGuard<'static, Handler> {
+    HANDLER.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn is_blocked(signal: libc::c_int, blocked: u64) -> bool {
+    blocked >> (signal - 1) & 1 != 0
+}
+
+impl Handler {
+    /// Puts our handler in place, for a signal that the thread does not block; says for which.
+    fn install(&mut self, blocked: u64) -> Result<libc::c_int, Refusal> {
+        if let Some(installed) = &self.installed {
+            return Ok(installed.signal);
+        }
+        for signal in (libc::SIGRTMIN()..=libc::SIGRTMAX()).rev() {
+            if is_blocked(signal, blocked) || !is_default(signal) {
+                continue;
+            }
+            let Some(before) = exchange(signal, &action()) else {
+                continue;
+            };
+            let installed = Installed { signal, before };
+            if before.sa_sigaction == libc::SIG_DFL {
+                self.installed = Some(installed);
+                return Ok(signal);
+            }
+            // Somebody took it between the two looks.
+            exchange(signal, &installed.before);
+        }
+        Err(Refusal::NoSignal)
+    }
+
+    /// Takes our handler away again, unless a signal may still come.
+    fn uninstall(&mut self) {
+        if HANDLED.load(Acquire) != self.sent {
+            return;
+        }
+        if let Some(Installed { signal, before }) = self.installed.take()
+            && let Some(ours) = exchange(signal, &before)
+            && ours.sa_sigaction != action().sa_sigaction
+        {
+            // Somebody took the signal meanwhile: it is theirs.
+            exchange(signal, &ours);
+        }
+    }
+
+    fn ask(&mut self, thread: u32, signal: libc::c_int) -> Result<Found, Refusal> {
+        let asked = request(thread, phase::ASKED);
+        let before = REQUEST.load(Acquire);
+        if before & phase::MASK == phase::COPYING {
+            // A handler was stopped in the middle of its copy, and still is.
+            return Err(Refusal::Silent);
+        }
+        // Free, or the answer to a request that was given up.
+        REQUEST.store(asked, Release);
+        // SAFETY: sends a signal that has a handler to a thread of this very process, or to none if there is none of that
+        // number. Takes no memory of ours.
+        let sent = unsafe {
+            let process = libc::getpid();
+            libc::syscall(libc::SYS_tgkill, process, thread as libc::pid_t, signal) == 0
+        };
+        if sent {
+            self.sent += 1;
+        }
+        let deadline = Instant::now() + ANSWER;
+        let mut naps = 0;
+        while sent && Instant::now() < deadline {
+            if REQUEST.load(Acquire) == request(thread, phase::DONE) {
+                let found = found();
+                REQUEST.store(phase::FREE, Relaxed);
+                self.await_handled();
+                return found;
+            }
+            naps += 1;
+            nap(naps);
+        }
+        // A handler that comes now finds that it is not wanted. One that is copying keeps its right, and nobody asks
+        // until it is done.
+        match REQUEST.compare_exchange(asked, phase::FREE, AcqRel, Acquire) {
+            Ok(_) if !sent => Err(Refusal::Ended),
+            _ => Err(Refusal::Silent),
+        }
+    }
+
+    /// The handler has answered and is about to return.
+    fn await_handled(&self) {
+        let deadline = Instant::now() + ANSWER;
+        let mut naps = 0;
+        while HANDLED.load(Acquire) != self.sent && Instant::now() < deadline {
+            naps += 1;
+            nap(naps);
+        }
+    }
+}
+
+fn nap(naps: u32) {
+    if naps < 100 {
+        std::thread::yield_now();
+    } else {
+        std::thread::sleep(Duration::from_micros(100));
+    }
+}
+
+/// Walks what was copied. Only in the phase `DONE`, with the lock.
+fn found() -> Result<Found, Refusal> {
+    let length = COPY.length.load(Relaxed).min(WORDS);
+    // SAFETY: the handler is done, and the next one writes only after the next request, which the caller makes after this
+    // has returned.
+    let words = unsafe { &(&*COPY.words.get())[..length] };
+    let copy = StackCopy {
+        ip: COPY.ip.load(Relaxed),
+        sp: COPY.sp.load(Relaxed),
+        fp: COPY.fp.load(Relaxed),
+        words,
+    };
+    let stack = copy.walk().ok_or(Refusal::Odd)?;
+    let task = TaskId::from_bits(COPY.task.load(Relaxed));
+    Ok(Found { stack, task })
+}
+
+fn is_default(signal: libc::c_int) -> bool {
+    // SAFETY: an action is a plain struct, for which zeroes are a value.
+    let mut now: libc::sigaction = unsafe { std::mem::zeroed() };
+    // SAFETY: only asks, and writes to `now`.
+    let known = unsafe { libc::sigaction(signal, std::ptr::null(), &raw mut now) } == 0;
+    known && now.sa_sigaction == libc::SIG_DFL
+}
+
+/// Our handler, during which no other runs: it holds a right that others wait for. Interrupted system calls go on by
+/// themselves where the kernel can see to it.
+fn action() -> libc::sigaction {
+    // SAFETY: an action is a plain struct, for which zeroes are a value.
+    let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+    action.sa_sigaction = handle as *const () as usize;
+    action.sa_flags = libc::SA_SIGINFO | libc::SA_RESTART | libc::SA_ONSTACK;
+    // SAFETY: writes to the set, which is ours.
+    unsafe { libc::sigfillset(&raw mut action.sa_mask) };
+    action
+}
+
+/// Sets what a signal does; says what it did.
+fn exchange(signal: libc::c_int, action: &libc::sigaction) -> Option<libc::sigaction> {
+    // SAFETY: an action is a plain struct, for which zeroes are a value.
+    let mut before: libc::sigaction = unsafe { std::mem::zeroed() };
+    // SAFETY: the action is ours, whose handler is made for any thread at any moment, or one that the C library gave for
+    // this very signal.
+    let done = unsafe { libc::sigaction(signal, action, &raw mut before) } == 0;
+    done.then_some(before)
+}
+
+/// Runs on the thread that is asked, in the middle of anything.
+extern "C" fn handle(_signal: libc::c_int, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
+    // SAFETY: the C library's place for this thread's error, which the interrupted code may be about to read.
+    let error = unsafe { *libc::__errno_location() };
+    // SAFETY: with `SA_SIGINFO` the kernel passes both, and they live until the handler returns.
+    unsafe {
+        answer(context.cast());
+        let info = &*info;
+        // Ours, and not somebody's who sends the same signal.
+        if info.si_code == libc::SI_TKILL && info.si_pid() == libc::getpid() {
+            HANDLED.fetch_add(1, AcqRel);
+        }
+        *libc::__errno_location() = error;
+    }
+}
+
+/// # Safety
+/// The context must be the one that the kernel passed to a signal handler on this thread that has not returned.
+unsafe fn answer(context: *const libc::ucontext_t) {
+    // SAFETY: takes nothing and cannot fail.
+    let thread = unsafe { libc::gettid() }.cast_unsigned();
+    let asked = request(thread, phase::ASKED);
+    let copying = request(thread, phase::COPYING);
+    if REQUEST
+        .compare_exchange(asked, copying, AcqRel, Relaxed)
+        .is_err()
+    {
+        return;
+    }
+    // SAFETY: as the caller says.
+    let registers = unsafe { &(*context).uc_mcontext.gregs };
+    let register = |number: libc::c_int| registers[number as usize] as usize;
+    let sp = register(libc::REG_RSP);
+    COPY.ip.store(register(libc::REG_RIP), Relaxed);
+    COPY.sp.store(sp, Relaxed);
+    COPY.fp.store(register(libc::REG_RBP), Relaxed);
+    let task = current::task().map_or(0, |task| task.id().to_bits());
+    COPY.task.store(task, Relaxed);
+    COPY.length.store(copy_words(sp), Relaxed);
+    REQUEST.store(request(thread, phase::DONE), Release);
+}
+
+/// Copies the stack from here on, page by page until there is none; says how many words that were. Only in the phase
+/// `COPYING`, by the handler that made it that.
+fn copy_words(sp: usize) -> usize {
+    // SAFETY: takes nothing and cannot fail.
+    let process = unsafe { libc::getpid() };
+    let mut copied = 0;
+    while copied < WORDS * WORD {
+        let from = sp + copied;
+        let length = (PAGE - from % PAGE).min(WORDS * WORD - copied);
+        let local = libc::iovec {
+            // Inside the buffer, since less than all of it is copied.
+            iov_base: COPY.words.get().wrapping_byte_add(copied).cast(),
+            iov_len: length,
+        };
+        let remote = libc::iovec {
+            iov_base: std::ptr::without_provenance_mut(from),
+            iov_len: length,
+        };
+        // SAFETY: the kernel writes only to the local range, `length` bytes inside `COPY.words`, which nobody else reads or
+        // writes in this phase; it checks the remote range itself. The system call is no function of the C library that
+        // takes a lock.
+        let read = unsafe {
+            libc::syscall(
+                libc::SYS_process_vm_readv,
+                process,
+                &local,
+                1,
+                &remote,
+                1,
+                0,
+            )
+        };
+        match usize::try_from(read) {
+            Ok(read) if read == length => copied += read,
+            _ => break,
+        }
+    }
+    copied / WORD
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::registry::poller;
+    use std::sync::mpsc::channel;
+    use std::thread;
+
+    #[test]
+    fn a_thread_is_found_where_it_is_and_not_once_it_has_ended() {
+        let ((tells, told), (ends, ended)) = (channel(), channel::<()>());
+        let waiting = thread::spawn(move || {
+            tells.send(poller::id()).unwrap();
+            _ = ended.recv();
+        });
+        let id = told.recv().unwrap();
+        let found = look(id).unwrap();
+        assert!(found.task.is_none());
+        // By the name of the function that the thread's closure is written in.
+        let name = "a_thread_is_found_where_it_is_and_not_once_it_has_ended";
+        let mut frames = found.stack.frames().iter();
+        assert!(frames.any(|frame| frame.function().ends_with(name)));
+        drop(ends);
+        waiting.join().unwrap();
+        assert!(look(id).is_err());
+    }
+}

@@ -1,0 +1,328 @@
+//! Tasks that hold their threads are reported with where they hold them.
+#![cfg(all(target_os = "linux", target_arch = "x86_64"))]
+
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::SeqCst;
+use std::sync::{Arc, Mutex, MutexGuard, mpsc};
+use std::time::{Duration, Instant};
+use taskleak::{LeakReport, Options, find, verify_none};
+use tokio::runtime::Runtime;
+
+const SHORT: Duration = Duration::from_millis(20);
+
+/// Some look at all tasks: one test at a time.
+fn turn() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+/// Finds the tasks that `spawn` left, once they have been polled for a while; then lets them end.
+fn found(spawn: impl FnOnce(), end: impl FnOnce()) -> Result<(), LeakReport> {
+    let _turn = turn();
+    let runtime = Runtime::new().unwrap();
+    let guard = verify_none();
+    {
+        let _entered = runtime.enter();
+        spawn();
+    }
+    let found = find(Options::new().grace(3 * SHORT).blocked_after(SHORT));
+    end();
+    // What was interrupted has gone on as if it had not been: the tasks end by themselves.
+    guard.grace(Duration::from_secs(60)).finish_blocking();
+    found
+}
+
+fn functions(report: &LeakReport) -> Vec<String> {
+    let task = report.leaks()[0].tasks().first().unwrap();
+    let frames = task.blocked_frames();
+    frames
+        .iter()
+        .map(|frame| frame.function().to_owned())
+        .collect()
+}
+
+#[track_caller]
+fn assert_blocks(found: &Result<(), LeakReport>, called: &str, by: &str) {
+    let report = found.as_ref().expect_err("it holds its thread");
+    let functions = functions(report);
+    assert!(
+        functions.iter().any(|one| one.contains(by)),
+        "{functions:?}\n{report}"
+    );
+    assert!(functions[0].contains(called), "{functions:?}\n{report}");
+    let text = report.to_string();
+    assert!(text.contains("= blocks in:\n"), "{text}");
+    let place = format!("blocked::{by}");
+    assert!(
+        text.lines()
+            .any(|line| line.contains(&place) && line.contains("tests/blocked.rs:")),
+        "{text}"
+    );
+}
+
+fn naps_until(end: &AtomicBool) {
+    while !end.load(SeqCst) {
+        std::thread::sleep(Duration::from_secs(1));
+    }
+}
+
+#[test]
+fn one_that_sleeps_on_its_thread() {
+    let end = Arc::new(AtomicBool::new(false));
+    let ended = end.clone();
+    let begun = Instant::now();
+    let found = found(
+        || drop(taskleak::spawn(async move { naps_until(&ended) })),
+        || end.store(true, SeqCst),
+    );
+    assert_blocks(&found, "std::thread::", "naps_until");
+    // The nap that was interrupted was not cut short.
+    assert!(begun.elapsed() >= Duration::from_secs(1));
+}
+
+#[test]
+fn one_that_sleeps_as_a_task_does_not() {
+    let (end, ended) = tokio::sync::oneshot::channel::<()>();
+    let found = found(
+        || {
+            drop(taskleak::spawn(async move {
+                tokio::select! {
+                    () = tokio::time::sleep(Duration::from_secs(60)) => {}
+                    _ = ended => {}
+                }
+            }));
+        },
+        || drop(end),
+    );
+    let report = found.unwrap_err();
+    assert!(functions(&report).is_empty());
+    assert!(!report.to_string().contains("= blocks in"), "{report}");
+}
+
+fn locks(lock: &Mutex<()>) {
+    drop(lock.lock());
+}
+
+#[test]
+fn one_in_a_deadlock_of_threads() {
+    let lock = Arc::new(Mutex::new(()));
+    let (here, there) = (lock.clone(), lock.clone());
+    let held = here.lock().unwrap();
+    let found = found(
+        || drop(taskleak::spawn(async move { locks(&there) })),
+        || drop(held),
+    );
+    assert_blocks(&found, "std::", "locks");
+    let text = found.unwrap_err().to_string();
+    assert!(text.contains("\n       std::sync::Mutex::lock\n"), "{text}");
+    assert!(!lock.is_poisoned());
+}
+
+fn receives(receiver: &mpsc::Receiver<u32>) -> Option<u32> {
+    receiver.recv().ok()
+}
+
+#[test]
+fn one_that_receives_on_its_thread() {
+    let (sender, receiver) = mpsc::channel();
+    let (tells, told) = mpsc::channel();
+    let found = found(
+        || {
+            drop(taskleak::spawn(async move {
+                tells.send(receives(&receiver)).unwrap();
+            }));
+        },
+        || sender.send(17).unwrap(),
+    );
+    assert_blocks(&found, "std::sync::mpsc::", "receives");
+    assert_eq!(told.recv(), Ok(Some(17)));
+}
+
+#[test]
+fn one_that_receives_as_a_task_does_not() {
+    let (sender, mut receiver) = tokio::sync::mpsc::channel(1);
+    let found = found(
+        || drop(taskleak::spawn(async move { receiver.recv().await })),
+        || sender.blocking_send(17).unwrap(),
+    );
+    assert!(functions(&found.unwrap_err()).is_empty());
+}
+
+fn spins_until(end: &AtomicBool) -> u64 {
+    let mut rounds = 0_u64;
+    while !end.load(SeqCst) {
+        rounds = rounds.wrapping_add(1);
+    }
+    rounds
+}
+
+#[test]
+fn one_that_computes() {
+    let end = Arc::new(AtomicBool::new(false));
+    let ended = end.clone();
+    let found = found(
+        || drop(taskleak::spawn(async move { _ = spins_until(&ended) })),
+        || end.store(true, SeqCst),
+    );
+    assert_blocks(&found, "", "spins_until");
+}
+
+#[test]
+fn one_that_looks_at_the_clock_all_the_time() {
+    fn watches_the_clock_until(end: &AtomicBool) {
+        while !end.load(SeqCst) {
+            std::hint::black_box(Instant::now());
+        }
+    }
+    let end = Arc::new(AtomicBool::new(false));
+    let ended = end.clone();
+    let found = found(
+        || {
+            drop(taskleak::spawn(
+                async move { watches_the_clock_until(&ended) },
+            ))
+        },
+        || end.store(true, SeqCst),
+    );
+    let report = found.unwrap_err();
+    let functions = functions(&report);
+    assert!(
+        functions
+            .iter()
+            .any(|one| one.contains("watches_the_clock_until")),
+        "{functions:?}\n{report}"
+    );
+}
+
+#[test]
+fn one_that_yields_does_not() {
+    let end = Arc::new(AtomicBool::new(false));
+    let ended = end.clone();
+    let found = found(
+        || {
+            drop(taskleak::spawn(async move {
+                while !ended.load(SeqCst) {
+                    tokio::task::yield_now().await;
+                }
+            }));
+        },
+        || end.store(true, SeqCst),
+    );
+    assert!(functions(&found.unwrap_err()).is_empty());
+}
+
+#[test]
+fn a_closure_on_the_blocking_pool() {
+    let (sender, receiver) = mpsc::channel();
+    let found = found(
+        || drop(taskleak::task::spawn_blocking(move || receives(&receiver))),
+        || sender.send(17).unwrap(),
+    );
+    assert_blocks(&found, "std::sync::mpsc::", "receives");
+}
+
+#[test]
+fn a_poll_that_is_not_so_old_is_not_looked_at() {
+    let _turn = turn();
+    let runtime = Runtime::new().unwrap();
+    let guard = verify_none();
+    let (sender, receiver) = mpsc::channel();
+    runtime.spawn_tracked(async move { _ = receives(&receiver) });
+    let hour = Duration::from_secs(60 * 60);
+    let report = find(Options::new().grace(SHORT).blocked_after(hour)).unwrap_err();
+    assert!(functions(&report).is_empty());
+    assert!(!report.to_string().contains("= blocks in"), "{report}");
+    sender.send(1).unwrap();
+    guard.grace(Duration::from_secs(60)).finish_blocking();
+}
+
+trait SpawnTracked {
+    fn spawn_tracked(&self, future: impl Future<Output = ()> + Send + 'static);
+}
+
+impl SpawnTracked for Runtime {
+    fn spawn_tracked(&self, future: impl Future<Output = ()> + Send + 'static) {
+        let _entered = self.enter();
+        drop(taskleak::spawn(future));
+    }
+}
+
+/// Nobody judges, so nobody noted which thread polls.
+#[test]
+fn a_dump_has_it_too() {
+    let _turn = turn();
+    let runtime = Runtime::new().unwrap();
+    let mut senders = Vec::new();
+    for _ in 0..2 {
+        let (sender, receiver) = mpsc::channel();
+        let (begins, begun) = mpsc::channel();
+        runtime.spawn_tracked(async move {
+            // Asked in its second poll.
+            tokio::task::yield_now().await;
+            begins.send(()).unwrap();
+            _ = receives(&receiver);
+        });
+        begun.recv().unwrap();
+        senders.push(sender);
+    }
+    let dump = taskleak::dump_blocking();
+    for task in dump.tasks() {
+        let frames = task.blocked_frames();
+        let functions: Vec<_> = frames.iter().map(|frame| frame.function()).collect();
+        assert!(
+            functions.contains(&"blocked::receives"),
+            "{functions:?}\n{dump}"
+        );
+    }
+    assert_eq!(dump.task_count(), 2);
+    assert!(dump.to_string().contains("= blocks in:\n"), "{dump}");
+    drop(senders);
+}
+
+/// By several at a time, again and again, while the thread does what a signal could disturb.
+#[test]
+fn a_thread_that_is_looked_at_goes_on_unharmed() {
+    let _turn = turn();
+    let runtime = Runtime::new().unwrap();
+    let end = Arc::new(AtomicBool::new(false));
+    let (ended, (tells, told)) = (end.clone(), mpsc::channel());
+    let (begins, begun) = mpsc::channel();
+    runtime.spawn_tracked(async move {
+        tokio::task::yield_now().await;
+        begins.send(()).unwrap();
+        let mut right = true;
+        let folder = tempfile::tempdir().unwrap();
+        for round in 0_usize.. {
+            // Allocates, reads files, unwinds, waits with a timeout.
+            let numbers: Vec<_> = (0..round % 1000).collect();
+            right &= numbers.iter().sum::<usize>()
+                == (round % 1000) * (round % 1000).saturating_sub(1) / 2;
+            let path = folder.path().join("file");
+            std::fs::write(&path, round.to_string()).unwrap();
+            right &= std::fs::read_to_string(&path).unwrap() == round.to_string();
+            right &=
+                std::panic::catch_unwind(|| std::panic::resume_unwind(Box::new(round))).is_err();
+            let (_sender, receiver) = mpsc::channel::<()>();
+            right &= receiver.recv_timeout(Duration::from_micros(50))
+                == Err(mpsc::RecvTimeoutError::Timeout);
+            if ended.load(SeqCst) {
+                break;
+            }
+        }
+        tells.send(right).unwrap();
+    });
+    begun.recv().unwrap();
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                for _ in 0..5 {
+                    let dump = taskleak::dump_blocking();
+                    let task = dump.tasks().next().unwrap();
+                    assert!(task.is_silent());
+                }
+            });
+        }
+    });
+    end.store(true, SeqCst);
+    assert_eq!(told.recv(), Ok(true));
+}

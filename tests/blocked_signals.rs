@@ -1,0 +1,170 @@
+//! Where a thread cannot be asked where it is, the report says so, and nothing is harmed.
+#![cfg(all(target_os = "linux", target_arch = "x86_64"))]
+
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::SeqCst;
+use std::sync::{Mutex, MutexGuard, mpsc};
+use std::time::Duration;
+use taskleak::{LeakReport, Options, find, verify_none};
+use tokio::runtime::Runtime;
+
+const SHORT: Duration = Duration::from_millis(20);
+
+/// Signals are the process's: one test at a time.
+fn turn() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+fn found(block: impl FnOnce() + Send + 'static, end: impl FnOnce()) -> LeakReport {
+    let runtime = Runtime::new().unwrap();
+    let guard = verify_none();
+    {
+        let _entered = runtime.enter();
+        drop(taskleak::spawn(async move { block() }));
+    }
+    let found = find(Options::new().grace(3 * SHORT).blocked_after(SHORT));
+    end();
+    guard.grace(Duration::from_secs(60)).finish_blocking();
+    found.unwrap_err()
+}
+
+/// The reason that is given, in place of a stack.
+#[track_caller]
+fn reason(report: &LeakReport) -> String {
+    let text = report.to_string();
+    let line = text
+        .lines()
+        .find_map(|line| line.split_once("= blocks in: unknown: "));
+    let Some((_, reason)) = line else {
+        panic!("no reason is given:\n{text}")
+    };
+    reason.to_owned()
+}
+
+fn receives(receiver: &mpsc::Receiver<()>) {
+    _ = receiver.recv();
+}
+
+fn dispositions() -> Vec<usize> {
+    let of = |signal| {
+        // SAFETY: only asks, into a plain struct of ours.
+        unsafe {
+            let mut action: libc::sigaction = std::mem::zeroed();
+            libc::sigaction(signal, std::ptr::null(), &raw mut action);
+            action.sa_sigaction
+        }
+    };
+    (libc::SIGRTMIN()..=libc::SIGRTMAX()).map(of).collect()
+}
+
+#[test]
+fn signals_are_as_they_were_afterwards() {
+    let _turn = turn();
+    let before = dispositions();
+    assert!(before.iter().all(|action| *action == libc::SIG_DFL));
+    let (sender, receiver) = mpsc::channel();
+    let report = found(move || receives(&receiver), || drop(sender));
+    let frames = report.leaks()[0].tasks()[0].blocked_frames();
+    assert!(!frames.is_empty(), "{report}");
+    assert_eq!(dispositions(), before);
+}
+
+#[test]
+fn a_program_may_have_all_signals_for_itself() {
+    static CAME: AtomicBool = AtomicBool::new(false);
+
+    extern "C" fn handler(_: libc::c_int) {
+        CAME.store(true, SeqCst);
+    }
+
+    fn set(handler: usize) {
+        for signal in libc::SIGRTMIN()..=libc::SIGRTMAX() {
+            // SAFETY: the handler touches an atomic and nothing else.
+            unsafe {
+                let mut action: libc::sigaction = std::mem::zeroed();
+                action.sa_sigaction = handler;
+                libc::sigaction(signal, &raw const action, std::ptr::null_mut());
+            }
+        }
+    }
+
+    let _turn = turn();
+    set(handler as *const () as usize);
+    let (sender, receiver) = mpsc::channel();
+    let report = found(move || receives(&receiver), || drop(sender));
+    set(libc::SIG_DFL);
+    assert_eq!(
+        reason(&report),
+        "the program handles or blocks every real-time signal, and its thread would be asked by one"
+    );
+    assert!(!CAME.load(SeqCst));
+}
+
+fn change_mask(how: libc::c_int) {
+    // SAFETY: a mask of ours, for this thread.
+    unsafe {
+        let mut all: libc::sigset_t = std::mem::zeroed();
+        libc::sigfillset(&raw mut all);
+        assert_eq!(
+            libc::pthread_sigmask(how, &raw const all, std::ptr::null_mut()),
+            0
+        );
+    }
+}
+
+/// No signal waits for it to come back.
+#[test]
+fn a_thread_may_block_all_signals() {
+    let _turn = turn();
+    let (sender, receiver) = mpsc::channel();
+    let block = move || {
+        change_mask(libc::SIG_BLOCK);
+        receives(&receiver);
+        change_mask(libc::SIG_UNBLOCK);
+    };
+    let report = found(block, || drop(sender));
+    assert!(reason(&report).starts_with("the program handles or blocks"));
+    assert!(dispositions().iter().all(|action| *action == libc::SIG_DFL));
+}
+
+extern "C" fn sleeps(_: *mut libc::c_void) -> libc::c_int {
+    let half = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 500_000_000,
+    };
+    // SAFETY: a system call that reads `half` and writes nowhere.
+    unsafe { libc::syscall(libc::SYS_nanosleep, &raw const half, 0) };
+    0
+}
+
+/// The kernel stops who makes a child that has its memory, until the child is gone; signals have to wait.
+fn is_stopped() {
+    let mut stack = vec![0_u128; 4096];
+    let top = stack.as_mut_ptr_range().end;
+    let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
+    // SAFETY: the child runs on a stack of its own, which lives until this thread goes on, makes one system call and ends.
+    unsafe {
+        let child = libc::clone(sleeps, top.cast(), flags, std::ptr::null_mut());
+        assert!(child > 0);
+        libc::waitpid(child, std::ptr::null_mut(), 0);
+    }
+}
+
+#[test]
+fn an_answer_that_comes_too_late_harms_nobody() {
+    let _turn = turn();
+    let report = found(is_stopped, || ());
+    assert_eq!(
+        reason(&report),
+        "its thread did not come to handle a signal in time"
+    );
+    // The signal came, and the default disposition, which would have ended the process, was not in its place.
+    let (sender, receiver) = mpsc::channel();
+    let report = found(move || receives(&receiver), || drop(sender));
+    assert!(
+        !report.leaks()[0].tasks()[0].blocked_frames().is_empty(),
+        "{report}"
+    );
+    assert!(dispositions().iter().all(|action| *action == libc::SIG_DFL));
+}

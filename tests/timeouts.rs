@@ -1,0 +1,137 @@
+//! What a test that hangs says of its tasks.
+
+use std::process::Command;
+use std::time::Duration;
+use taskleak::leak_test;
+use taskleak::task::Builder;
+
+async fn waits_for_the_test(mut receiver: tokio::sync::mpsc::Receiver<u32>) {
+    receiver.recv().await;
+}
+
+/// Its own task waits for it, as it was when the time was over.
+#[leak_test(timeout = "200ms")]
+#[ignore = "run in a process of its own"]
+async fn child_hangs() {
+    let (sender, receiver) = tokio::sync::mpsc::channel(1);
+    Builder::new()
+        .name("worker")
+        .spawn(waits_for_the_test(receiver));
+    tokio::time::sleep(Duration::from_secs(3600)).await;
+    sender.send(1).await.unwrap();
+}
+
+/// The same inside somebody else's runtime, and on several threads.
+#[leak_test(timeout = "200ms")]
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "run in a process of its own"]
+async fn child_hangs_on_workers() {
+    let (_sender, receiver) = tokio::sync::mpsc::channel(1);
+    Builder::new()
+        .name("worker")
+        .spawn(waits_for_the_test(receiver));
+    std::future::pending::<()>().await;
+}
+
+fn naps() {
+    std::thread::sleep(Duration::from_secs(3600));
+}
+
+#[leak_test(timeout = "200ms", flavor = "multi_thread")]
+#[ignore = "run in a process of its own"]
+async fn child_holds_its_thread() {
+    let (_sender, receiver) = tokio::sync::mpsc::channel(1);
+    Builder::new()
+        .name("worker")
+        .spawn(waits_for_the_test(receiver));
+    naps();
+}
+
+#[leak_test(timeout = "200ms")]
+#[ignore = "run in a process of its own"]
+async fn child_waits_for_a_task_that_holds_the_thread() {
+    Builder::new()
+        .name("worker")
+        .spawn(async { naps() })
+        .await
+        .unwrap();
+}
+
+fn said_by(test: &str) -> String {
+    let executable = std::env::current_exe().expect("a test binary knows itself");
+    let output = Command::new(executable)
+        .args(["--exact", test, "--ignored", "--nocapture"])
+        .env_remove("TASKLEAK_BLOCKED")
+        .output()
+        .expect("it runs");
+    assert!(!output.status.success());
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[track_caller]
+fn assert_says(text: &str, lines: &[&str]) {
+    let mut rest = text;
+    for line in lines {
+        match rest.split_once(line) {
+            Some((_, after)) => rest = after,
+            None => panic!("no {line:?} where it should be in:\n{text}"),
+        }
+    }
+}
+
+#[test]
+fn tasks_that_wait_say_for_what() {
+    for test in ["child_hangs", "child_hangs_on_workers"] {
+        let said = said_by(test);
+        let headline = format!("taskleak: `{test}` did not end within 200ms; alive are\n");
+        assert_says(
+            &said,
+            &[
+                &headline,
+                "leak: `worker`\n",
+                "= waits in:\n",
+                "timeouts::waits_for_the_test ",
+                " tests/timeouts.rs:9:21\n",
+                "tokio::sync::mpsc::Receiver::recv\n",
+                "= waits for: a message: the channel is empty",
+            ],
+        );
+    }
+}
+
+#[test]
+fn a_test_that_holds_its_thread_says_where() {
+    let said = said_by("child_holds_its_thread");
+    assert_says(
+        &said,
+        &["leak: `worker`\n", "tokio::sync::mpsc::Receiver::recv\n"],
+    );
+    if cfg!(all(target_os = "linux", target_arch = "x86_64")) {
+        assert_says(
+            &said,
+            &[
+                "the test's thread is in:\n    std::thread::sleep\n    timeouts::naps ",
+                "timeouts::child_holds_its_thread ",
+                "aborting the process",
+            ],
+        );
+    }
+}
+
+#[test]
+fn a_task_that_holds_the_tests_thread_says_where() {
+    let said = said_by("child_waits_for_a_task_that_holds_the_thread");
+    if cfg!(all(target_os = "linux", target_arch = "x86_64")) {
+        assert_says(
+            &said,
+            &[
+                "leak: `worker`\n",
+                "holds its thread since\n",
+                "= blocks in:\n       std::thread::sleep\n       timeouts::naps ",
+                "aborting the process",
+            ],
+        );
+        // Once is enough.
+        assert!(!said.contains("the test's thread is in"), "{said}");
+    }
+}
