@@ -1,0 +1,246 @@
+//! Finding out who waits for whom.
+
+use super::{Facts, Finding, Hold, OtherHalf, Owner, Room, Source};
+use std::collections::{HashMap, HashSet};
+
+/// What is so of each task, by its number.
+pub(crate) fn solve(facts: &Facts) -> HashMap<u64, Finding> {
+    let graph = Graph::of(facts);
+    let stuck = graph.stuck();
+    let proved = graph.proved();
+    let finding = |header: u64| {
+        let mut owners: Vec<_> = graph
+            .sources_of(header)
+            .flat_map(|source| graph.named(source))
+            .filter_map(|(owner, half)| Some((*graph.ids.get(&owner)?, half)))
+            .collect();
+        owners.sort_unstable();
+        owners.dedup();
+        // One that has no waker at all is an orphan.
+        let waits = graph.sources_of(header).next().is_some();
+        Finding {
+            deadlocked: waits && stuck.contains(&Owner::Task(header)),
+            proved: waits && proved.contains(&header),
+            owners,
+        }
+    };
+    facts
+        .tasks
+        .iter()
+        .map(|task| (task.id, finding(task.header)))
+        .collect()
+}
+
+struct Graph<'a> {
+    facts: &'a Facts,
+    /// The tasks' numbers by their headers.
+    ids: HashMap<u64, u64>,
+    /// Where each task's wakers lie.
+    sources: HashMap<u64, HashSet<Source>>,
+}
+
+impl<'a> Graph<'a> {
+    fn of(facts: &'a Facts) -> Self {
+        let mut sources: HashMap<u64, HashSet<Source>> = HashMap::new();
+        for (header, source) in &facts.sources {
+            sources.entry(*header).or_default().insert(*source);
+        }
+        Self {
+            facts,
+            ids: facts
+                .tasks
+                .iter()
+                .map(|task| (task.header, task.id))
+                .collect(),
+            sources,
+        }
+    }
+
+    fn sources_of(&self, header: u64) -> impl Iterator<Item = Source> + '_ {
+        self.sources.get(&header).into_iter().flatten().copied()
+    }
+
+    /// The tasks of which all that can wake them is known.
+    fn known(&self) -> impl Iterator<Item = u64> + '_ {
+        let all = self.facts.tasks.iter();
+        all.filter(|task| task.holders == Some(self.sources_of(task.header).count()))
+            .map(|task| task.header)
+    }
+
+    /// The tasks that are waked by nobody but these, and what is owned by nobody else.
+    fn stuck(&self) -> HashSet<Owner> {
+        let shared = self.facts.shared.iter();
+        let shared = shared.map(|shared| Owner::Shared(shared.address));
+        let mut stuck: HashSet<_> = self.known().map(Owner::Task).chain(shared).collect();
+        // Who can be reached by somebody else is taken out, until nobody is.
+        loop {
+            let reached: Vec<_> = stuck
+                .iter()
+                .copied()
+                .filter(|owner| match *owner {
+                    Owner::Task(header) => self
+                        .sources_of(header)
+                        .any(|source| !self.is_kept(source, &stuck)),
+                    Owner::Shared(address) => !self.is_owned_by(address, &stuck),
+                })
+                .collect();
+            if reached.is_empty() {
+                return stuck;
+            }
+            stuck.retain(|owner| !reached.contains(owner));
+        }
+    }
+
+    /// The tasks that nothing can wake but the ends of these, and the orphans among whom they end.
+    fn proved(&self) -> HashSet<u64> {
+        let is_by_joins =
+            |header: &u64| self.sources_of(*header).all(|source| matches!(source, Source::End(_)));
+        let mut proved: HashSet<_> = self.known().filter(is_by_joins).collect();
+        loop {
+            let before = proved.len();
+            let rest = proved.clone();
+            proved.retain(|header| {
+                self.sources_of(*header)
+                    .all(|source| matches!(source, Source::End(of) if rest.contains(&of)))
+            });
+            if proved.len() == before {
+                return proved;
+            }
+        }
+    }
+
+    /// Whether all owners are found, and are among these.
+    fn is_owned_by(&self, address: u64, stuck: &HashSet<Owner>) -> bool {
+        let Some(shared) = self.facts.shared.iter().find(|shared| shared.address == address) else {
+            return false;
+        };
+        let mut owners = 0;
+        for (owner, _) in self.facts.owned.iter().filter(|(_, of)| *of == address) {
+            if !stuck.contains(owner) {
+                return false;
+            }
+            owners += 1;
+        }
+        // A `Weak` can become an owner wherever it is.
+        shared.strong > 0 && owners >= shared.strong && shared.weak == 1
+    }
+
+    /// Whether nobody but these can come to that place.
+    fn is_private(&self, place: u64, stuck: &HashSet<Owner>) -> bool {
+        let mut around = self
+            .facts
+            .memory
+            .iter()
+            .filter(|(range, _)| range.contains(&place))
+            .map(|(_, owner)| owner)
+            .peekable();
+        around.peek().is_some() && around.all(|owner| stuck.contains(owner))
+    }
+
+    fn room(&self, place: u64) -> Option<&Room> {
+        let mut rooms = self.facts.rooms.iter();
+        rooms.find(|room| room.at.contains(&place))
+    }
+
+    fn owners(&self, hold: Hold) -> impl Iterator<Item = Owner> + '_ {
+        let of_it = self.facts.holds.iter().filter(move |(_, held)| *held == hold);
+        of_it.map(|(owner, _)| *owner)
+    }
+
+    /// Whether all of it, as far as can be told, is with these.
+    fn is_with(&self, hold: Hold, count: u64, stuck: &HashSet<Owner>) -> bool {
+        // A place that was moved out of may be among those that were found. If it is with somebody else too, it may
+        // really be there.
+        self.owners(hold).all(|owner| stuck.contains(&owner))
+            && self.owners(hold).count() as u64 >= count
+    }
+
+    /// Whether the waker there, as far as can be told, is used by these only.
+    fn is_kept(&self, source: Source, stuck: &HashSet<Owner>) -> bool {
+        match source {
+            Source::Message {
+                channel,
+                senders,
+                weak,
+            } => {
+                self.is_with(Hold::Sender(channel), senders.max(1), stuck)
+                    && self.is_with(Hold::WeakSender(channel), weak, stuck)
+            }
+            Source::Oneshot(channel) => self.is_with(Hold::OneshotSender(channel), 1, stuck),
+            Source::Queue(place) => match self.room(place) {
+                Some(room) => self.is_with(room.held, room.count, stuck),
+                // Permits can be added by whoever comes there, a lock's only by a guard's end.
+                None => {
+                    self.is_private(place, stuck)
+                        || (self.is_with(Hold::Guard(place), 1, stuck)
+                            && self.is_with(Hold::Permits(place), 0, stuck))
+                }
+            },
+            Source::End(header) => stuck.contains(&Owner::Task(header)),
+            Source::AnyEnd(set) => {
+                let all = self.joined(set);
+                !all.is_empty() && all.iter().all(|header| stuck.contains(&Owner::Task(*header)))
+            }
+            Source::Abort(place) => self.is_private(place, stuck),
+        }
+    }
+
+    fn joined(&self, set: u64) -> &[u64] {
+        let found = self.facts.sets.iter().find(|(address, _)| *address == set);
+        found.map_or(&[], |(_, headers)| headers)
+    }
+
+    /// Who has what it takes, but nobody where more seem to have it than there are, and who does is not clear.
+    fn named(&self, source: Source) -> Vec<(u64, OtherHalf)> {
+        let (holds, count, half) = match source {
+            Source::Message {
+                channel, senders, ..
+            } => (vec![Hold::Sender(channel)], senders, OtherHalf::Sender),
+            Source::Oneshot(channel) => {
+                (vec![Hold::OneshotSender(channel)], u64::MAX, OtherHalf::Sender)
+            }
+            Source::Queue(place) => match self.room(place) {
+                Some(room) => {
+                    let half = match room.held {
+                        Hold::Receiver(_) | Hold::WatchReceiver(_) => OtherHalf::Receiver,
+                        _ => OtherHalf::Sender,
+                    };
+                    (vec![room.held], room.count, half)
+                }
+                None => {
+                    let holds = vec![Hold::Guard(place), Hold::Permits(place)];
+                    (holds, u64::MAX, OtherHalf::Permits)
+                }
+            },
+            Source::End(header) => return vec![(header, OtherHalf::Task)],
+            Source::AnyEnd(set) => {
+                let headers = self.joined(set).iter();
+                return headers.map(|header| (*header, OtherHalf::Task)).collect();
+            }
+            Source::Abort(_) => return Vec::new(),
+        };
+        let owners: Vec<_> = holds.into_iter().flat_map(|hold| self.owners(hold)).collect();
+        let is_one = owners.iter().all(|owner| *owner == owners[0]);
+        if owners.len() as u64 > count && !is_one {
+            return Vec::new();
+        }
+        let tasks = owners.into_iter().flat_map(|owner| self.tasks_behind(owner));
+        tasks.map(|task| (task, half)).collect()
+    }
+
+    /// The tasks that own something, directly or by what they share.
+    fn tasks_behind(&self, owner: Owner) -> Vec<u64> {
+        let (mut tasks, mut seen, mut next) = (Vec::new(), HashSet::new(), vec![owner]);
+        while let Some(owner) = next.pop() {
+            match owner {
+                _ if !seen.insert(owner) => {}
+                Owner::Task(header) => tasks.push(header),
+                Owner::Shared(address) => {
+                    let of_it = self.facts.owned.iter().filter(|(_, of)| *of == address);
+                    next.extend(of_it.map(|(owner, _)| *owner));
+                }
+            }
+        }
+        tasks
+    }
+}
