@@ -5,8 +5,8 @@ use crate::census;
 use crate::registry::slot::Reading;
 use crate::registry::{Scope, TaskInfo, TaskKind, TrackedRuntime, pin};
 use crate::task::assisted::reach;
-use crate::wait::RuntimeKind;
 use crate::wait::deadlock::{Finding, solve};
+use crate::wait::{Liveness, RuntimeKind};
 use std::collections::HashMap;
 use tokio::runtime::Handle;
 
@@ -29,13 +29,18 @@ impl Deadlocks {
             return Self::default();
         };
         for facts in &mut facts.tasks {
-            // A waker that taskleak keeps of it wakes nobody.
             let task = tasks
                 .iter()
-                .find(|task| task.tokio_id() == Some(facts.id))
-                .and_then(|task| task.id().read());
-            let own = task.map_or(0, |task| reach(&task).own);
-            facts.holders = facts.holders.map(|holders| holders.saturating_sub(own));
+                .find(|task| task.tokio_id() == Some(facts.id));
+            // A waker that taskleak keeps of it wakes nobody.
+            let record = task.and_then(|task| task.id().read());
+            let own = record.map_or(0, |task| reach(&task).own);
+            facts.holders = facts.holders.and_then(|holders| holders.checked_sub(own));
+            // Whether it was parked before it was asked.
+            let was_parked = task.is_some_and(|task| task.liveness() >= Liveness::Wakeable);
+            if facts.is_queued && !was_parked {
+                facts.holders = None;
+            }
         }
         Self(Some(solve(&facts)))
     }

@@ -25,6 +25,8 @@ pub(super) struct Found {
     pub(super) owned: Vec<(Owner, u64, u64)>,
     pub(super) shared: Vec<Shared>,
     pub(super) memory: Vec<(Range<u64>, Owner)>,
+    /// Where taskleak's own wakers of the task point, with which guards polled it, and how many of them there are.
+    pub(super) own_wakers: Vec<(u64, u64)>,
 }
 
 /// Walks the future of a task.
@@ -210,7 +212,10 @@ impl Walk<'_, '_> {
         let path = self.reader.debug.path(inner.data.ty.at).unwrap_or_default();
         if path.starts_with("taskleak::task::") {
             // The cell in which a guard may drive the task: to the task's future it makes no difference.
-            if is_new {
+            if is_new && path.ends_with("::WakeBoth") {
+                let wakers = inner.strong.saturating_sub(1);
+                self.found.own_wakers.push((inner.data.address, wakers));
+            } else if is_new {
                 self.found.memory.push((inner.range(), owner));
                 self.once(inner.data, owner, depth);
             }

@@ -64,8 +64,12 @@ struct OfTask {
 /// All that was read, what several tasks share but once.
 fn together(tasks: impl Iterator<Item = OfTask>) -> Facts {
     let mut facts = Facts::default();
+    let mut headers = HashMap::new();
     let (mut held, mut owned, mut shared) = (HashSet::new(), HashSet::new(), HashSet::new());
     for of_task in tasks {
+        let header = of_task.task.header;
+        let own = of_task.found.own_wakers.iter();
+        headers.extend(own.map(|(waker, _)| (*waker, header)));
         facts.tasks.push(of_task.task);
         for (owner, place, hold) in of_task.holds {
             if held.insert((place, hold)) {
@@ -90,6 +94,9 @@ fn together(tasks: impl Iterator<Item = OfTask>) -> Facts {
         facts.rooms.extend(of_task.rooms);
         facts.sources.extend(of_task.sources);
         facts.sets.extend(of_task.sets);
+    }
+    for (header, _) in &mut facts.sources {
+        *header = *headers.get(header).unwrap_or(header);
     }
     facts
 }
@@ -123,11 +130,20 @@ fn read(
     let owner = Owner::Task(task.address);
     let found = find(reader, future, owner);
     let end = task.address.checked_add(layout.cell_size)?;
+    let own_wakers: u64 = found.own_wakers.iter().map(|(_, wakers)| wakers).sum();
+    let own_wakers = usize::try_from(own_wakers).ok()?;
+    let holders = match schedule {
+        schedule if schedule.cancelled => None,
+        // The queue refers to it too.
+        schedule if schedule.notified => schedule.holders.checked_sub(1),
+        schedule => Some(schedule.holders),
+    };
     let mut of_task = OfTask {
         task: TaskFacts {
             header: task.address,
             id: task.id,
-            holders: schedule.is_parked().then_some(schedule.holders),
+            holders: holders.map(|holders| holders + own_wakers),
+            is_queued: schedule.notified,
         },
         found,
         holds: Vec::new(),

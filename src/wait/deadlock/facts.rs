@@ -28,8 +28,10 @@ pub(crate) struct TaskFacts {
     pub(crate) header: u64,
     /// The number behind [`tokio::task::Id`].
     pub(crate) id: u64,
-    /// How many wakers and abort handles of it there are. None of one that is not parked.
+    /// How many wakers and abort handles of it there are. None of one of which nothing can be said.
     pub(crate) holders: Option<usize>,
+    /// It is not parked, but was woken. By somebody who only asks it, if it is to be stuck.
+    pub(crate) is_queued: bool,
 }
 
 /// What lies behind an `Arc` or `Rc`.

@@ -63,8 +63,12 @@ impl<'a> Graph<'a> {
     /// The tasks of which all that can wake them is known.
     fn known(&self) -> impl Iterator<Item = u64> + '_ {
         let all = self.facts.tasks.iter();
-        all.filter(|task| task.holders == Some(self.sources_of(task.header).count()))
-            .map(|task| task.header)
+        all.filter(|task| {
+            let sources = self.sources_of(task.header).count();
+            // What wakes a task in earnest takes its waker first.
+            task.holders == Some(sources) && (sources > 0 || !task.is_queued)
+        })
+        .map(|task| task.header)
     }
 
     /// The tasks that are waked by nobody but these, and what is owned by nobody else.
@@ -93,8 +97,12 @@ impl<'a> Graph<'a> {
 
     /// The tasks that nothing can wake but the ends of these, and the orphans among whom they end.
     fn proved(&self) -> HashSet<u64> {
-        let is_by_joins =
-            |header: &u64| self.sources_of(*header).all(|source| matches!(source, Source::End(_)));
+        let tasks = self.facts.tasks.iter();
+        let queued: HashSet<_> = tasks.filter(|task| task.is_queued).map(|task| task.header).collect();
+        let is_by_joins = |header: &u64| {
+            let mut sources = self.sources_of(*header);
+            !queued.contains(header) && sources.all(|source| matches!(source, Source::End(_)))
+        };
         let mut proved: HashSet<_> = self.known().filter(is_by_joins).collect();
         loop {
             let before = proved.len();
