@@ -194,7 +194,7 @@ fn watched() -> Help {
     }
     let state = Arc::new(State(watch::Sender::new(0)));
     spawn(waiter(state.clone()));
-    Box::new(move || drop(state.0.send_replace(1)))
+    Box::new(move || _ = state.0.send_replace(1))
 }
 
 fn watched_by_several() -> Help {
@@ -210,7 +210,7 @@ fn watched_by_several() -> Help {
     // Who only watches helps nobody.
     let watches = sender.subscribe();
     Box::new(move || {
-        drop(sender.send_replace(1));
+        sender.send_replace(1);
         drop(watches);
     })
 }
@@ -353,21 +353,13 @@ fn cancellation() -> Help {
 
 fn abort() -> Help {
     let notify = Arc::new(Notify::new());
-    let one = notify.clone();
-    let waiter = spawn(async move { one.notified().await });
-    let abort = waiter.abort_handle();
-    // Who could abort it waits like it.
+    let waiter = spawn(async move { notify.notified().await });
+    let (own, abort) = (waiter.abort_handle(), waiter.abort_handle());
     spawn(async move {
-        notify.notified().await;
-        abort.abort();
+        _ = waiter.await;
+        own.abort();
     });
-    let abort = waiter.abort_handle();
-    let other = StdMutex::new(Some(abort));
-    Box::new(move || {
-        if let Some(abort) = other.lock().unwrap().take() {
-            abort.abort();
-        }
-    })
+    Box::new(move || abort.abort())
 }
 
 fn within_itself() -> Help {
