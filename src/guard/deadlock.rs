@@ -42,6 +42,7 @@ impl Deadlocks {
                 facts.holders = None;
             }
         }
+        if std::env::var_os("DL_DEBUG").is_some() { eprintln!("FACTS {facts:#x?}"); }
         Self(Some(solve(&facts)))
     }
 

@@ -208,6 +208,10 @@ impl Walk<'_, '_> {
         let Some((place, inner)) = Counted::of(self.reader, arc) else {
             return;
         };
+        // It was moved out of here and is gone, and its memory is something else's.
+        if !inner.is_plausible() {
+            return;
+        }
         let is_new = self.seen.insert((inner.address, "(counted)"));
         let path = self.reader.debug.path(inner.data.ty.at).unwrap_or_default();
         if path.starts_with("taskleak::task::") {
@@ -305,6 +309,12 @@ impl Counted {
             weak: reader.memory.number(address.checked_add(8)?, 8)?,
             data: reader.value(actual, address.checked_add(align.max(16))?)?,
         })
+    }
+
+    /// Whether these can be counts.
+    fn is_plausible(&self) -> bool {
+        const MOST: u64 = 1 << 32;
+        (1..MOST).contains(&self.strong) && (1..MOST).contains(&self.weak)
     }
 
     fn range(&self) -> Range<u64> {

@@ -6,12 +6,16 @@ use super::super::tasks::{HeaderLayout, Listed};
 use super::find::{Found, find};
 use super::known::waker_in;
 use crate::wait::deadlock::{Facts, Hold, Owner, Room, Source, TaskFacts};
-use crate::wait::{RuntimeKind, schedule_of};
+use crate::wait::{RuntimeKind, Schedule, schedule_of};
 use std::collections::{HashMap, HashSet};
+use std::time::{Duration, Instant};
 
 /// More tasks than this are not looked into.
 const MOST_TASKS: usize = 256;
-/// How often a task is read anew when it moved meanwhile.
+/// How long tasks are given to come to rest, all together: those that were asked what they wait for are perhaps not back
+/// from that poll yet.
+const PATIENCE: Duration = Duration::from_millis(10);
+/// How often a task is read anew at least when it moved meanwhile.
 const TRIES: usize = 4;
 
 /// A task to be looked into, and in what kind of list it is.
@@ -30,16 +34,22 @@ pub(in crate::census) fn holdings(
         .iter()
         .map(|(task, _)| (task.address, *task))
         .collect();
+    let deadline = Instant::now() + PATIENCE;
     let mut read: Vec<_> = tasks
         .iter()
         .filter_map(|task| {
-            (0..TRIES).find_map(|_| {
+            for tried in 1.. {
                 let mut memory = Snapshot::default();
                 let found = read(debug, header, *task, &by_address, &mut memory);
-                memory
-                    .still_holds()
-                    .then(|| found.map(|found| (found, memory)))
-            })?
+                let is_final = tried >= TRIES && Instant::now() >= deadline;
+                match found {
+                    Ok(found) if memory.still_holds() => return Some((found, memory)),
+                    Err(Unread::Never) if memory.still_holds() => return None,
+                    _ if is_final => return None,
+                    _ => std::thread::yield_now(),
+                }
+            }
+            None
         })
         .collect();
     // What was handed on between two of the readings would be with both tasks, or with neither.
@@ -107,15 +117,36 @@ fn read(
     (task, kind): Subject,
     all: &HashMap<u64, Listed>,
     memory: &mut Snapshot,
+) -> Result<OfTask, Unread> {
+    let word = task.address.checked_add(header.state());
+    let word = word.and_then(|place| memory.number(place, 8));
+    let schedule = word.and_then(|word| schedule_of(word as usize, kind));
+    let schedule = schedule.filter(|schedule| !schedule.complete);
+    match schedule {
+        Some(schedule) if schedule.running => Err(Unread::Now),
+        Some(schedule) => read_at_rest(debug, task, schedule, all, memory).ok_or(Unread::Never),
+        None => Err(Unread::Never),
+    }
+}
+
+/// Why a task was not read.
+enum Unread {
+    /// It is being polled.
+    Now,
+    /// It cannot be.
+    Never,
+}
+
+fn read_at_rest(
+    debug: &mut DebugInfo,
+    task: Listed,
+    schedule: Schedule,
+    all: &HashMap<u64, Listed>,
+    memory: &mut Snapshot,
 ) -> Option<OfTask> {
     let layout = task.layout.future.as_ref()?;
     memory.bytes(task.address, layout.cell_size)?;
     if memory.number(task.address.checked_add(task.layout.id)?, 8)? != task.id {
-        return None;
-    }
-    let word = memory.number(task.address.checked_add(header.state())?, 8)?;
-    let schedule = schedule_of(word as usize, kind)?;
-    if schedule.running || schedule.complete {
         return None;
     }
     let reader = &mut Reader { debug, memory };
