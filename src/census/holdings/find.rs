@@ -23,6 +23,8 @@ pub(super) struct Found {
     pub(super) known: Vec<(Owner, Known, Value)>,
     /// The `Arc`s and `Rc`s: who owns each, where it is, and what is behind it.
     pub(super) owned: Vec<(Owner, u64, u64)>,
+    /// The same of `Weak`s.
+    pub(super) weak: Vec<(Owner, u64, u64)>,
     pub(super) shared: Vec<Shared>,
     pub(super) memory: Vec<(Range<u64>, Owner)>,
     /// Where taskleak's own wakers of the task point, with which guards polled it, and how many of them there are.
@@ -64,6 +66,10 @@ impl Walk<'_, '_> {
             }
             return;
         }
+        // A runtime's own parts lead to all its tasks.
+        if path.starts_with("tokio::runtime::") {
+            return;
+        }
         match self.behind(value) {
             Behind::Nothing => {}
             Behind::Values(values) => {
@@ -78,6 +84,13 @@ impl Walk<'_, '_> {
                 }
             }
             Behind::Shared => self.shared(value, owner, depth),
+            Behind::Weak => {
+                if let Some((place, _)) = first_pointer(self.reader, value, 0)
+                    && let Some(address) = self.reader.memory.number(place, 8)
+                {
+                    self.found.weak.push((owner, place, address));
+                }
+            }
             Behind::Itself => self.parts(value, owner, depth),
         }
     }
@@ -127,8 +140,9 @@ impl Walk<'_, '_> {
             "VecDeque" => return self.deque(value).unwrap_or(Behind::Nothing),
             "RawTable" => return self.table(value).unwrap_or(Behind::Nothing),
             "Arc" | "Rc" => return Behind::Shared,
-            // Nobody knows whether it is there; and what is only referred to is another's.
-            "MaybeUninit" | "Weak" => return Behind::Nothing,
+            "Weak" => return Behind::Weak,
+            // Nobody knows whether it is there.
+            "MaybeUninit" => return Behind::Nothing,
             "Box" | "alloc::boxed::Box" => {
                 if let Some(values) = self.reader.slice(value) {
                     return Behind::owned(values);
@@ -247,6 +261,8 @@ enum Behind {
     Owned(Range<u64>, Vec<Value>),
     /// It is an `Arc` or `Rc`.
     Shared,
+    /// It can become one.
+    Weak,
     /// It is one that owns nothing.
     Nothing,
 }

@@ -45,6 +45,8 @@ pub(in crate::census) fn holdings(
                 match found {
                     Ok(found) if memory.still_holds() => return Some((found, memory)),
                     Err(Unread::Never) if memory.still_holds() => return None,
+                    // What was moved out of may lead to memory that is anybody's by now.
+                    Ok(found) if is_final && is_at_rest(task, &memory) => return Some((found, memory)),
                     _ if is_final => return None,
                     _ => std::thread::yield_now(),
                 }
@@ -54,11 +56,18 @@ pub(in crate::census) fn holdings(
         .collect();
     // What was handed on between two of the readings would be with both tasks, or with neither.
     for (found, memory) in &mut read {
-        if !memory.still_holds() {
+        let task = tasks.iter().find(|(task, _)| task.address == found.task.header);
+        if !task.is_some_and(|task| is_at_rest(task, memory)) {
             found.task.holders = None;
         }
     }
     Some(together(read.into_iter().map(|(found, _)| found)))
+}
+
+/// Whether the task is as it was read, whatever is so of what it owns.
+fn is_at_rest((task, _): &Subject, memory: &Snapshot) -> bool {
+    let (address, length) = task.cell();
+    memory.still_holds_within(address..address.saturating_add(length as u64))
 }
 
 /// What was read of one task.
@@ -89,6 +98,11 @@ fn together(tasks: impl Iterator<Item = OfTask>) -> Facts {
         for (owner, place, address) in of_task.found.owned {
             if owned.insert((place, address)) {
                 facts.owned.push((owner, address));
+            }
+        }
+        for (owner, place, address) in of_task.found.weak {
+            if owned.insert((place, address)) {
+                facts.weak.push((owner, address));
             }
         }
         for one in of_task.found.shared {

@@ -12,6 +12,8 @@ pub(crate) struct Facts {
     pub(crate) holds: Vec<(Owner, Hold)>,
     /// Who has an `Arc` or `Rc` of which [`Shared`]; each as often as it is there.
     pub(crate) owned: Vec<(Owner, u64)>,
+    /// The same of `Weak`s.
+    pub(crate) weak: Vec<(Owner, u64)>,
     /// Whose memory is where.
     pub(crate) memory: Vec<(Range<u64>, Owner)>,
     pub(crate) rooms: Vec<Room>,

@@ -122,15 +122,15 @@ impl<'a> Graph<'a> {
         let Some(shared) = self.facts.shared.iter().find(|shared| shared.address == address) else {
             return false;
         };
-        let mut owners = 0;
-        for (owner, _) in self.facts.owned.iter().filter(|(_, of)| *of == address) {
-            if !stuck.contains(owner) {
-                return false;
-            }
-            owners += 1;
-        }
-        // A `Weak` can become an owner wherever it is.
-        shared.strong > 0 && owners >= shared.strong && shared.weak == 1
+        // All that were found, unless one is with somebody else.
+        let with_them = |all: &[(Owner, u64)]| {
+            let mut of_it = all.iter().filter(|(_, of)| *of == address);
+            let is_theirs = of_it.clone().all(|(owner, _)| stuck.contains(owner));
+            is_theirs.then(|| of_it.by_ref().count() as u64)
+        };
+        // A `Weak` can become an owner wherever it is. All owners together count as one.
+        with_them(&self.facts.owned).is_some_and(|owners| owners >= shared.strong)
+            && with_them(&self.facts.weak).is_some_and(|weak| weak + 1 >= shared.weak)
     }
 
     /// Whether nobody but these can come to that place.
