@@ -3,6 +3,7 @@
 use super::super::dwarf::{Field, Shape, Type};
 use super::super::future::{Reader, Value};
 use super::known::Known;
+use super::machine::calls;
 use crate::wait::deadlock::{Owner, Shared};
 use std::collections::HashSet;
 use std::ops::Range;
@@ -101,7 +102,32 @@ impl Walk<'_, '_> {
         }
     }
 
+    /// What a suspended future owns, by what dropping it would drop: exactly that, neither what was moved out of it nor
+    /// what debug info leaves out since two variables have one name. None where that can't be followed.
+    fn dropped(&mut self, future: Value) -> Option<Vec<Value>> {
+        if !cfg!(target_arch = "x86_64") || !future.ty.is_coroutine() {
+            return None;
+        }
+        let glue = self.reader.debug.drop_glue(future.ty)?;
+        let calls = calls(self.reader.memory, glue, future.address)?;
+        calls
+            .into_iter()
+            .map(|(function, address)| {
+                let ty = self.reader.debug.dropped_by(function)?;
+                self.reader.value(ty, address)
+            })
+            .collect()
+    }
+
     fn parts(&mut self, value: Value, owner: Owner, depth: usize) {
+        let dropped = self.dropped(value);
+        if std::env::var_os("DL_DEBUG").is_some() && value.ty.is_coroutine() { eprintln!("DROPPED {:?} {:?} {:?}", self.reader.debug.path(value.ty.at), self.reader.debug.drop_glue(value.ty), dropped.as_ref().map(|d| d.iter().map(|v| (v.address - value.address, v.ty.name.clone())).collect::<Vec<_>>())); }
+        if let Some(dropped) = dropped {
+            for value in dropped {
+                self.value(value, owner, depth + 1);
+            }
+            return;
+        }
         let captured = self.moved_parameters(value);
         for (name, part) in self.reader.parts(value) {
             let is_captured = |field: &Field| {
