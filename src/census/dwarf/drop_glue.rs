@@ -5,7 +5,7 @@ use super::die::number;
 use super::types::{Type, TypeRef};
 
 /// As many functions whose names fit are looked at.
-const MOST_CANDIDATES: usize = 48;
+const MOST_CANDIDATES: usize = 32;
 const SYMBOL: usize = 24;
 const FUNCTION: u8 = 2;
 
@@ -52,17 +52,20 @@ impl DebugInfo {
         }
         let symbols = self.symbols.as_ref()?;
         let fits = |name: &String| words.iter().all(|word| name.contains(word));
-        let candidates: Vec<_> = symbols
-            .0
-            .iter()
-            .filter(|(name, _)| fits(name))
-            .map(|(_, address)| self.image.to_memory(*address))
+        let all = symbols.0.iter().filter(|(name, _)| fits(name));
+        let mut candidates: Vec<_> = all.map(|(name, address)| (name.len(), *address)).collect();
+        // What drops it within something else has a longer name.
+        candidates.sort_unstable();
+        candidates
+            .into_iter()
             .take(MOST_CANDIDATES)
-            .collect();
-        candidates.into_iter().find(|function| {
-            let of = self.dropped_by(*function);
-            of.and_then(|of| self.path(of)) == Some(path)
-        })
+            .map(|(_, address)| self.image.to_memory(address))
+            .collect::<Vec<_>>()
+            .into_iter()
+            .find(|function| {
+                let of = self.dropped_by(*function);
+                of.and_then(|of| self.path(of)) == Some(path)
+            })
     }
 
     fn read_symbols(&self) -> Option<Vec<(String, u64)>> {
