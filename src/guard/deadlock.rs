@@ -29,9 +29,7 @@ impl Deadlocks {
             return Self::default();
         };
         for facts in &mut facts.tasks {
-            let task = tasks
-                .iter()
-                .find(|task| task.tokio_id() == Some(facts.id));
+            let task = tasks.iter().find(|task| task.tokio_id() == Some(facts.id));
             // A waker that taskleak keeps of it wakes nobody.
             let record = task.and_then(|task| task.id().read());
             let own = record.map_or(0, |task| reach(&task).own);
@@ -42,7 +40,6 @@ impl Deadlocks {
                 facts.holders = None;
             }
         }
-        if std::env::var_os("DL_DEBUG").is_some() { eprintln!("FACTS {facts:#x?}"); }
         Self(Some(solve(&facts)))
     }
 

@@ -55,7 +55,12 @@ fn all(look: impl AsyncFn(Shape) -> Looked) {
             wrong.extend(runtime.block_on(look(*shape)).err());
         }
     }
-    assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "{} wrong:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
 }
 
 #[test]
@@ -147,7 +152,9 @@ fn nowhere() {
         ] {
             let runtime = runtime.worker_threads(1).enable_all().build().unwrap();
             let report: LeakReport = runtime.block_on(async {
-                let guard = verify_none().on_leak(Action::Warn);
+                let guard = verify_none()
+                    .grace(std::time::Duration::ZERO)
+                    .on_leak(Action::Warn);
                 drop(shape());
                 parked().await;
                 let report = report();
@@ -160,5 +167,10 @@ fn nowhere() {
             }
         }
     }
-    assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "{} wrong:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
 }

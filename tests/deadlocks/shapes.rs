@@ -19,7 +19,11 @@ pub const SHAPES: &[Shape] = &[
     ("a notification", 1, notification),
     ("a notification to several", 3, notifications),
     ("its own sender", 1, own_sender),
-    ("its own sender, which it can be given again", 1, weak_sender),
+    (
+        "its own sender, which it can be given again",
+        1,
+        weak_sender,
+    ),
     ("a hub that has the senders", 2, hub),
     ("a hub that can be owned again", 2, weak_hub),
     ("senders in collections", 1, collections),
@@ -28,10 +32,18 @@ pub const SHAPES: &[Shape] = &[
     ("permits that were taken", 2, pool),
     ("a barrier", 2, barrier),
     ("a watched value", 1, watched),
-    ("a watched value that several may send", 2, watched_by_several),
+    (
+        "a watched value that several may send",
+        2,
+        watched_by_several,
+    ),
     ("a receiver's end", 1, closed),
     ("a oneshot channel in a shared state", 1, oneshot_in_state),
-    ("a lock whose guard is called as the lock was", 1, shadowed_guard),
+    (
+        "a lock whose guard is called as the lock was",
+        1,
+        shadowed_guard,
+    ),
     ("a lock behind a condition", 2, lock_and_notification),
     ("a read-write lock", 1, read_write_lock),
     ("an initialisation", 2, once_cell),
@@ -71,7 +83,10 @@ fn own_sender() -> Help {
 }
 
 fn weak_sender() -> Help {
-    async fn actor(to_itself: mpsc::UnboundedSender<()>, mut messages: mpsc::UnboundedReceiver<()>) {
+    async fn actor(
+        to_itself: mpsc::UnboundedSender<()>,
+        mut messages: mpsc::UnboundedReceiver<()>,
+    ) {
         messages.recv().await;
         drop(to_itself);
     }
@@ -121,7 +136,12 @@ type Pending = HashMap<u32, VecDeque<mpsc::Sender<()>>>;
 fn collections() -> Help {
     async fn client(pending: Arc<StdMutex<Pending>>) {
         let (sender, mut answers) = mpsc::channel(1);
-        pending.lock().unwrap().entry(7).or_default().push_back(sender);
+        pending
+            .lock()
+            .unwrap()
+            .entry(7)
+            .or_default()
+            .push_back(sender);
         answers.recv().await;
         drop(pending);
     }

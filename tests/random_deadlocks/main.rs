@@ -40,10 +40,14 @@ fn what_is_said_to_be_stuck_is_stuck() {
             let again = run::run(&small).and_then(|found| self::wrong(&found));
             panic!("seed {seed}, shrunk:\n{small}{}", again.unwrap_or(wrong));
         }
-        let is_said = |task: &&usize| outcome.likely.contains(task) || outcome.proved.contains(task);
+        let is_said =
+            |task: &&usize| outcome.likely.contains(task) || outcome.proved.contains(task);
         let said_here = outcome.stuck.iter().filter(is_said).count();
         if said_here < outcome.stuck.len() && std::env::var_os("RANDOM_DEADLOCKS_SHOW").is_some() {
-            eprintln!("seed {seed}: not all said\n{program}{outcome:?}\n{}", outcome.report);
+            eprintln!(
+                "seed {seed}: not all said\n{program}{outcome:?}\n{}",
+                outcome.report
+            );
         }
         alive += outcome.alive;
         stuck += outcome.stuck.len();
@@ -70,7 +74,9 @@ fn wrong(outcome: &Outcome) -> Option<String> {
         let mut wrong = said.difference(&outcome.stuck);
         if let Some(task) = wrong.next() {
             let report = &outcome.report;
-            return Some(format!("task {task} can run again, and was said ({what}) to be stuck\n{report}"));
+            return Some(format!(
+                "task {task} can run again, and was said ({what}) to be stuck\n{report}"
+            ));
         }
     }
     None

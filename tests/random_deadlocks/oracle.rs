@@ -52,7 +52,10 @@ impl World {
     }
 
     fn bags(&self) -> impl Iterator<Item = Owner> + '_ {
-        let bags = self.handles.iter().filter(|handle| handle.kind == Kind::Bag);
+        let bags = self
+            .handles
+            .iter()
+            .filter(|handle| handle.kind == Kind::Bag);
         bags.map(|bag| Owner::Bag(bag.object))
     }
 

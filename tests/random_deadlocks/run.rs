@@ -121,9 +121,9 @@ impl World {
                         && handle.owner != Owner::Nobody
                 })
             };
-            let gone = self.handles.iter().position(|handle| {
-                matches!(handle.owner, Owner::Bag(bag) if !is_there(bag, &self.handles))
-            });
+            let gone = self.handles.iter().position(
+                |handle| matches!(handle.owner, Owner::Bag(bag) if !is_there(bag, &self.handles)),
+            );
             match gone {
                 Some(gone) => self.handles[gone].owner = Owner::Nobody,
                 None => return,
@@ -187,7 +187,10 @@ impl TaskRun {
     }
 
     fn has(&mut self, handle: usize) -> Option<Real> {
-        let at = self.reals.iter().position(|(number, _)| *number == handle)?;
+        let at = self
+            .reals
+            .iter()
+            .position(|(number, _)| *number == handle)?;
         Some(self.reals.swap_remove(at).1)
     }
 

@@ -120,9 +120,7 @@ impl Walk<'_, '_> {
     }
 
     fn parts(&mut self, value: Value, owner: Owner, depth: usize) {
-        let dropped = self.dropped(value);
-        if std::env::var_os("DL_DEBUG").is_some() && value.ty.is_coroutine() && dropped.is_none() { eprintln!("DROPPED {:?} {:?} {:?}", self.reader.debug.path(value.ty.at), self.reader.debug.drop_glue(value.ty), dropped.as_ref().map(|d| d.iter().map(|v| (v.address - value.address, v.ty.name.clone())).collect::<Vec<_>>())); }
-        if let Some(dropped) = dropped {
+        if let Some(dropped) = self.dropped(value) {
             for value in dropped {
                 self.value(value, owner, depth + 1);
             }

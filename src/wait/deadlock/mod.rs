@@ -35,6 +35,6 @@ mod solve;
 
 #[allow(unused_imports, reason = "where there is no census, nobody finds any")]
 pub(crate) use facts::{Facts, Hold, Owner, Room, Shared, Source, TaskFacts};
-pub use finding::OtherHalf;
 pub(crate) use finding::Finding;
+pub use finding::OtherHalf;
 pub(crate) use solve::solve;

@@ -98,7 +98,10 @@ impl<'a> Graph<'a> {
     /// The tasks that nothing can wake but the ends of these, and the orphans among whom they end.
     fn proved(&self) -> HashSet<u64> {
         let tasks = self.facts.tasks.iter();
-        let queued: HashSet<_> = tasks.filter(|task| task.is_queued).map(|task| task.header).collect();
+        let queued: HashSet<_> = tasks
+            .filter(|task| task.is_queued)
+            .map(|task| task.header)
+            .collect();
         let is_by_joins = |header: &u64| {
             let mut sources = self.sources_of(*header);
             !queued.contains(header) && sources.all(|source| matches!(source, Source::End(_)))
@@ -119,7 +122,12 @@ impl<'a> Graph<'a> {
 
     /// Whether all owners are found, and are among these.
     fn is_owned_by(&self, address: u64, stuck: &HashSet<Owner>) -> bool {
-        let Some(shared) = self.facts.shared.iter().find(|shared| shared.address == address) else {
+        let Some(shared) = self
+            .facts
+            .shared
+            .iter()
+            .find(|shared| shared.address == address)
+        else {
             return false;
         };
         // All that were found, unless one is with somebody else.
@@ -151,7 +159,11 @@ impl<'a> Graph<'a> {
     }
 
     fn owners(&self, hold: Hold) -> impl Iterator<Item = Owner> + '_ {
-        let of_it = self.facts.holds.iter().filter(move |(_, held)| *held == hold);
+        let of_it = self
+            .facts
+            .holds
+            .iter()
+            .filter(move |(_, held)| *held == hold);
         of_it.map(|(owner, _)| *owner)
     }
 
@@ -187,7 +199,10 @@ impl<'a> Graph<'a> {
             Source::End(header) => stuck.contains(&Owner::Task(header)),
             Source::AnyEnd(set) => {
                 let all = self.joined(set);
-                !all.is_empty() && all.iter().all(|header| stuck.contains(&Owner::Task(*header)))
+                !all.is_empty()
+                    && all
+                        .iter()
+                        .all(|header| stuck.contains(&Owner::Task(*header)))
             }
             Source::Abort(place) => self.is_private(place, stuck),
         }
@@ -204,9 +219,11 @@ impl<'a> Graph<'a> {
             Source::Message {
                 channel, senders, ..
             } => (vec![Hold::Sender(channel)], senders, OtherHalf::Sender),
-            Source::Oneshot(channel) => {
-                (vec![Hold::OneshotSender(channel)], u64::MAX, OtherHalf::Sender)
-            }
+            Source::Oneshot(channel) => (
+                vec![Hold::OneshotSender(channel)],
+                u64::MAX,
+                OtherHalf::Sender,
+            ),
             Source::Queue(place) => match self.room(place) {
                 Some(room) => {
                     let half = match room.held {
@@ -227,12 +244,17 @@ impl<'a> Graph<'a> {
             }
             Source::Abort(_) => return Vec::new(),
         };
-        let owners: Vec<_> = holds.into_iter().flat_map(|hold| self.owners(hold)).collect();
+        let owners: Vec<_> = holds
+            .into_iter()
+            .flat_map(|hold| self.owners(hold))
+            .collect();
         let is_one = owners.iter().all(|owner| *owner == owners[0]);
         if owners.len() as u64 > count && !is_one {
             return Vec::new();
         }
-        let tasks = owners.into_iter().flat_map(|owner| self.tasks_behind(owner));
+        let tasks = owners
+            .into_iter()
+            .flat_map(|owner| self.tasks_behind(owner));
         tasks.map(|task| (task, half)).collect()
     }
 
@@ -250,5 +272,194 @@ impl<'a> Graph<'a> {
             }
         }
         tasks
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wait::deadlock::{Shared, TaskFacts};
+
+    const SHARED: u64 = 0x5000;
+
+    /// A task whose header is a hundred times its number.
+    fn task(facts: &mut Facts, id: u64, holders: usize, holds: &[Hold], waits: &[Source]) {
+        let header = id * 100;
+        facts.tasks.push(TaskFacts {
+            header,
+            id,
+            holders: Some(holders),
+            is_queued: false,
+        });
+        let owner = Owner::Task(header);
+        facts.holds.extend(holds.iter().map(|hold| (owner, *hold)));
+        facts
+            .sources
+            .extend(waits.iter().map(|source| (header, *source)));
+    }
+
+    fn facts(tasks: &[(u64, usize, &[Hold], &[Source])]) -> Facts {
+        let mut facts = Facts::default();
+        for (id, holders, holds, waits) in tasks {
+            task(&mut facts, *id, *holders, holds, waits);
+        }
+        facts
+    }
+
+    /// The same with something that several own.
+    fn sharing(mut facts: Facts, strong: u64, weak: u64, owners: &[u64]) -> Facts {
+        facts.shared.push(Shared {
+            address: SHARED,
+            strong,
+            weak,
+        });
+        facts
+            .memory
+            .push((SHARED..SHARED + 64, Owner::Shared(SHARED)));
+        let owned = owners.iter().map(|id| (Owner::Task(id * 100), SHARED));
+        facts.owned.extend(owned);
+        facts
+    }
+
+    fn those(facts: &Facts, is_so: fn(&Finding) -> bool) -> Vec<u64> {
+        let found = solve(facts).into_iter();
+        let found = found.filter(|(_, finding)| is_so(finding));
+        let mut tasks: Vec<_> = found.map(|(task, _)| task).collect();
+        tasks.sort_unstable();
+        tasks
+    }
+
+    fn deadlocked(facts: &Facts) -> Vec<u64> {
+        those(facts, |finding| finding.deadlocked)
+    }
+
+    fn message(senders: u64, weak: u64) -> Source {
+        Source::Message {
+            channel: 9,
+            senders,
+            weak,
+        }
+    }
+
+    #[test]
+    fn an_orphan_is_in_no_deadlock_but_who_waits_for_it_is_stuck() {
+        let facts = facts(&[
+            (1, 0, &[Hold::Guard(7)], &[]),
+            (2, 1, &[], &[Source::Queue(7)]),
+        ]);
+        assert_eq!(deadlocked(&facts), [2]);
+        assert!(those(&facts, |finding| finding.proved).is_empty());
+    }
+
+    #[test]
+    fn two_locks_in_both_orders() {
+        let facts = facts(&[
+            (1, 1, &[Hold::Guard(7)], &[Source::Queue(8)]),
+            (2, 1, &[Hold::Guard(8)], &[Source::Queue(7)]),
+            (3, 1, &[], &[Source::End(100)]),
+        ]);
+        assert_eq!(deadlocked(&facts), [1, 2, 3]);
+        assert_eq!(solve(&facts)[&1].owners, [(2, OtherHalf::Permits)]);
+        assert_eq!(solve(&facts)[&3].owners, [(1, OtherHalf::Task)]);
+    }
+
+    #[test]
+    fn who_waits_for_something_else_too_can_be_helped() {
+        let facts = facts(&[
+            (1, 2, &[Hold::Guard(7)], &[Source::Queue(8)]),
+            (2, 1, &[Hold::Guard(8)], &[Source::Queue(7)]),
+        ]);
+        assert!(deadlocked(&facts).is_empty());
+        assert_eq!(solve(&facts)[&2].owners, [(1, OtherHalf::Permits)]);
+    }
+
+    #[test]
+    fn every_sender_must_be_known_and_what_can_become_one() {
+        let sender: &[Hold] = &[Hold::Sender(9)];
+        assert_eq!(deadlocked(&facts(&[(1, 1, sender, &[message(1, 0)])])), [1]);
+        assert!(deadlocked(&facts(&[(1, 1, sender, &[message(2, 0)])])).is_empty());
+        assert!(deadlocked(&facts(&[(1, 1, sender, &[message(1, 1)])])).is_empty());
+    }
+
+    #[test]
+    fn what_somebody_alive_seems_to_have_he_may_use() {
+        let facts = facts(&[
+            (1, 1, &[Hold::Sender(9)], &[message(1, 0)]),
+            (2, 1, &[Hold::Sender(9)], &[]),
+        ]);
+        assert!(deadlocked(&facts).is_empty());
+        assert!(
+            solve(&facts)[&1].owners.is_empty(),
+            "it is not clear who has it"
+        );
+    }
+
+    #[test]
+    fn a_guard_that_nobody_was_seen_to_have_may_come_back() {
+        assert!(deadlocked(&facts(&[(1, 1, &[], &[Source::Queue(8)])])).is_empty());
+    }
+
+    #[test]
+    fn permits_can_be_added_by_whoever_comes_there() {
+        let pool = |place| facts(&[(1, 1, &[Hold::Permits(place)], &[Source::Queue(place)])]);
+        assert!(deadlocked(&pool(7)).is_empty());
+        assert_eq!(deadlocked(&sharing(pool(SHARED), 1, 1, &[1])), [1]);
+    }
+
+    #[test]
+    fn what_is_shared_is_reached_by_any_owner_and_by_what_can_become_one() {
+        let waiting = || facts(&[(1, 1, &[], &[Source::Queue(SHARED + 16)]), (2, 1, &[], &[])]);
+        assert_eq!(deadlocked(&sharing(waiting(), 1, 1, &[1])), [1]);
+        assert!(deadlocked(&sharing(waiting(), 2, 1, &[1])).is_empty());
+        assert!(deadlocked(&sharing(waiting(), 2, 1, &[1, 2])).is_empty());
+        assert!(deadlocked(&sharing(waiting(), 1, 2, &[1])).is_empty());
+        let mut weak = sharing(waiting(), 1, 2, &[1]);
+        weak.weak.push((Owner::Task(100), SHARED));
+        assert_eq!(deadlocked(&weak), [1]);
+    }
+
+    #[test]
+    fn a_sender_waits_for_the_receiver() {
+        let mut facts = facts(&[
+            (1, 1, &[Hold::Guard(8)], &[Source::Queue(9)]),
+            (2, 1, &[Hold::Receiver(5)], &[Source::Queue(8)]),
+        ]);
+        facts.rooms.push(Room {
+            at: 9..10,
+            held: Hold::Receiver(5),
+            count: 1,
+        });
+        assert_eq!(deadlocked(&facts), [1, 2]);
+        // It gets something from elsewhere, and then takes what is in the channel.
+        facts.tasks[1].holders = Some(2);
+        assert!(deadlocked(&facts).is_empty());
+    }
+
+    #[test]
+    fn a_set_ends_if_any_of_it_does() {
+        let mut facts = facts(&[
+            (1, 1, &[], &[Source::AnyEnd(6)]),
+            (2, 0, &[], &[]),
+            (3, 1, &[], &[]),
+        ]);
+        facts.sets.push((6, vec![200]));
+        assert_eq!(deadlocked(&facts), [1]);
+        facts.sets[0].1.push(300);
+        assert!(deadlocked(&facts).is_empty());
+    }
+
+    #[test]
+    fn who_joins_what_never_ends_is_proved_never_to_run_again() {
+        let proved = |facts: &Facts| those(facts, |finding| finding.proved);
+        let mut facts = facts(&[
+            (1, 0, &[], &[]),
+            (2, 1, &[], &[Source::End(100)]),
+            (3, 1, &[], &[Source::End(400)]),
+            (4, 1, &[], &[Source::End(300)]),
+            (5, 2, &[], &[Source::End(100)]),
+        ]);
+        assert_eq!(proved(&facts), [2, 3, 4]);
+        facts.tasks[0].is_queued = true;
+        assert_eq!(proved(&facts), [3, 4]);
     }
 }
