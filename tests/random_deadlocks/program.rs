@@ -129,7 +129,7 @@ pub fn program(seed: u64) -> Program {
 }
 
 fn object_of(program: &mut Program, random: &mut Rng, object: usize, outside: u32, bags: usize) {
-    let mut several = |program: &mut Program, random: &mut Rng, kind, most: usize| {
+    let several = |program: &mut Program, random: &mut Rng, kind, most: usize| {
         for _ in 0..random.usize(1..=most) {
             add(program, random, kind, object, outside, bags);
         }

@@ -7,6 +7,7 @@ use tokio::sync::{
 };
 use tokio::task::{AbortHandle, JoinHandle};
 
+#[allow(dead_code, reason = "some are but kept")]
 pub enum Real {
     Mutex(Arc<Mutex<()>>),
     Semaphore(Arc<Semaphore>),
@@ -28,6 +29,7 @@ pub enum Real {
 
 /// Handles that all who have the bag share.
 #[derive(Default)]
+#[allow(dead_code, reason = "they are but kept")]
 pub struct Bag(StdMutex<Vec<Real>>);
 
 /// Handles with their numbers.
@@ -56,13 +58,15 @@ pub fn make(program: &Program, joins: Vec<JoinHandle<()>>) -> (Vec<Reals>, Reals
     (tasks, outside)
 }
 
+type Oneshot = (Option<oneshot::Sender<()>>, Option<oneshot::Receiver<()>>);
+
 struct Maker {
     bags: Vec<Arc<Bag>>,
     mutexes: Vec<Arc<Mutex<()>>>,
     semaphores: Vec<Arc<Semaphore>>,
     notifies: Vec<Arc<Notify>>,
     channels: Vec<(mpsc::Sender<()>, Option<mpsc::Receiver<()>>)>,
-    oneshots: Vec<(Option<oneshot::Sender<()>>, Option<oneshot::Receiver<()>>)>,
+    oneshots: Vec<Oneshot>,
     watches: Vec<watch::Sender<()>>,
 }
 
@@ -126,7 +130,7 @@ impl Real {
             Self::Sender(sender) => _ = sender.try_send(()),
             Self::Receiver(receiver) => _ = receiver.try_recv(),
             Self::Notify(notify) => notify.notify_one(),
-            Self::WatchSender(sender) => _ = sender.send_replace(()),
+            Self::WatchSender(sender) => sender.send_replace(()),
             Self::OneshotSender(_) | Self::Guard(_) | Self::Permit(_) => return true,
             _ => {}
         }
