@@ -56,6 +56,7 @@ mod report;
 pub mod runtime;
 #[doc(hidden)]
 pub mod stack;
+mod table;
 pub mod task;
 #[doc(hidden)]
 pub mod thread;

@@ -2,12 +2,15 @@
 //! wake), and those who tell orphans (pin and hold). Nothing may be looked at that is gone, which the
 //! sanitizers see best, and no task may be kept from ending.
 
+use std::cell::RefCell;
 use std::future::pending;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::SeqCst;
 use std::thread;
 use std::time::Duration;
+use taskleak::verify_none;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{Mutex, Notify, oneshot};
 use tokio::task::{LocalSet, yield_now};
@@ -167,5 +170,49 @@ fn by_the_drop_of_their_local_set() {
         .collect();
     for thread in threads {
         thread.join().unwrap();
+    }
+}
+
+/// When its future is dropped, drops the `LocalSet` that its task is in.
+struct DropsItsSet(Rc<RefCell<Option<LocalSet>>>);
+
+impl Drop for DropsItsSet {
+    fn drop(&mut self) {
+        let set = self.0.borrow_mut().take();
+        drop(set);
+    }
+}
+
+/// A guard drops an aborted task's future, or polls it to its end, and so the set that the task is in.
+#[test]
+fn by_a_guard_that_makes_it_drop_its_local_set() {
+    for aborted in [true, false] {
+        runtime(0).block_on(async {
+            let guard = verify_none();
+            let set = Rc::new(RefCell::new(Some(LocalSet::new())));
+            let local = set.borrow_mut().take().unwrap();
+            let ends = Rc::new(Notify::new());
+            let (ended, drops) = (ends.clone(), DropsItsSet(set.clone()));
+            let waits = async move {
+                let _drops = drops;
+                ended.notified().await;
+            };
+            let mut task = None;
+            let spawns = async {
+                task = Some(taskleak::task::spawn_local(waits));
+                yield_now().await;
+            };
+            local.run_until(spawns).await;
+            let task = task.unwrap();
+            *set.borrow_mut() = Some(local);
+            if aborted {
+                task.abort();
+            } else {
+                ends.notify_one();
+            }
+            drop(guard);
+            assert!(set.borrow().is_none());
+            assert!(task.await.unwrap_err().is_cancelled());
+        });
     }
 }

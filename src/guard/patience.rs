@@ -1,5 +1,6 @@
 //! How long to wait for tasks that are asked.
 
+use crate::wait::HeldTask;
 use crate::wait::trace::Inquiry;
 use std::time::{Duration, Instant};
 
@@ -8,6 +9,9 @@ use std::time::{Duration, Instant};
 pub(super) const ANSWER: Duration = Duration::from_millis(100);
 /// How long to wait in all, however many go on answering.
 const ANSWERS: Duration = Duration::from_secs(2);
+
+/// How long the thread naps that waits for polls to return.
+const NAP: Duration = Duration::from_micros(50);
 
 /// Waits for answers as long as there are new ones: ten thousand tasks take a busy machine a while.
 pub(super) struct Patience {
@@ -45,6 +49,37 @@ impl Patience {
         while !self.is_over(inquiry) {
             let until = self.round.min(self.end);
             inquiry.block(until.saturating_duration_since(Instant::now()));
+        }
+    }
+}
+
+/// Waits until the polls have returned in which tasks answered: what a task keeps can be read only between polls.
+pub(super) struct Returning {
+    end: Instant,
+    tasks: Vec<HeldTask>,
+}
+
+impl Returning {
+    pub(super) fn of(inquiry: &Inquiry) -> Self {
+        let answered = inquiry.tasks().iter();
+        let answered = answered.filter(|task| inquiry.has_answer_of(task));
+        let answered: Vec<_> = answered.copied().collect();
+        Self {
+            end: Instant::now() + ANSWER,
+            tasks: HeldTask::of_all(&answered).into_values().collect(),
+        }
+    }
+
+    /// Whether nothing more is to be waited for.
+    pub(super) fn is_over(&self) -> bool {
+        let is_polled = |task: &HeldTask| task.schedule().is_some_and(|now| now.running);
+        !self.tasks.iter().any(is_polled) || Instant::now() >= self.end
+    }
+
+    /// Waits on this thread.
+    pub(super) fn block(self) {
+        while !self.is_over() {
+            std::thread::sleep(NAP);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Asking the tasks that are left what they wait for: after the grace, before the verdict.
 
 use super::judge::members;
-use super::patience::{ANSWER, Patience};
+use super::patience::{ANSWER, Patience, Returning};
 use super::settle::{Settling, Waited};
 use super::stuck::standings;
 use super::timer::Timer;
@@ -59,6 +59,7 @@ impl Settling {
         }
         inquiry.wake();
         Patience::new().block(&inquiry);
+        Returning::of(&inquiry).block();
         let answers = inquiry.answers().with_standings(standings);
         drop(inquiry);
         if answers.some_ended() && wait(Instant::now() + ANSWER) == Waited::Clean {
@@ -88,6 +89,11 @@ impl Settling {
                 }
             }
         }
+        let returning = Returning::of(&inquiry);
+        while !returning.is_over() {
+            tokio::task::yield_now().await;
+        }
+        drop(returning);
         let answers = inquiry.answers().with_standings(standings);
         drop(inquiry);
         if answers.some_ended() && self.wait(|| Timer::anywhere(ANSWER)).await == Waited::Clean {

@@ -7,7 +7,7 @@ use super::origin::{Origin, OriginId};
 use super::runtimes::TrackedRuntime;
 use super::scope::{Scope, by_index};
 use super::slot::{Begun, Birth, Slot, flag};
-use super::{TaskKind, current, ends, judges, pool, timebox, timings, tokio_ids};
+use super::{TaskKind, clock, current, ends, judges, pool, timebox, timings, tokio_ids};
 use crate::stack;
 use std::marker::PhantomData;
 use std::panic::Location;
@@ -325,8 +325,8 @@ pub(crate) fn enter(slot: &'static Slot) -> (Entered, Begun) {
 #[inline]
 pub(super) fn begin_poll(slot: &'static Slot) -> Begun {
     let begun = slot.begin_poll();
-    if begun == Begun::First && timings::any() {
-        slot.time_first_poll();
+    if begun == Begun::First && timings::wanted() {
+        slot.time_first_poll(clock::now());
     }
     begun
 }

@@ -2,8 +2,8 @@
 
 use super::names::{self, NameTally};
 use super::slot::Slot;
-use super::table::Table;
 use super::timebox::{Timebox, Timed};
+use crate::table::Table;
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

@@ -8,7 +8,7 @@
 use super::extras::Attached;
 use super::origin::OriginId;
 use super::slot::flag;
-use super::table::Table;
+use crate::table::Table;
 use std::cell::Cell;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};

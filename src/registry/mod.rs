@@ -35,7 +35,6 @@ pub(crate) mod runtimes;
 pub(crate) mod scope;
 pub(crate) mod slot;
 mod sync;
-mod table;
 mod task_info;
 pub(crate) mod timebox;
 pub(crate) mod timings;

@@ -5,8 +5,8 @@
 //! record holds only the origin's number. The tree outlives the tasks: a report names the parents
 //! of a leaked task although they ended long ago.
 
-use super::table::Table;
 use super::{Fingerprint, TaskKind};
+use crate::table::Table;
 use crate::wait::AwaitTrace;
 use std::cell::Cell;
 use std::collections::HashMap;

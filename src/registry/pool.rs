@@ -1,7 +1,7 @@
 //! Where slots come from: a table that only grows, and a free list with a small cache a thread.
 
 use super::slot::Slot;
-use super::table::Table;
+use crate::table::Table;
 use std::cell::Cell;
 use std::sync::{Mutex, PoisonError};
 

@@ -1,9 +1,9 @@
 //! The runtimes that tracked tasks run on, and which scope owns each.
 
 use super::scope::ScopeRef;
-use super::table::Table;
 use super::tokio_ids;
 use super::{Slot, current};
+use crate::table::Table;
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::sync::atomic::AtomicI64;

@@ -1,5 +1,6 @@
 //! One live task's record.
 
+use super::judges::Watch;
 use super::origin::OriginId;
 use super::sync::{AtomicPtr, AtomicU32, AtomicU64, fence};
 use super::{TaskId, TaskKind};
@@ -59,11 +60,11 @@ pub(crate) enum Begun {
 const THREAD_BITS: u32 = 22;
 const NANOS_PER_MILLI: u64 = 1_000_000;
 
-/// A poll that begins now, here: the milliseconds of the clock, which is no finer, and below them the
+/// A poll that begins `now`, here: the milliseconds of the clock, which is no finer, and below them the
 /// thread. One word, since every live task has it.
-fn timed_poll() -> u64 {
+fn timed_poll(now: u64) -> u64 {
     let thread = u64::from(super::poller::id()) & ((1 << THREAD_BITS) - 1);
-    (super::clock::now() / NANOS_PER_MILLI) << THREAD_BITS | thread
+    (now / NANOS_PER_MILLI) << THREAD_BITS | thread
 }
 
 /// One poll, in [`Slot::state`].
@@ -276,9 +277,9 @@ impl Slot {
         self.scope.swap(scope, Relaxed)
     }
 
-    /// Notes that the first poll begins now.
-    pub(super) fn time_first_poll(&self) {
-        let waited = super::clock::now().saturating_sub(self.spawned.load(Relaxed)) / 1_000_000;
+    /// Notes that the first poll begins `now`.
+    pub(super) fn time_first_poll(&self, now: u64) {
+        let waited = now.saturating_sub(self.spawned.load(Relaxed)) / NANOS_PER_MILLI;
         let waited = u32::try_from(waited).unwrap_or(u32::MAX).saturating_add(1);
         self.waited.store(waited, Relaxed);
     }
@@ -303,14 +304,8 @@ impl Slot {
     pub(super) fn begin_poll(&self) -> Begun {
         let state = self.state.load(Relaxed);
         let watch = super::judges::watch();
-        if watch.is_kept() {
-            if watch.is_traced() && state >= POLL && self.is_wanted() {
-                self.begin_assisted_poll();
-                return Begun::Traced;
-            }
-            if watch.is_judged() {
-                self.last_poll.store(timed_poll(), Relaxed);
-            }
+        if watch.is_kept() && self.begin_watched_poll(watch, state) {
+            return Begun::Traced;
         }
         self.state
             .store((state + POLL) | u64::from(flag::POLLING), Relaxed);
@@ -319,6 +314,23 @@ impl Slot {
         } else {
             Begun::Again
         }
+    }
+
+    /// What a poll has to do that somebody watches. Says whether it is a traced one.
+    #[inline(never)]
+    fn begin_watched_poll(&self, watch: Watch, state: u64) -> bool {
+        if watch.is_traced() && state >= POLL && self.is_wanted() {
+            self.begin_assisted_poll();
+            return true;
+        }
+        if watch.is_judged() {
+            let now = super::clock::now();
+            self.last_poll.store(timed_poll(now), Relaxed);
+            if state < POLL {
+                self.time_first_poll(now);
+            }
+        }
+        false
     }
 
     /// Whether somebody wants to know what the task waits for.

@@ -1,4 +1,4 @@
-//! Whether anybody wants to know when tasks are first polled, which takes a look at the clock.
+//! Whether anybody but a judge wants to know when tasks are first polled, which takes a look at the clock.
 
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
@@ -14,6 +14,6 @@ pub(crate) fn release() {
 }
 
 #[inline]
-pub(super) fn any() -> bool {
-    WANTED.load(Relaxed) > 0 || super::judges::any()
+pub(super) fn wanted() -> bool {
+    WANTED.load(Relaxed) > 0
 }

@@ -4,9 +4,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use super::addresses::Addresses;
-use super::chunks::Chunks;
 use super::frame::Frame;
 use super::slow_path::SlowPath;
+use crate::table::Table;
 
 /// Buckets of the hash table. It does not grow: with a hundred thousand distinct stacks, far more than a program has
 /// places to spawn from, a bucket holds six.
@@ -27,7 +27,7 @@ pub(super) struct Interner {
     /// The id of each bucket's newest record, 0 if empty. A `Release` store here, after the record is in `records`,
     /// pairs with the `Acquire` load in `find`.
     buckets: [AtomicU32; BUCKETS],
-    records: Chunks<Record>,
+    records: Table<OnceLock<Record>>,
     /// The id given out last.
     last: Mutex<u32>,
 }
@@ -39,7 +39,7 @@ impl Interner {
     const fn new() -> Self {
         Self {
             buckets: [const { AtomicU32::new(0) }; BUCKETS],
-            records: Chunks::new(),
+            records: Table::new(),
             last: Mutex::new(0),
         }
     }
@@ -47,7 +47,7 @@ impl Interner {
     /// The record of an id, if the id was given out.
     #[inline]
     pub(super) fn record(&self, id: NonZeroU32) -> Option<&Record> {
-        self.records.get(id.get() - 1)
+        self.records.get(id.get() - 1)?.get()
     }
 
     /// The id of a stack that has been seen before.
@@ -82,9 +82,8 @@ impl Interner {
             addresses: stack.as_slice().into(),
             frames: OnceLock::new(),
         };
-        if !self.records.set(id.get() - 1, record) {
-            return None;
-        }
+        self.records.grow(id.get() - 1, |_| OnceLock::new());
+        self.records.get(id.get() - 1)?.set(record).ok()?;
         *last = id.get();
         bucket.store(id.get(), Ordering::Release);
         Some(id)

@@ -12,7 +12,6 @@
 mod addresses;
 mod call_stack;
 mod capture;
-mod chunks;
 mod frame;
 mod interner;
 mod origin;

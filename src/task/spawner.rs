@@ -7,13 +7,14 @@ use super::shutdown;
 use super::timed::Timed;
 use crate::alloc::Turn;
 use crate::registry::{Entry, Scope, Spec, TrackedRuntime, own_spawn};
+use crate::wait::Header;
 use std::future::Future;
 use tokio::runtime::Handle;
 use tokio::task::{AbortHandle, JoinHandle, LocalSet};
 
 /// Spawns futures that may be sent to other threads.
 pub(super) trait Spawner<T>: Sized {
-    type Handle: ToAbort;
+    type Handle: TaskHandle;
 
     /// The runtime it spawns on, if there is one.
     fn handle(&self) -> Option<Handle> {
@@ -34,7 +35,7 @@ pub(super) trait Spawner<T>: Sized {
 
 /// Spawns futures that stay on their thread.
 pub(super) trait LocalSpawner<T>: Sized {
-    type Handle: ToAbort;
+    type Handle: TaskHandle;
 
     fn hand_over<F>(self, future: F) -> Self::Handle
     where
@@ -43,19 +44,30 @@ pub(super) trait LocalSpawner<T>: Sized {
 }
 
 /// tokio's handles to a spawned task.
-pub(super) trait ToAbort {
+pub(super) trait TaskHandle {
     fn to_abort(&self) -> AbortHandle;
+
+    /// Where the task's header is, if that can be told.
+    fn header(&self) -> Option<Header>;
 }
 
-impl<T> ToAbort for JoinHandle<T> {
+impl<T> TaskHandle for JoinHandle<T> {
     fn to_abort(&self) -> AbortHandle {
         self.abort_handle()
     }
+
+    fn header(&self) -> Option<Header> {
+        Header::of_joined(self)
+    }
 }
 
-impl ToAbort for AbortHandle {
+impl TaskHandle for AbortHandle {
     fn to_abort(&self) -> AbortHandle {
         self.clone()
+    }
+
+    fn header(&self) -> Option<Header> {
+        Header::of(self)
     }
 }
 
@@ -122,7 +134,7 @@ where
     let handle = if may_need_help {
         let (future, cell) = Assisted::new(entry.slot(), spawner.handle(), future);
         let handle = spawner.hand_over(TaskFuture::new(Some(entry), future));
-        cell.set_header(&handle.to_abort());
+        cell.set_header(handle.header());
         handle
     } else {
         spawner.hand_over(TaskFuture::new(Some(entry), future))
@@ -169,7 +181,7 @@ where
     let handle = if entry.scope().is_some_and(Scope::is_assisted) {
         let (future, cell) = Assisted::new_local(entry.slot(), future);
         let handle = spawner.hand_over(TaskFuture::new(Some(entry), future));
-        cell.set_header(&handle.to_abort());
+        cell.set_header(handle.header());
         handle
     } else {
         spawner.hand_over(TaskFuture::new(Some(entry), future))

@@ -139,6 +139,9 @@ async fn probe() -> Option<Flags> {
     }));
     let handle = task.abort_handle();
     let header = Header::pointer_in(&handle)?;
+    if Header::pointer_in_joined(&task) != Some(header) {
+        return None;
+    }
     // The waker's data pointer is the header's, by tokio's own vtable; if the handle's is the same,
     // both point at a task header.
     let waker = polls.recv().await?.waker;

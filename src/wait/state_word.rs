@@ -20,7 +20,7 @@ use std::mem::{ManuallyDrop, transmute_copy};
 use std::ptr::NonNull;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Acquire;
-use tokio::task::AbortHandle;
+use tokio::task::{AbortHandle, JoinHandle};
 
 /// Where a task's header is. Knows nothing of the task's life: see [`Header::is_cancelled`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +36,12 @@ impl Header {
         Self::pointer_in(task)
     }
 
+    /// The same of the handle that a spawn returns, without counting one more.
+    pub(crate) fn of_joined<T>(task: &JoinHandle<T>) -> Option<Self> {
+        flags()?;
+        Self::pointer_in_joined(task)
+    }
+
     /// The pointer that an abort handle is, if it is the size of one.
     pub(super) fn pointer_in(task: &AbortHandle) -> Option<Self> {
         if size_of::<AbortHandle>() != size_of::<usize>() {
@@ -43,7 +49,20 @@ impl Header {
         }
         // SAFETY: the handle is one pointer long (just checked), has drop glue and so is not
         // uninitialised; any initialised word of that length may be read as a pointer.
-        let header = unsafe { transmute_copy::<AbortHandle, *const AtomicUsize>(task) };
+        Self::at(unsafe { transmute_copy::<AbortHandle, *const AtomicUsize>(task) })
+    }
+
+    /// The pointer that a join handle is, if it is the size of one: the probe saw it to be the abort
+    /// handle's.
+    pub(super) fn pointer_in_joined<T>(task: &JoinHandle<T>) -> Option<Self> {
+        if size_of::<JoinHandle<T>>() != size_of::<usize>() {
+            return None;
+        }
+        // SAFETY: as in `pointer_in`.
+        Self::at(unsafe { transmute_copy::<JoinHandle<T>, *const AtomicUsize>(task) })
+    }
+
+    fn at(header: *const AtomicUsize) -> Option<Self> {
         (!header.is_null() && header.is_aligned()).then_some(Self(header))
     }
 

@@ -12,7 +12,7 @@ use crate::wait::AwaitNode;
 use std::path::Path;
 
 /// The frames of this library that poll tasks: all that is further out is not the task's.
-const POLLERS: [&str; 2] = ["src/task/future.rs", "src/task/assisted.rs"];
+const POLLERS: [&str; 2] = ["src/task/future.rs", "src/task/assisted/cell.rs"];
 /// tokio's futures that poll another one which they were given: where they call, a new run begins.
 const ADAPTERS: [&str; 3] = [
     "tokio::time::timeout::Timeout",

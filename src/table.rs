@@ -4,39 +4,40 @@
 use std::sync::OnceLock;
 
 /// Entries of the first chunk; each further chunk is twice as long as the one before it.
-const FIRST: u32 = 64;
-/// Enough chunks for every `u32` index: 64 * (2^26 - 1) entries.
-const CHUNKS: usize = 26;
+const FIRST: u64 = 64;
+/// Enough chunks for every `u32` index.
+const CHUNKS: usize = 27;
 
-pub(super) struct Table<T> {
+pub(crate) struct Table<T> {
     chunks: [OnceLock<Box<[T]>>; CHUNKS],
 }
 
 impl<T> Table<T> {
-    pub(super) const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self {
             chunks: [const { OnceLock::new() }; CHUNKS],
         }
     }
 
     /// The entry at `index`, if its chunk has been made.
-    pub(super) fn get(&self, index: u32) -> Option<&T> {
+    #[inline]
+    pub(crate) fn get(&self, index: u32) -> Option<&T> {
         let (chunk, offset) = place(index);
-        // The last indices lie beyond the last chunk: nobody is given one, but some are asked for.
-        Some(&self.chunks.get(chunk)?.get()?[offset])
+        self.chunks.get(chunk)?.get()?.get(offset)
     }
 
     /// The chunk that begins at or holds `index`, made now if need be: `make` is told each index.
-    pub(super) fn grow(&self, index: u32, make: impl Fn(u32) -> T) -> &[T] {
+    pub(crate) fn grow(&self, index: u32, make: impl Fn(u32) -> T) -> &[T] {
         let (chunk, _) = place(index);
         self.chunks[chunk].get_or_init(|| {
             let start = FIRST * ((1 << chunk) - 1);
-            (start..start + (FIRST << chunk)).map(make).collect()
+            let indices = (start..start + (FIRST << chunk)).map(|index| index as u32);
+            indices.map(make).collect()
         })
     }
 
     /// Every entry made so far.
-    pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
         self.chunks
             .iter()
             .map_while(OnceLock::get)
@@ -44,12 +45,12 @@ impl<T> Table<T> {
     }
 }
 
+/// Which chunk an index is in, and where in it.
+#[inline]
 fn place(index: u32) -> (usize, usize) {
-    let chunk = (index / FIRST + 1).ilog2();
-    (
-        chunk as usize,
-        (index - FIRST * ((1 << chunk) - 1)) as usize,
-    )
+    let shifted = u64::from(index) + FIRST;
+    let chunk = shifted.ilog2() - FIRST.ilog2();
+    (chunk as usize, (shifted - (FIRST << chunk)) as usize)
 }
 
 #[cfg(test)]
@@ -66,7 +67,7 @@ mod tests {
                 expected = (expected.0 + 1, 0);
             }
         }
-        assert!(place(u32::MAX - FIRST).0 < CHUNKS);
+        assert!(place(u32::MAX).0 < CHUNKS);
     }
 
     #[test]
