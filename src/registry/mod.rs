@@ -29,7 +29,7 @@ mod operation;
 pub(crate) mod origin;
 pub(crate) mod own_spawn;
 pub(crate) mod pin;
-mod poller;
+pub(crate) mod poller;
 mod pool;
 pub(crate) mod runtimes;
 pub(crate) mod scope;
