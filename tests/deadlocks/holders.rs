@@ -127,17 +127,22 @@ fn in_a_task_that_nobody_tracked() {
     });
 }
 
-/// It waits for time.
+/// It waits for time, of which there is plenty.
 #[test]
 fn in_a_task_that_sleeps() {
     all(async |shape| {
         let start = async |help: Help| {
+            let (go, gone) = oneshot::channel::<()>();
             taskleak::spawn(async move {
-                tokio::time::sleep(std::time::Duration::from_millis(120)).await;
+                tokio::select! {
+                    () = tokio::time::sleep(std::time::Duration::from_secs(3600)) => {}
+                    _ = gone => {}
+                }
                 help();
             });
+            go
         };
-        held(shape, start, |()| Box::new(|| ())).await
+        held(shape, start, |go| Box::new(move || drop(go))).await
     });
 }
 

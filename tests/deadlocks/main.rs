@@ -16,7 +16,7 @@ use taskleak::{LeakReport, Options, find};
 
 /// What is found with a little grace.
 fn report() -> LeakReport {
-    find(Options::new().grace(Duration::from_millis(40))).expect_err("there are leaks")
+    find(Options::new().grace(Duration::from_millis(15))).expect_err("there are leaks")
 }
 
 /// How many of the leaked tasks are said to be deadlocked.
