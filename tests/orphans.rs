@@ -153,6 +153,36 @@ mod cases {
         woken_in_time().await;
     }
 
+    pub async fn local_orphans() {
+        for name in ["one", "two"] {
+            Builder::new().name(name).spawn_local(pending::<()>());
+        }
+        parked().await;
+    }
+
+    pub async fn local_that_is_woken_in_time() {
+        let (send, receive) = oneshot::channel::<()>();
+        let woken = async { drop(receive.await) };
+        Builder::new().name("woken").spawn_local(woken);
+        parked().await;
+        soon(|| drop(send));
+    }
+
+    /// Their set is dropped in time, by the thread on which it is.
+    pub async fn local_of_another_thread() {
+        let (began, begun) = oneshot::channel();
+        drop(Builder::new().spawn_blocking(|| {
+            let runtime = tokio::runtime::Builder::new_current_thread().build();
+            let local = tokio::task::LocalSet::new();
+            runtime.unwrap().block_on(local.run_until(async {
+                local_orphans().await;
+                let _ = began.send(());
+            }));
+            std::thread::sleep(SHORT);
+        }));
+        begun.await.unwrap();
+    }
+
     pub async fn beside_one_that_may_live_on() {
         spawn("orphan", pending());
         Builder::new()
@@ -334,6 +364,16 @@ mod rows {
         test();
     }
 
+    /// The thread that alone could drop the set is the one that the guard blocks.
+    pub fn local_dropped() {
+        let (body, local) = (body(), tokio::task::LocalSet::new());
+        multi_thread().block_on(local.run_until(async {
+            let guard = guard(HOUR);
+            body.await;
+            drop(guard);
+        }));
+    }
+
     fn multi_thread() -> Runtime {
         tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
@@ -429,6 +469,37 @@ fn local_tasks_get_their_grace() {
     for leak in report.leaks() {
         assert_eq!(leak.liveness(), Liveness::Orphan, "{report}");
     }
+}
+
+#[test]
+fn local_tasks_are_judged_at_once_by_a_guard_that_blocks_their_thread() {
+    expect(
+        rows::local_dropped,
+        || Box::pin(cases::local_orphans()),
+        &["one", "two"],
+        true,
+    );
+}
+
+/// The guard drives what it can.
+#[test]
+fn a_local_task_that_is_woken_in_time_is_no_leak() {
+    expect(
+        rows::local_dropped,
+        || Box::pin(cases::local_that_is_woken_in_time()),
+        &[],
+        false,
+    );
+}
+
+#[test]
+fn local_tasks_of_another_thread_get_their_grace() {
+    expect(
+        rows::stock_multi_thread_dropped,
+        || Box::pin(cases::local_of_another_thread()),
+        &[],
+        false,
+    );
 }
 
 /// Their runtime's end ends them in time.

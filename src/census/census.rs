@@ -6,7 +6,7 @@ use super::seen_task::UNKNOWN;
 use super::tasks::{describe, Cells, Listed, RuntimeLayout, anchor_address, has_join_handle, listed, state_of};
 use super::{SeenState, SeenTask, Sight, Unavailable};
 use crate::wait::deadlock::Facts;
-use crate::wait::{AwaitTrace, TraceSource};
+use crate::wait::{AwaitTrace, RuntimeKind, TraceSource};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, PoisonError};
 use tokio::runtime::Handle;
@@ -37,21 +37,46 @@ pub(crate) fn take(handle: &Handle) -> Result<Vec<SeenTask>, Unavailable> {
     })
 }
 
-/// What the runtime's parked tasks keep and wait at, as far as that can be told.
-pub(crate) fn holdings(handle: &Handle) -> Option<Vec<Facts>> {
+/// What the tasks of the runtimes keep and wait at, as far as that can be told; and what others do, of which the header
+/// and the number are known.
+pub(crate) fn holdings(
+    runtimes: &[Handle],
+    others: &[((u64, u64), RuntimeKind)],
+) -> Option<Facts> {
     // Where functions are merged, so may be the types.
     if super::names_may_be_merged() {
         return None;
     }
     let holdings = catch_unwind(AssertUnwindSafe(|| {
-        let take = |known: &mut Known| {
-            let runtime = RuntimeLayout::of(&mut known.debug, handle)?;
-            let tasks = listed(&mut known.debug, &mut known.cells, &runtime);
-            Ok(super::holdings::holdings(&mut known.debug, &runtime, &tasks))
-        };
-        with_known(take).ok().flatten()
+        with_known(|known| holdings_unguarded(known, runtimes, others))
     }));
-    holdings.unwrap_or_default()
+    holdings.ok()?.ok().flatten()
+}
+
+fn holdings_unguarded(
+    Known { debug, cells }: &mut Known,
+    runtimes: &[Handle],
+    others: &[((u64, u64), RuntimeKind)],
+) -> Result<Option<Facts>, Unavailable> {
+    let mut tasks: Vec<(Listed, RuntimeKind)> = Vec::new();
+    let mut any = None;
+    for handle in runtimes {
+        let runtime = RuntimeLayout::of(debug, handle)?;
+        let listed = listed(debug, cells, &runtime);
+        tasks.extend(listed.into_iter().map(|task| (task, runtime.kind)));
+        any = Some(runtime);
+    }
+    let Some(runtime) = any else {
+        return Ok(None);
+    };
+    for (other, kind) in others {
+        let is_known = tasks.iter().any(|(task, _)| task.address == other.0);
+        if !is_known {
+            let other = Listed::at(debug, cells, runtime.header(), *other);
+            tasks.extend(other.map(|task| (task, *kind)));
+        }
+    }
+    Ok(super::holdings::holdings(debug, runtime.header(), &tasks))
 }
 
 fn with_known<T>(

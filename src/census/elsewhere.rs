@@ -13,7 +13,10 @@ pub(crate) fn take(_runtime: &Handle) -> Result<Vec<SeenTask>, Unavailable> {
 }
 
 /// Nothing is known.
-pub(crate) fn holdings(_runtime: &Handle) -> Option<Vec<crate::wait::deadlock::Facts>> {
+pub(crate) fn holdings(
+    _runtimes: &[Handle],
+    _others: &[((u64, u64), crate::wait::RuntimeKind)],
+) -> Option<crate::wait::deadlock::Facts> {
     None
 }
 

@@ -1,47 +1,83 @@
 //! Which of the tasks that are left wait for each other.
 
 use super::handles;
+use super::judge::members;
 use crate::census;
-use crate::registry::{Scope, TaskInfo};
+use crate::registry::slot::Reading;
+use crate::registry::{Scope, TaskInfo, TaskKind, TrackedRuntime, pin};
 use crate::task::assisted::reach;
 use crate::wait::deadlock::{Finding, solve};
+use crate::wait::{Liveness, RuntimeKind};
 use std::collections::HashMap;
+use tokio::runtime::Handle;
 
-/// What was found, by the number of the runtime and the task's own on it.
+/// What was found, by the tasks' own numbers, which are unique among live ones; nothing where nobody could look.
 #[derive(Debug, Default)]
-pub(crate) struct Deadlocks(HashMap<(u64, u64), Finding>);
+pub(crate) struct Deadlocks(Option<HashMap<u64, Finding>>);
 
 impl Deadlocks {
-    /// Looks into the tasks of the runtimes that the tasks are on, as far as they can be reached.
+    /// Looks into the tasks of the runtimes that can be reached, and into those of the scope wherever they are.
     pub(super) fn among(scope: &'static Scope, tasks: &[TaskInfo]) -> Self {
-        let mut found = HashMap::new();
-        for (runtime, handle) in handles::in_reach(scope) {
-            let runtime = runtime.id();
-            let is_on_it = |task: &TaskInfo| task.runtime_id() == Some(runtime);
-            if !tasks.iter().any(is_on_it) {
-                continue;
+        let runtimes: Vec<_> = handles::in_reach(scope)
+            .into_iter()
+            .map(|(_, handle)| handle)
+            .collect();
+        let Some(mut facts) = census::holdings(&runtimes, &elsewhere(scope, &runtimes)) else {
+            return Self::default();
+        };
+        for facts in &mut facts.tasks {
+            let task = tasks.iter().find(|task| task.tokio_id() == Some(facts.id));
+            // A waker that taskleak keeps of it wakes nobody.
+            let record = task.and_then(|task| task.id().read());
+            let own = record.map_or(0, |task| reach(&task).own);
+            facts.holders = facts.holders.and_then(|holders| holders.checked_sub(own));
+            // Whether it was parked before it was asked.
+            let was_parked = task.is_some_and(|task| task.liveness() >= Liveness::Wakeable);
+            if facts.is_queued && !was_parked {
+                facts.holders = None;
             }
-            let mut facts = census::holdings(&handle).unwrap_or_default();
-            for facts in &mut facts {
-                // A waker that taskleak keeps of it wakes nobody.
-                let task = tasks
-                    .iter()
-                    .find(|task| is_on_it(task) && task.tokio_id() == Some(facts.id));
-                let own = task
-                    .and_then(|task| task.id().read())
-                    .map_or(0, |task| reach(&task).own);
-                facts.holders = facts.holders.saturating_sub(own);
-            }
-            found.extend(
-                solve(&facts)
-                    .into_iter()
-                    .map(|(task, finding)| ((runtime, task), finding)),
-            );
         }
-        Self(found)
+        Self(Some(solve(&facts)))
+    }
+
+    /// Whether nobody could look: then nothing is found.
+    pub(crate) fn is_unknown(&self) -> bool {
+        self.0.is_none()
     }
 
     pub(crate) fn of(&self, task: &TaskInfo) -> Option<&Finding> {
-        self.0.get(&(task.runtime_id()?, task.tokio_id()?))
+        self.0.as_ref()?.get(&task.tokio_id()?)
     }
+}
+
+/// Tasks of the scope that are in the list of none of these runtimes: their headers and numbers.
+fn elsewhere(scope: &'static Scope, runtimes: &[Handle]) -> Vec<((u64, u64), RuntimeKind)> {
+    let here: Vec<_> = runtimes
+        .iter()
+        .map(|handle| TrackedRuntime::of(handle).index())
+        .collect();
+    let kind = |task: &Reading| match task.kind() {
+        TaskKind::Local => Some(RuntimeKind::Local),
+        TaskKind::Task if !here.contains(&task.runtime) => {
+            let runtime = TrackedRuntime::by_index(task.runtime)?;
+            Some(if runtime.is_current_thread() {
+                RuntimeKind::CurrentThread
+            } else {
+                RuntimeKind::MultiThread
+            })
+        }
+        _ => None,
+    };
+    let tasks: Vec<_> = members(scope).filter(|task| kind(task).is_some()).collect();
+    let mut headers = Vec::with_capacity(tasks.len());
+    pin::with_headers(&tasks, |task, header| {
+        headers.push((*task, header.addr().get() as u64));
+    });
+    headers
+        .into_iter()
+        .filter_map(|(task, header)| {
+            let id = TaskInfo::of(&task)?.tokio_id()?;
+            Some(((header, id), kind(&task)?))
+        })
+        .collect()
 }

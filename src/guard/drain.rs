@@ -28,7 +28,7 @@ pub(super) fn drain(settling: &Settling, deadline: Instant) -> Waited {
     loop {
         let seen = settling.scope().gate().look();
         let others_go_on = exhaust(settling, deadline) || settling.has_threads();
-        let left = settling.look_closely();
+        let left = settling.look_closely(true);
         if let Some(waited) = left.ends_wait() {
             return waited;
         }

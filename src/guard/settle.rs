@@ -111,13 +111,13 @@ impl Settling {
         self.look_at_count()
     }
 
-    /// The same, and whether what is left is certain never to end.
-    pub(super) fn look_closely(&self) -> Left {
+    /// The same, and whether what is left is certain never to end; `blocks` if the guard blocks this thread.
+    pub(super) fn look_closely(&self, blocks: bool) -> Left {
         let left = self.look();
         let Left::Tasks { seen, threshold } = left else {
             return left;
         };
-        let stuck = stuck::count(self.scope, self.allows_background, &self.rules);
+        let stuck = stuck::count(self.scope, self.allows_background, &self.rules, blocks);
         if stuck.is_all(self.concerned(seen.count)) {
             return match self.look_at_count() {
                 Left::Nothing => Left::Stuck,
@@ -211,7 +211,7 @@ impl Settling {
             // A wake while helping is not to be slept over.
             let before = self.scope.gate().look();
             help();
-            let left = self.look_closely();
+            let left = self.look_closely(true);
             if let Some(waited) = left.ends_wait() {
                 return waited;
             }
@@ -248,7 +248,7 @@ impl Settling {
         let mut over_since = None;
         let mut last_turns = 0;
         loop {
-            let left = self.look_closely();
+            let left = self.look_closely(false);
             if let Some(waited) = left.ends_wait() {
                 return waited;
             }

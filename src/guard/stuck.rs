@@ -3,7 +3,7 @@
 use super::Rule;
 use super::judge::{is_tolerated, members};
 use crate::registry::slot::{Reading, flag};
-use crate::registry::{Scope, TaskInfo, TaskKind, TrackedRuntime};
+use crate::registry::{Scope, TaskInfo, TaskKind, TrackedRuntime, poller};
 use crate::task::assisted;
 use crate::wait::{HeldTask, Liveness, Standing};
 
@@ -36,12 +36,18 @@ pub(super) fn prepare() {
 /// How many of the scope's tasks that have to end are certain not to, and how many may live on.
 ///
 /// Only tasks of the runtime that this runs in count: another one's may be shut down within the
-/// grace, which ends its tasks. For the same reason local tasks don't.
-pub(super) fn count(scope: &'static Scope, allows_background: bool, rules: &[Rule]) -> Stuck {
+/// grace, which ends its tasks. For the same reason local tasks don't, unless the guard blocks the very
+/// thread on which they were polled: their set cannot leave it, and nobody else can drop it there.
+pub(super) fn count(
+    scope: &'static Scope,
+    allows_background: bool,
+    rules: &[Rule],
+    blocks: bool,
+) -> Stuck {
     let mut stuck = Stuck::default();
-    let Some(here) = TrackedRuntime::current() else {
-        return stuck;
-    };
+    let here = TrackedRuntime::current().map(TrackedRuntime::index);
+    // Where threads have no numbers, they are 0.
+    let thread = Some(poller::id()).filter(|thread| blocks && *thread != 0);
     let mut candidates = Vec::new();
     for task in members(scope) {
         if task.has(flag::BACKGROUND) && allows_background {
@@ -52,7 +58,11 @@ pub(super) fn count(scope: &'static Scope, allows_background: bool, rules: &[Rul
             stuck.tolerated += 1;
             continue;
         }
-        let is_here = task.kind() == TaskKind::Task && task.runtime == here.index();
+        let is_here = match task.kind() {
+            TaskKind::Task => Some(task.runtime) == here,
+            TaskKind::Local => Some(task.poller) == thread,
+            _ => false,
+        };
         if is_here && task.polls > 0 && !task.has(flag::POLLING) {
             candidates.push(task);
         }

@@ -27,7 +27,8 @@ pub(super) fn write(
     match leak.liveness() {
         Liveness::Orphan => field("proved", &orphan(leak))?,
         Liveness::Cancelled => field("aborted", &"it was, and has not come to an `.await` since")?,
-        _ if leak.is_likely_deadlocked() && leak.owners().is_empty() => field(
+        _ if leak.is_proved_deadlocked() => field("proved", &joins(leak))?,
+        _ if leak.is_likely_deadlocked() && !leak.is_seen_deadlocked => field(
             "likely",
             &"a deadlock: all tasks that are left wait for locks or for each other",
         )?,
@@ -62,6 +63,20 @@ fn aborted(ended: usize, of: usize) -> String {
         (ended, of) if ended == of => format!("all {of} ended"),
         (0, of) => format!("none of the {of} ended: {WHY} they do not come"),
         (ended, of) => format!("{ended} of {of} ended: {WHY} the others do not come"),
+    }
+}
+
+/// Why those who wait for other tasks' ends only can never run again.
+fn joins(leak: &Leak) -> &'static str {
+    match leak.count() {
+        1 => {
+            "only the end of a task that can never run again, or that waits for this one's, could wake it, so it can never \
+             run again"
+        }
+        _ => {
+            "only the ends of tasks that can never run again, or that wait for these, could wake them, so they can never \
+             run again"
+        }
     }
 }
 

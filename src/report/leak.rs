@@ -5,6 +5,7 @@ use crate::guard::Deadlocks;
 use crate::registry::numbers::NumberMap;
 use crate::registry::{Ancestor, Fingerprint, TaskId, TaskInfo, TaskKind, TaskState};
 use crate::stack::{Frame, Stack};
+use crate::wait::deadlock::Finding;
 use crate::wait::trace::RawTrace;
 use crate::wait::{AwaitTrace, Liveness, WaitsFor};
 use std::collections::{HashMap, HashSet};
@@ -38,6 +39,9 @@ pub struct Leak {
     /// At least one; oldest first.
     tasks: Vec<TaskInfo>,
     likely_deadlock: bool,
+    /// That was seen by what tasks have, not by kinds only.
+    pub(super) is_seen_deadlocked: bool,
+    proved_deadlock: bool,
     owners: Vec<Owner>,
     ended_when_aborted: Option<usize>,
 }
@@ -105,6 +109,8 @@ impl Leak {
                 leaks.push(Self {
                     tasks: Vec::new(),
                     likely_deadlock: false,
+                    is_seen_deadlocked: false,
+                    proved_deadlock: false,
                     owners: Vec::new(),
                     ended_when_aborted: None,
                 });
@@ -151,8 +157,13 @@ impl Leak {
     /// Notes who has the other half of what these wait for, and which of them wait for each other.
     pub(super) fn note_owners(leaks: &mut [Self], all: &[TaskInfo], found: &Deadlocks) {
         for leak in leaks {
-            let is_deadlocked = |task| found.of(task).is_some_and(|finding| finding.deadlocked);
-            leak.likely_deadlock = leak.tasks.iter().all(is_deadlocked);
+            let are_all = |is_so: fn(&Finding) -> bool| {
+                let mut tasks = leak.tasks.iter();
+                tasks.all(|task| found.of(task).is_some_and(is_so))
+            };
+            leak.likely_deadlock = are_all(|finding| finding.deadlocked);
+            leak.is_seen_deadlocked = leak.likely_deadlock;
+            leak.proved_deadlock = are_all(|finding| finding.proved);
             leak.owners = Owner::of(leak.oldest(), all, found);
         }
     }
@@ -204,13 +215,40 @@ impl Leak {
     }
 
     /// Whether these are likely to be in a deadlock: only tasks that are in it themselves have what each waits
-    /// for. That is told by what lies in the suspended tasks, where debug info can be read (on Linux, with the
-    /// feature `census`); elsewhere by all tasks that are left of the test waiting for locks or each other's ends.
+    /// for, or can come to it at all. That is told by what lies in the suspended tasks, where debug info can be read (on
+    /// Linux, with the feature `census`); elsewhere by all tasks that are left of the test waiting for locks or each
+    /// other's ends.
     ///
     /// Not a proof: a compiler keeps room in a task also for what was moved out of it, so what looks like a
     /// lock's guard in a task may have been given to a thread that still has it.
     pub fn is_likely_deadlocked(&self) -> bool {
         self.likely_deadlock
+    }
+
+    /// Whether it is proved that these can never run again, although they have wakers: each waits for nothing but the
+    /// ends of tasks that can never run again ([`Liveness::Orphan`]) or that wait so for each other. At most their
+    /// `JoinHandle`s could abort them. Told where debug info can be read, as [`is_likely_deadlocked`], which is then
+    /// true too.
+    ///
+    /// [`is_likely_deadlocked`]: Self::is_likely_deadlocked
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "multi_thread")] async fn main() {
+    /// use taskleak::{Options, find, verify_none};
+    ///
+    /// # let guard = verify_none();
+    /// let service = taskleak::spawn(std::future::pending::<()>());
+    /// let supervisor = taskleak::spawn(async { service.await });
+    /// let report = find(Options::new().grace(std::time::Duration::from_millis(10))).unwrap_err();
+    /// for leak in report.leaks().iter().filter(|leak| leak.is_proved_deadlocked()) {
+    ///     assert_eq!(leak.waits_for(), Some(taskleak::WaitsFor::Join));
+    /// }
+    /// # supervisor.abort(); drop(guard.on_leak(taskleak::Action::Warn)); }
+    /// ```
+    pub fn is_proved_deadlocked(&self) -> bool {
+        self.proved_deadlock
     }
 
     /// The leaked (or tolerated) tasks that seem to have the other half of what the oldest waits for: the senders or

@@ -89,7 +89,9 @@ impl LeakReport {
         let all = [judgement.leaks.as_slice(), &judgement.tolerated].concat();
         let mut leaks = Leak::group(judgement.leaks);
         Leak::note_owners(&mut leaks, &all, &judgement.deadlocks);
-        let nobody_else = judgement.tolerated.is_empty()
+        // Where one could look, what was seen holds.
+        let nobody_else = judgement.deadlocks.is_unknown()
+            && judgement.tolerated.is_empty()
             && judgement.threads.is_empty()
             && judgement.unseen.count == 0;
         if nobody_else && settled != Settled::TimedOut {

@@ -16,6 +16,6 @@ pub use liveness::Liveness;
 pub(crate) use liveness::Standing;
 pub(crate) use state_word::{Header, HeldTask, calibrate};
 #[allow(unused_imports, reason = "the census's, where there is one")]
-pub(crate) use state_word::{RuntimeKind, schedule_of};
+pub(crate) use state_word::{RuntimeKind, Schedule, schedule_of};
 pub(crate) use tokio_waker::header_of;
 pub use waits_for::WaitsFor;

@@ -3,6 +3,7 @@
 use super::super::Unavailable;
 use super::aranges::Aranges;
 use super::die::{Value, number};
+use super::drop_glue::Symbols;
 use super::image::Image;
 use super::strings::Strings;
 use super::types::{Field, Shape, Type, TypeRef, Variant};
@@ -15,7 +16,7 @@ use std::path::{Path, PathBuf};
 /// The debug info of the binary that some code is in. What was read once is kept for the life of the process.
 #[derive(Debug)]
 pub(in crate::census) struct DebugInfo {
-    image: Image,
+    pub(super) image: Image,
     aranges: Aranges,
     strings: Strings,
     line_strings: Strings,
@@ -29,6 +30,9 @@ pub(in crate::census) struct DebugInfo {
     found: HashMap<String, Option<TypeRef>>,
     files: HashMap<(usize, u64), Option<PathBuf>>,
     vtables: HashMap<u64, Option<TypeRef>>,
+    /// The functions that drop values, by the paths of their types.
+    pub(super) glues: HashMap<&'static str, Option<u64>>,
+    pub(super) symbols: Option<Symbols>,
 }
 
 /// How to have what a census needs.
@@ -65,6 +69,8 @@ impl DebugInfo {
             found: HashMap::new(),
             files: HashMap::new(),
             vtables: HashMap::new(),
+            glues: HashMap::new(),
+            symbols: None,
         })
     }
 
@@ -193,7 +199,7 @@ impl DebugInfo {
         }
     }
 
-    fn name(&mut self, unit: usize, offset: usize) -> Option<String> {
+    pub(super) fn name(&mut self, unit: usize, offset: usize) -> Option<String> {
         let name = self.units[unit].die(offset)?.get(DW_AT_name)?;
         self.text(unit, name)
     }

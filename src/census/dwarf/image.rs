@@ -118,6 +118,11 @@ impl Image {
         bytes(&self.file, section.offset.checked_add(at)?, length)
     }
 
+    /// Where in memory what the file has at an address is.
+    pub(super) fn to_memory(&self, address: u64) -> u64 {
+        address.wrapping_add(self.bias)
+    }
+
     /// An address in memory as the file's debug info has it.
     pub(super) fn to_file(&self, address: u64) -> u64 {
         address.wrapping_sub(self.bias)

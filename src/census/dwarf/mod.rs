@@ -12,6 +12,7 @@ mod abbrevs;
 mod aranges;
 mod debug_info;
 mod die;
+mod drop_glue;
 mod image;
 mod strings;
 mod types;

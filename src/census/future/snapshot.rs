@@ -1,6 +1,7 @@
 //! A copy of the memory that one task was read from.
 
 use super::super::memory;
+use std::ops::Range;
 
 /// No future, and nothing in one, is longer than this.
 const LONGEST: u64 = 1 << 24;
@@ -56,8 +57,17 @@ impl Snapshot {
 
     /// Whether all of it is as it was: then it was so all the time between, but for changes taken back.
     pub(in crate::census) fn still_holds(&self) -> bool {
-        let parts: Vec<_> = self
+        self.still_holds_within(0..u64::MAX)
+    }
+
+    /// The same of what was read from there.
+    pub(in crate::census) fn still_holds_within(&self, range: Range<u64>) -> bool {
+        let regions: Vec<_> = self
             .regions
+            .iter()
+            .filter(|(start, _)| range.contains(start))
+            .collect();
+        let parts: Vec<_> = regions
             .iter()
             .map(|(start, bytes)| (*start, bytes.len()))
             .collect();
@@ -65,7 +75,7 @@ impl Snapshot {
             return false;
         };
         let mut rest = now.as_slice();
-        self.regions.iter().all(|(_, bytes)| {
+        regions.iter().all(|(_, bytes)| {
             let (now, after) = rest.split_at(bytes.len());
             rest = after;
             now == bytes.as_slice()

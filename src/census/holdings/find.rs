@@ -1,25 +1,46 @@
 //! Walking all that a suspended future may own.
 
-use super::super::dwarf::{Shape, Type};
+use super::super::dwarf::{Field, Shape, Type};
 use super::super::future::{Reader, Value};
 use super::known::Known;
+use super::machine::calls;
+use crate::wait::deadlock::{Owner, Shared};
 use std::collections::HashSet;
+use std::ops::Range;
 
 const MOST_STEPS: usize = 1 << 13;
 const DEEPEST: usize = 64;
+/// Elements of one collection that are looked at.
+const MOST_ELEMENTS: u64 = 64;
+const MOST_BUCKETS: u64 = 1 << 10;
 
-/// What of tokio's lies in a future, wherever it owns it by value or by a box, a vector or an `Arc`.
+/// What lies in a future, wherever it owns it by value or by a box, a collection or an `Arc`.
 ///
 /// A compiler keeps room across an `.await` also for variables that were moved out of: what is found is kept there or
 /// was.
-pub(super) fn find(reader: &mut Reader<'_>, future: Value) -> Vec<(Known, Value)> {
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    /// What of tokio's there is, and who owns it.
+    pub(super) known: Vec<(Owner, Known, Value)>,
+    /// The `Arc`s and `Rc`s: who owns each, where it is, and what is behind it.
+    pub(super) owned: Vec<(Owner, u64, u64)>,
+    /// The same of `Weak`s.
+    pub(super) weak: Vec<(Owner, u64, u64)>,
+    pub(super) shared: Vec<Shared>,
+    pub(super) memory: Vec<(Range<u64>, Owner)>,
+    /// Where taskleak's own wakers of the task point, with which guards polled it, and how many of them there are.
+    pub(super) own_wakers: Vec<(u64, u64)>,
+}
+
+/// Walks the future of a task.
+pub(super) fn find(reader: &mut Reader<'_>, future: Value, task: Owner) -> Found {
     let mut walk = Walk {
         reader,
         seen: HashSet::new(),
         steps: 0,
-        found: Vec::new(),
+        found: Found::default(),
     };
-    walk.value(future, 0);
+    walk.value(future, task, 0);
     walk.found
 }
 
@@ -27,11 +48,11 @@ struct Walk<'a, 'b> {
     reader: &'a mut Reader<'b>,
     seen: HashSet<(u64, &'static str)>,
     steps: usize,
-    found: Vec<(Known, Value)>,
+    found: Found,
 }
 
 impl Walk<'_, '_> {
-    fn value(&mut self, value: Value, depth: usize) {
+    fn value(&mut self, value: Value, owner: Owner, depth: usize) {
         self.steps += 1;
         if depth > DEEPEST || self.steps > MOST_STEPS || matches!(value.ty.shape, Shape::Plain) {
             return;
@@ -39,38 +60,123 @@ impl Walk<'_, '_> {
         let path = self.reader.debug.path(value.ty.at).unwrap_or_default();
         if let Some(known) = Known::of(path) {
             if self.seen.insert((value.address, known.path())) {
-                self.found.push((known, value));
+                self.found.known.push((owner, known, value));
+                if known.has_an_arc() {
+                    self.parts(value, owner, depth);
+                }
             }
             return;
         }
+        // A runtime's own parts lead to all its tasks.
+        if path.starts_with("tokio::runtime::") {
+            return;
+        }
         match self.behind(value) {
-            Behind::Nothing => return,
+            Behind::Nothing => {}
             Behind::Values(values) => {
                 for value in values {
-                    if self.seen.insert((value.address, value.ty.name.as_str())) {
-                        self.value(value, depth + 1);
-                    }
+                    self.once(value, owner, depth);
                 }
-                return;
             }
-            Behind::Itself => {}
+            Behind::Owned(range, values) => {
+                self.found.memory.push((range, owner));
+                for value in values {
+                    self.once(value, owner, depth);
+                }
+            }
+            Behind::Shared => self.shared(value, owner, depth),
+            Behind::Weak => {
+                if let Some((place, _)) = first_pointer(self.reader, value, 0)
+                    && let Some(address) = self.reader.memory.number(place, 8)
+                {
+                    self.found.weak.push((owner, place, address));
+                }
+            }
+            Behind::Itself => self.parts(value, owner, depth),
         }
-        for (_, part) in self.reader.parts(value) {
-            self.value(part, depth + 1);
+    }
+
+    fn once(&mut self, value: Value, owner: Owner, depth: usize) {
+        if self.seen.insert((value.address, value.ty.name.as_str())) {
+            self.value(value, owner, depth + 1);
         }
+    }
+
+    /// What a suspended future owns, by what dropping it would drop: exactly that, neither what was moved out of it nor
+    /// what debug info leaves out since two variables have one name. None where that can't be followed.
+    fn dropped(&mut self, future: Value) -> Option<Vec<Value>> {
+        if !cfg!(target_arch = "x86_64") || !future.ty.is_coroutine() {
+            return None;
+        }
+        let glue = self.reader.debug.drop_glue(future.ty)?;
+        let calls = calls(self.reader.memory, glue, future.address)?;
+        calls
+            .into_iter()
+            .map(|(function, address)| {
+                let ty = self.reader.debug.dropped_by(function)?;
+                self.reader.value(ty, address)
+            })
+            .collect()
+    }
+
+    fn parts(&mut self, value: Value, owner: Owner, depth: usize) {
+        if let Some(dropped) = self.dropped(value) {
+            for value in dropped {
+                self.value(value, owner, depth + 1);
+            }
+            return;
+        }
+        let captured = self.moved_parameters(value);
+        for (name, part) in self.reader.parts(value) {
+            let is_captured = |field: &Field| {
+                field.name == name && value.address.checked_add(field.offset) == Some(part.address)
+            };
+            if !captured.iter().any(is_captured) {
+                self.value(part, owner, depth + 1);
+            }
+        }
+    }
+
+    /// Where a suspended async function captured its parameters: before all else it moves them to variables, which have
+    /// places of their own.
+    fn moved_parameters(&mut self, value: Value) -> &'static [Field] {
+        let Shape::Enum { variants, .. } = &value.ty.shape else {
+            return &[];
+        };
+        let is_function = value.ty.is_coroutine() && value.ty.name.starts_with("{async_fn_env#");
+        let unresumed = variants.first().filter(|_| is_function);
+        let Some(unresumed) = unresumed.filter(|first| first.field.name == "Unresumed") else {
+            return &[];
+        };
+        let state = self.reader.variant(value);
+        if !state.is_some_and(|state| state.field.name.starts_with("Suspend")) {
+            return &[];
+        }
+        let captured = self.reader.debug.field_type(&unresumed.field);
+        captured.map_or(&[], Type::fields)
     }
 
     /// What a pointer owns.
     fn behind(&mut self, value: Value) -> Behind {
         let ty = value.ty;
-        let plain = ty.plain_name();
-        if plain == "Vec" {
-            return Behind::Values(self.vector(value).unwrap_or_default());
+        match ty.plain_name() {
+            "Vec" => return self.vector(value).unwrap_or(Behind::Nothing),
+            "VecDeque" => return self.deque(value).unwrap_or(Behind::Nothing),
+            "RawTable" => return self.table(value).unwrap_or(Behind::Nothing),
+            "Arc" | "Rc" => return Behind::Shared,
+            "Weak" => return Behind::Weak,
+            // Nobody knows whether it is there.
+            "MaybeUninit" => return Behind::Nothing,
+            "Box" | "alloc::boxed::Box" => {
+                if let Some(values) = self.reader.slice(value) {
+                    return Behind::owned(values);
+                }
+                let target = self.reader.target(value).into_iter().collect();
+                return Behind::owned(target);
+            }
+            _ => {}
         }
-        if plain == "Arc" {
-            return Behind::Values(self.shared(value).into_iter().collect());
-        }
-        if plain == "Box" || plain == "alloc::boxed::Box" || ty.name.starts_with("&mut ") {
+        if ty.name.starts_with("&mut ") {
             let slice = self.reader.slice(value);
             let values = slice.unwrap_or_else(|| self.reader.target(value).into_iter().collect());
             return Behind::Values(values);
@@ -81,20 +187,93 @@ impl Walk<'_, '_> {
         }
     }
 
-    fn vector(&mut self, vector: Value) -> Option<Vec<Value>> {
+    fn vector(&mut self, vector: Value) -> Option<Behind> {
         let element = vector.ty.argument("T")?;
         let size = self.reader.debug.ty(element)?.size;
         let length = self.reader.field(vector, "len")?;
         let length = self.reader.number(length)?;
         let start = pointer_in(self.reader, vector)?;
-        (0..length.min(64))
+        let values = (0..length.min(MOST_ELEMENTS))
             .map(|at| self.reader.value(element, start.checked_add(at * size)?))
-            .collect()
+            .collect::<Option<_>>()?;
+        Some(Behind::owned(values))
     }
 
-    fn shared(&mut self, arc: Value) -> Option<Value> {
-        let inner = inner_of(self.reader, arc)?;
-        self.reader.field(inner, "data")
+    fn deque(&mut self, deque: Value) -> Option<Behind> {
+        let element = deque.ty.argument("T")?;
+        let size = self.reader.debug.ty(element)?.size;
+        let number = |walk: &mut Self, name| {
+            let field = walk.reader.field(deque, name)?;
+            walk.reader.memory.number(field.address, 8)
+        };
+        let (head, length) = (number(self, "head")?, number(self, "len")?);
+        let buffer = self.reader.field(deque, "buf")?;
+        let room = named(self.reader, buffer, "cap", 0)?;
+        let room = self.reader.memory.number(room.address, 8)?;
+        let start = pointer_in(self.reader, deque)?;
+        let values = (0..length.min(MOST_ELEMENTS))
+            .map(|at| {
+                let at = head.checked_add(at)?;
+                let at = if at >= room { at.checked_sub(room)? } else { at };
+                let offset = at.checked_mul(size)?;
+                self.reader.value(element, start.checked_add(offset)?)
+            })
+            .collect::<Option<_>>()?;
+        Some(Behind::owned(values))
+    }
+
+    /// What lies in a hash table: each bucket below the control bytes, one of which says whether it is taken.
+    fn table(&mut self, table: Value) -> Option<Behind> {
+        let element = table.ty.argument("T")?;
+        let size = self.reader.debug.ty(element)?.size;
+        let mask = named(self.reader, table, "bucket_mask", 0)?;
+        let mask = self.reader.number(mask)?;
+        let control = named(self.reader, table, "ctrl", 0)?;
+        let control = pointer_in(self.reader, control)?;
+        if mask >= MOST_BUCKETS {
+            return None;
+        }
+        let taken = self.reader.memory.bytes(control, mask + 1)?.to_vec();
+        let values = (1..)
+            .zip(taken)
+            .filter(|(_, byte)| byte & 0x80 == 0)
+            .map(|(at, _): (u64, _)| self.reader.value(element, control.checked_sub(at * size)?))
+            .collect::<Option<_>>()?;
+        Some(Behind::Values(values))
+    }
+
+    fn shared(&mut self, arc: Value, owner: Owner, depth: usize) {
+        let Some((place, inner)) = Counted::of(self.reader, arc) else {
+            return;
+        };
+        // It was moved out of here and is gone, and its memory is something else's.
+        if !inner.is_plausible() {
+            return;
+        }
+        let is_new = self.seen.insert((inner.address, "(counted)"));
+        let path = self.reader.debug.path(inner.data.ty.at).unwrap_or_default();
+        if path.starts_with("taskleak::task::") {
+            // The cell in which a guard may drive the task: to the task's future it makes no difference.
+            if is_new && path.ends_with("::WakeBoth") {
+                let wakers = inner.strong.saturating_sub(1);
+                self.found.own_wakers.push((inner.data.address, wakers));
+            } else if is_new {
+                self.found.memory.push((inner.range(), owner));
+                self.once(inner.data, owner, depth);
+            }
+            return;
+        }
+        self.found.owned.push((owner, place, inner.address));
+        if is_new {
+            let all = Owner::Shared(inner.address);
+            self.found.shared.push(Shared {
+                address: inner.address,
+                strong: inner.strong,
+                weak: inner.weak,
+            });
+            self.found.memory.push((inner.range(), all));
+            self.once(inner.data, all, depth);
+        }
     }
 }
 
@@ -102,8 +281,85 @@ enum Behind {
     /// It is no pointer.
     Itself,
     Values(Vec<Value>),
+    /// The same, in memory that is its own.
+    Owned(Range<u64>, Vec<Value>),
+    /// It is an `Arc` or `Rc`.
+    Shared,
+    /// It can become one.
+    Weak,
     /// It is one that owns nothing.
     Nothing,
+}
+
+impl Behind {
+    fn owned(values: Vec<Value>) -> Self {
+        let (Some(first), Some(last)) = (values.first(), values.last()) else {
+            return Self::Nothing;
+        };
+        let start = first.address.min(last.address);
+        let end = first.address.max(last.address).saturating_add(first.ty.size);
+        Self::Owned(start..end, values)
+    }
+}
+
+/// What is behind an `Arc` or `Rc`: two counts and a value.
+struct Counted {
+    address: u64,
+    strong: u64,
+    weak: u64,
+    data: Value,
+}
+
+impl Counted {
+    /// Where the pointer is, and that.
+    fn of(reader: &mut Reader<'_>, arc: Value) -> Option<(u64, Self)> {
+        if let Some(fat) = fat_pointer(reader, arc, 0) {
+            return Some((fat.address, Self::of_dyn(reader, fat)?));
+        }
+        let (place, _) = first_pointer(reader, arc, 0)?;
+        let inner = inner_of(reader, arc)?;
+        let data = match reader.field(inner, "data") {
+            Some(data) => data,
+            None => reader.field(inner, "value")?,
+        };
+        let counts = [reader.field(inner, "strong")?, reader.field(inner, "weak")?];
+        let [strong, weak] = counts.map(|count| reader.memory.number(count.address, 8));
+        let counted = Self {
+            address: inner.address,
+            strong: strong?,
+            weak: weak?,
+            data,
+        };
+        Some((place, counted))
+    }
+
+    /// The same of a `dyn` one, whose value comes after the counts as its alignment wants it.
+    fn of_dyn(reader: &mut Reader<'_>, fat: Value) -> Option<Self> {
+        let vtable = reader.field(fat, "vtable")?;
+        let vtable = reader.memory.number(vtable.address, 8)?;
+        let align = reader.memory.number(vtable.checked_add(16)?, 8)?;
+        let actual = reader.debug.type_of_vtable(vtable)?;
+        let address = pointer_in(reader, fat)?;
+        if !align.is_power_of_two() || align > 4096 {
+            return None;
+        }
+        Some(Self {
+            address,
+            strong: reader.memory.number(address, 8)?,
+            weak: reader.memory.number(address.checked_add(8)?, 8)?,
+            data: reader.value(actual, address.checked_add(align.max(16))?)?,
+        })
+    }
+
+    /// Whether these can be counts.
+    fn is_plausible(&self) -> bool {
+        const MOST: u64 = 1 << 32;
+        (1..MOST).contains(&self.strong) && (1..MOST).contains(&self.weak)
+    }
+
+    fn range(&self) -> Range<u64> {
+        self.address..self.data.address.saturating_add(self.data.ty.size)
+    }
 }
 
 /// The first pointer that lies in a value, as a number.
@@ -122,7 +378,30 @@ pub(super) fn inner_of(reader: &mut Reader<'_>, arc: Value) -> Option<Value> {
     (address != 0).then(|| reader.value(inner, address))?
 }
 
-fn first_pointer(reader: &mut Reader<'_>, value: Value, depth: usize) -> Option<(u64, &'static Type)> {
+/// The first part of that name, however deep by value.
+pub(super) fn named(
+    reader: &mut Reader<'_>,
+    value: Value,
+    name: &str,
+    depth: usize,
+) -> Option<Value> {
+    if let Some(found) = reader.field(value, name) {
+        return Some(found);
+    }
+    if depth > 8 {
+        return None;
+    }
+    let parts = reader.parts(value);
+    parts
+        .into_iter()
+        .find_map(|(_, part)| named(reader, part, name, depth + 1))
+}
+
+fn first_pointer(
+    reader: &mut Reader<'_>,
+    value: Value,
+    depth: usize,
+) -> Option<(u64, &'static Type)> {
     if matches!(value.ty.shape, Shape::Pointer(_)) {
         return Some((value.address, value.ty));
     }
@@ -133,4 +412,18 @@ fn first_pointer(reader: &mut Reader<'_>, value: Value, depth: usize) -> Option<
     parts
         .into_iter()
         .find_map(|(_, part)| first_pointer(reader, part, depth + 1))
+}
+
+/// The pointer with a vtable that is all there is in a value.
+fn fat_pointer(reader: &mut Reader<'_>, value: Value, depth: usize) -> Option<Value> {
+    if value.ty.size != 16 || depth > 8 {
+        return None;
+    }
+    if value.ty.field("vtable").is_some() {
+        return Some(value);
+    }
+    let parts = reader.parts(value);
+    parts
+        .into_iter()
+        .find_map(|(_, part)| fat_pointer(reader, part, depth + 1))
 }

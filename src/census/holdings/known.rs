@@ -1,8 +1,8 @@
 //! The types of tokio that one task waits at and another keeps.
 
 use super::super::future::{Reader, Value};
-use super::find::{inner_of, pointer_in};
-use crate::wait::deadlock::{Hold, Source};
+use super::find::{inner_of, named, pointer_in};
+use crate::wait::deadlock::{Hold, Room, Source};
 
 /// One of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,9 +23,14 @@ pub(super) enum Known {
     JoinHandle,
     Notified,
     OwnedNotified,
+    WeakSender,
+    WatchSender,
+    WatchReceiver,
+    JoinSet,
+    AbortHandle,
 }
 
-const PATHS: [(&str, Known); 16] = [
+const PATHS: [(&str, Known); 22] = [
     ("tokio::sync::mpsc::chan::Tx", Known::Sender),
     ("tokio::sync::mpsc::chan::Rx", Known::Receiver),
     ("tokio::sync::oneshot::Sender", Known::OneshotSender),
@@ -42,7 +47,16 @@ const PATHS: [(&str, Known); 16] = [
     ("tokio::runtime::task::join::JoinHandle", Known::JoinHandle),
     ("tokio::sync::notify::Notified", Known::Notified),
     ("tokio::sync::notify::OwnedNotified", Known::OwnedNotified),
+    ("tokio::sync::mpsc::bounded::WeakSender", Known::WeakSender),
+    ("tokio::sync::mpsc::unbounded::WeakUnboundedSender", Known::WeakSender),
+    ("tokio::sync::watch::Sender", Known::WatchSender),
+    ("tokio::sync::watch::Receiver", Known::WatchReceiver),
+    ("tokio::util::idle_notified_set::IdleNotifiedSet", Known::JoinSet),
+    ("tokio::runtime::task::abort::AbortHandle", Known::AbortHandle),
 ];
+
+/// Tasks of one set that are looked at.
+const MOST_JOINED: usize = 256;
 
 /// The bits of a oneshot channel's state: its receiver waits; there is a value; its end has come.
 const RECEIVER_WAITS: u64 = 1;
@@ -59,44 +73,46 @@ impl Known {
         PATHS.iter().find(|(_, known)| *known == self).map_or("", |(path, _)| *path)
     }
 
+    /// Whether it owns the lock or whatever it is of, which others may own too.
+    pub(super) fn has_an_arc(self) -> bool {
+        use Known::{OwnedMutexGuard, OwnedNotified, OwnedPermit, OwnedReadGuard, OwnedWriteGuard};
+        matches!(
+            self,
+            OwnedMutexGuard | OwnedNotified | OwnedPermit | OwnedReadGuard | OwnedWriteGuard
+        )
+    }
+
     /// What its owner keeps from others.
     pub(super) fn hold(self, reader: &mut Reader<'_>, value: Value) -> Option<Hold> {
-        let field = |reader: &mut Reader<'_>, name| {
-            let field = reader.field(value, name)?;
-            reader.number(field)
-        };
         Some(match self {
             Self::Sender => Hold::Sender(pointer_in(reader, value)?),
             Self::Receiver => Hold::Receiver(pointer_in(reader, value)?),
             Self::OneshotSender => Hold::OneshotSender(inner_of(reader, value)?.address),
+            Self::WeakSender => Hold::WeakSender(pointer_in(reader, value)?),
+            Self::WatchSender => Hold::WatchSender(pointer_in(reader, value)?),
+            Self::WatchReceiver => Hold::WatchReceiver(pointer_in(reader, value)?),
             Self::MutexGuard => {
                 let lock = reader.field(value, "lock")?;
                 let mutex = reader.target(lock)?;
-                permits(reader.field(mutex, "s")?, 1)
+                Hold::Guard(reader.field(mutex, "s")?.address)
             }
-            Self::OwnedMutexGuard => permits(behind_lock(reader, value)?, 1),
-            Self::ReadGuard => {
+            Self::OwnedMutexGuard | Self::OwnedReadGuard | Self::OwnedWriteGuard => {
+                Hold::Guard(behind_lock(reader, value)?.address)
+            }
+            Self::ReadGuard | Self::WriteGuard => {
                 let semaphore = reader.field(value, "s")?;
-                permits(reader.target(semaphore)?, 1)
-            }
-            Self::WriteGuard => {
-                let semaphore = reader.field(value, "s")?;
-                permits(reader.target(semaphore)?, field(reader, "permits_acquired")?)
-            }
-            Self::OwnedReadGuard => permits(behind_lock(reader, value)?, 1),
-            Self::OwnedWriteGuard => {
-                permits(behind_lock(reader, value)?, field(reader, "permits_acquired")?)
+                Hold::Guard(reader.target(semaphore)?.address)
             }
             Self::Permit => {
                 let semaphore = reader.field(value, "sem")?;
                 let semaphore = reader.target(semaphore)?;
-                permits(reader.field(semaphore, "ll_sem")?, field(reader, "permits")?)
+                Hold::Permits(reader.field(semaphore, "ll_sem")?.address)
             }
             Self::OwnedPermit => {
                 let arc = reader.field(value, "sem")?;
                 let semaphore = inner_of(reader, arc)?;
                 let semaphore = reader.field(semaphore, "data")?;
-                permits(reader.field(semaphore, "ll_sem")?, field(reader, "permits")?)
+                Hold::Permits(reader.field(semaphore, "ll_sem")?.address)
             }
             // Of what it asks for it has a part already, if another is to come.
             Self::Acquire => {
@@ -105,10 +121,16 @@ impl Known {
                 let node = reader.field(value, "node")?;
                 let state = reader.field(node, "state")?;
                 let missing = reader.memory.number(state.address, 8)?;
-                let had = field(reader, "num_permits")?.checked_sub(missing)?;
-                permits(semaphore, (had > 0).then_some(had)?)
+                let wanted = reader.field(value, "num_permits")?;
+                let had = reader.number(wanted)?.checked_sub(missing)?;
+                Hold::Permits((had > 0).then_some(semaphore.address)?)
             }
-            Self::OneshotReceiver | Self::JoinHandle | Self::Notified | Self::OwnedNotified => return None,
+            Self::OneshotReceiver
+            | Self::JoinHandle
+            | Self::JoinSet
+            | Self::AbortHandle
+            | Self::Notified
+            | Self::OwnedNotified => return None,
         })
     }
 
@@ -127,8 +149,13 @@ impl Known {
                 let chan = reader.field(channel, "data")?;
                 let senders = reader.field(chan, "tx_count")?;
                 let senders = reader.memory.number(senders.address, 8)?;
+                // Older versions don't count them.
+                let weak = match reader.field(chan, "tx_weak_count") {
+                    Some(weak) => reader.memory.number(weak.address, 8)?,
+                    None => 0,
+                };
                 let waker = reader.field(chan, "rx_waker")?;
-                let source = Source::Message { channel: channel.address, senders };
+                let source = Source::Message { channel: channel.address, senders, weak };
                 Some((waker_in(reader, waker, 0)?, source))
             }
             Self::OneshotReceiver => {
@@ -166,37 +193,79 @@ impl Known {
                 let header = pointer_in(reader, value)?;
                 Some((waker_of(reader, header)?, Source::End(header)))
             }
+            Self::JoinSet => {
+                let lists = inner_of(reader, value)?;
+                let waker = named(reader, lists, "waker", 0)?;
+                Some((waker_in(reader, waker, 0)?, Source::AnyEnd(lists.address)))
+            }
+            Self::AbortHandle => Some((pointer_in(reader, value)?, Source::Abort(value.address))),
             _ => None,
         }
     }
 
-    /// Where a channel's senders wait for its receiver: the semaphore of a bounded one, and what tells them of its end;
-    /// each with the channel.
-    pub(super) fn rooms(self, reader: &mut Reader<'_>, value: Value) -> Vec<(u64, u64)> {
+    /// Where others wait for what is held: of a channel, its senders for room or the receiver's end; of a watch channel,
+    /// either half for the other.
+    pub(super) fn rooms(self, reader: &mut Reader<'_>, value: Value) -> Vec<Room> {
+        let arc = match self {
+            Self::Sender | Self::Receiver => "inner",
+            Self::WatchSender | Self::WatchReceiver => "shared",
+            _ => return Vec::new(),
+        };
+        let channel = reader.field(value, arc).and_then(|arc| inner_of(reader, arc));
+        let Some((channel, data)) = channel.and_then(|channel| Some((channel.address, reader.field(channel, "data")?)))
+        else {
+            return Vec::new();
+        };
+        let room = |at: Value, held, count| Room {
+            at: at.address..at.address.saturating_add(at.ty.size.max(1)),
+            held,
+            count,
+        };
         let mut rooms = Vec::new();
-        if !matches!(self, Self::Sender | Self::Receiver) {
+        if matches!(self, Self::Sender | Self::Receiver) {
+            let semaphore = reader
+                .field(data, "semaphore")
+                .and_then(|bounded| reader.field(bounded, "semaphore"));
+            let end = reader.field(data, "notify_rx_closed");
+            let places = semaphore.into_iter().chain(end);
+            rooms.extend(places.map(|at| room(at, Hold::Receiver(channel), 1)));
             return rooms;
         }
-        let channel = reader
-            .field(value, "inner")
-            .and_then(|arc| inner_of(reader, arc));
-        let Some(channel) = channel else {
-            return rooms;
-        };
-        if let Some(chan) = reader.field(channel, "data") {
-            let room = reader
-                .field(chan, "semaphore")
-                .and_then(|bounded| reader.field(bounded, "semaphore"));
-            let end = reader.field(chan, "notify_rx_closed");
-            let places = room.into_iter().chain(end);
-            rooms.extend(places.map(|place| (place.address, channel.address)));
+        for (notify, count, held) in [
+            ("notify_rx", "ref_count_tx", Hold::WatchSender(channel)),
+            ("notify_tx", "ref_count_rx", Hold::WatchReceiver(channel)),
+        ] {
+            let count = reader.field(data, count);
+            // Older versions have but one sender.
+            let count = count.and_then(|count| reader.memory.number(count.address, 8)).unwrap_or(1);
+            rooms.extend(reader.field(data, notify).map(|at| room(at, held, count.max(1))));
         }
         rooms
     }
-}
 
-fn permits(semaphore: Value, count: u64) -> Hold {
-    Hold::Permits { semaphore: semaphore.address, count }
+    /// The tasks that are joined together by a set: its address, and their headers.
+    pub(super) fn joined(self, reader: &mut Reader<'_>, value: Value) -> Option<(u64, Vec<u64>)> {
+        if self != Self::JoinSet {
+            return None;
+        }
+        let lists = inner_of(reader, value)?;
+        let mut headers = Vec::new();
+        for list in ["idle", "notified"] {
+            let list = named(reader, lists, list, 0)?;
+            let head = reader.field(list, "head")?;
+            let mut next = inner_of(reader, head);
+            while let Some(entry) = next {
+                let handle = reader.field(entry, "value")?;
+                headers.push(pointer_in(reader, handle)?);
+                if headers.len() > MOST_JOINED {
+                    return None;
+                }
+                let link = named(reader, entry, "next", 0)?;
+                next = inner_of(reader, link);
+            }
+        }
+        Some((lists.address, headers))
+    }
 }
 
 /// The semaphore of the lock behind an owned guard.

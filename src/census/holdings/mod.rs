@@ -3,6 +3,7 @@
 
 mod find;
 mod known;
+mod machine;
 mod take;
 
 pub(super) use take::holdings;

@@ -1,55 +1,166 @@
-//! What each of a runtime's tasks keeps and waits at.
+//! What each task keeps and waits at.
 
 use super::super::dwarf::DebugInfo;
 use super::super::future::{Reader, Snapshot, Value};
-use super::super::tasks::{Listed, RuntimeLayout, state_of};
-use super::super::SeenState;
-use super::find::find;
+use super::super::tasks::{HeaderLayout, Listed};
+use super::find::{Found, find};
 use super::known::waker_in;
-use crate::wait::deadlock::Facts;
-use crate::wait::schedule_of;
-use std::collections::HashMap;
+use crate::wait::deadlock::{Facts, Hold, Owner, Room, Source, TaskFacts};
+use crate::wait::{RuntimeKind, Schedule, schedule_of};
+use std::collections::{HashMap, HashSet};
+use std::time::{Duration, Instant};
 
 /// More tasks than this are not looked into.
 const MOST_TASKS: usize = 256;
-/// How often a task is read anew when it moved meanwhile.
+/// How long tasks are given to come to rest, all together: those that were asked what they wait for are perhaps not back
+/// from that poll yet.
+const PATIENCE: Duration = Duration::from_millis(10);
+/// How often a task is read anew at least when it moved meanwhile.
 const TRIES: usize = 4;
+
+/// A task to be looked into, and in what kind of list it is.
+pub(in crate::census) type Subject = (Listed, RuntimeKind);
 
 /// What could be read of the tasks. None if there are too many of them.
 pub(in crate::census) fn holdings(
     debug: &mut DebugInfo,
-    runtime: &RuntimeLayout,
-    tasks: &[Listed],
-) -> Option<Vec<Facts>> {
+    header: &HeaderLayout,
+    tasks: &[Subject],
+) -> Option<Facts> {
     if tasks.len() > MOST_TASKS {
         return None;
     }
-    let by_address: HashMap<u64, &Listed> = tasks.iter().map(|task| (task.address, task)).collect();
-    Some(
-        tasks
-            .iter()
-            .filter_map(|task| {
-                (0..TRIES).find_map(|_| {
-                    let mut memory = Snapshot::default();
-                    let facts = read(debug, runtime, task, &by_address, &mut memory);
-                    memory.still_holds().then_some(facts)
-                })?
-            })
-            .collect(),
-    )
+    let by_address: HashMap<u64, Listed> = tasks
+        .iter()
+        .map(|(task, _)| (task.address, *task))
+        .collect();
+    let deadline = Instant::now() + PATIENCE;
+    let mut read: Vec<_> = tasks
+        .iter()
+        .filter_map(|task| {
+            for tried in 1.. {
+                let mut memory = Snapshot::default();
+                let found = read(debug, header, *task, &by_address, &mut memory);
+                let is_final = tried >= TRIES && Instant::now() >= deadline;
+                match found {
+                    Ok(found) if memory.still_holds() => return Some((found, memory)),
+                    Err(Unread::Never) if memory.still_holds() => return None,
+                    // What was moved out of may lead to memory that is anybody's by now.
+                    Ok(found) if is_final && is_at_rest(task, &memory) => return Some((found, memory)),
+                    _ if is_final => return None,
+                    _ => std::thread::yield_now(),
+                }
+            }
+            None
+        })
+        .collect();
+    // What was handed on between two of the readings would be with both tasks, or with neither.
+    for (found, memory) in &mut read {
+        let task = tasks.iter().find(|(task, _)| task.address == found.task.header);
+        if !task.is_some_and(|task| is_at_rest(task, memory)) {
+            found.task.holders = None;
+        }
+    }
+    Some(together(read.into_iter().map(|(found, _)| found)))
+}
+
+/// Whether the task is as it was read, whatever is so of what it owns.
+fn is_at_rest((task, _): &Subject, memory: &Snapshot) -> bool {
+    let (address, length) = task.cell();
+    memory.still_holds_within(address..address.saturating_add(length as u64))
+}
+
+/// What was read of one task.
+struct OfTask {
+    task: TaskFacts,
+    found: Found,
+    holds: Vec<(Owner, u64, Hold)>,
+    rooms: Vec<Room>,
+    sources: Vec<(u64, Source)>,
+    sets: Vec<(u64, Vec<u64>)>,
+}
+
+/// All that was read, what several tasks share but once.
+fn together(tasks: impl Iterator<Item = OfTask>) -> Facts {
+    let mut facts = Facts::default();
+    let mut headers = HashMap::new();
+    let (mut held, mut owned, mut shared) = (HashSet::new(), HashSet::new(), HashSet::new());
+    for of_task in tasks {
+        let header = of_task.task.header;
+        let own = of_task.found.own_wakers.iter();
+        headers.extend(own.map(|(waker, _)| (*waker, header)));
+        facts.tasks.push(of_task.task);
+        for (owner, place, hold) in of_task.holds {
+            if held.insert((place, hold)) {
+                facts.holds.push((owner, hold));
+            }
+        }
+        for (owner, place, address) in of_task.found.owned {
+            if owned.insert((place, address)) {
+                facts.owned.push((owner, address));
+            }
+        }
+        for (owner, place, address) in of_task.found.weak {
+            if owned.insert((place, address)) {
+                facts.weak.push((owner, address));
+            }
+        }
+        for one in of_task.found.shared {
+            if shared.insert(one.address) {
+                facts.shared.push(one);
+            }
+        }
+        for memory in of_task.found.memory {
+            if !facts.memory.contains(&memory) {
+                facts.memory.push(memory);
+            }
+        }
+        facts.rooms.extend(of_task.rooms);
+        facts.sources.extend(of_task.sources);
+        facts.sets.extend(of_task.sets);
+    }
+    for (header, _) in &mut facts.sources {
+        *header = *headers.get(header).unwrap_or(header);
+    }
+    facts
 }
 
 fn read(
     debug: &mut DebugInfo,
-    runtime: &RuntimeLayout,
-    task: &Listed,
-    all: &HashMap<u64, &Listed>,
+    header: &HeaderLayout,
+    (task, kind): Subject,
+    all: &HashMap<u64, Listed>,
     memory: &mut Snapshot,
-) -> Option<Facts> {
+) -> Result<OfTask, Unread> {
+    let word = task.address.checked_add(header.state());
+    let word = word.and_then(|place| memory.number(place, 8));
+    let schedule = word.and_then(|word| schedule_of(word as usize, kind));
+    let schedule = schedule.filter(|schedule| !schedule.complete);
+    match schedule {
+        Some(schedule) if schedule.running => Err(Unread::Now),
+        Some(schedule) => read_at_rest(debug, task, schedule, all, memory).ok_or(Unread::Never),
+        None => Err(Unread::Never),
+    }
+}
+
+/// Why a task was not read.
+enum Unread {
+    /// It is being polled.
+    Now,
+    /// It cannot be.
+    Never,
+}
+
+fn read_at_rest(
+    debug: &mut DebugInfo,
+    task: Listed,
+    schedule: Schedule,
+    all: &HashMap<u64, Listed>,
+    memory: &mut Snapshot,
+) -> Option<OfTask> {
     let layout = task.layout.future.as_ref()?;
     memory.bytes(task.address, layout.cell_size)?;
-    let word = memory.number(task.address.checked_add(runtime.state())?, 8)?;
-    if state_of(word, runtime.kind) != SeenState::Parked {
+    if memory.number(task.address.checked_add(task.layout.id)?, 8)? != task.id {
         return None;
     }
     let reader = &mut Reader { debug, memory };
@@ -61,15 +172,38 @@ fn read(
         return None;
     }
     let (_, future) = reader.parts(stage).into_iter().next()?;
-    let mut facts = Facts {
-        header: task.address,
-        id: task.id,
-        holders: schedule_of(word as usize, runtime.kind)?.holders,
-        ..Facts::default()
+    let owner = Owner::Task(task.address);
+    let found = find(reader, future, owner);
+    let end = task.address.checked_add(layout.cell_size)?;
+    let own_wakers: u64 = found.own_wakers.iter().map(|(_, wakers)| wakers).sum();
+    let own_wakers = usize::try_from(own_wakers).ok()?;
+    let holders = match schedule {
+        schedule if schedule.cancelled => None,
+        // The queue refers to it too.
+        schedule if schedule.notified => schedule.holders.checked_sub(1),
+        schedule => Some(schedule.holders),
     };
-    for (known, value) in find(reader, future) {
-        facts.holds.extend(known.hold(reader, value));
-        facts.rooms.extend(known.rooms(reader, value));
+    let mut of_task = OfTask {
+        task: TaskFacts {
+            header: task.address,
+            id: task.id,
+            holders: holders.map(|holders| holders + own_wakers),
+            is_queued: schedule.notified,
+        },
+        found,
+        holds: Vec::new(),
+        rooms: Vec::new(),
+        sources: Vec::new(),
+        sets: Vec::new(),
+    };
+    of_task.found.memory.push((task.address..end, owner));
+    for (owner, known, value) in std::mem::take(&mut of_task.found.known) {
+        let hold = known.hold(reader, value);
+        of_task
+            .holds
+            .extend(hold.map(|hold| (owner, value.address, hold)));
+        of_task.rooms.extend(known.rooms(reader, value));
+        of_task.sets.extend(known.joined(reader, value));
         let waker_of = |reader: &mut Reader<'_>, header: u64| {
             let (offset, trailer) = all.get(&header)?.layout.future.as_ref()?.trailer;
             let trailer = Value {
@@ -79,7 +213,9 @@ fn read(
             let waker = reader.field(trailer, "waker")?;
             waker_in(reader, waker, 0)
         };
-        facts.sources.extend(known.source(reader, value, waker_of));
+        of_task
+            .sources
+            .extend(known.source(reader, value, waker_of));
     }
-    Some(facts)
+    Some(of_task)
 }

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 pub(in crate::census) struct CellLayout {
     pub(super) prev: u64,
     pub(super) next: u64,
-    pub(super) id: u64,
+    pub(in crate::census) id: u64,
     /// Of the future; none if its type can't be told.
     pub(in crate::census) future: Option<FutureLayout>,
 }
@@ -60,7 +60,7 @@ struct Vtable {
 const FUNCTIONS: [&str; 4] = ["poll", "dealloc", "try_read_output", "shutdown"];
 
 impl Cells {
-    pub(super) fn layout(
+    pub(in crate::census) fn layout(
         &mut self,
         debug: &mut DebugInfo,
         header: &HeaderLayout,

@@ -22,6 +22,19 @@ const TRIES: usize = 200;
 const MOST_TASKS: usize = 1 << 20;
 
 impl Listed {
+    /// A task that is in no list that could be walked, by its header and its number.
+    pub(in crate::census) fn at(
+        debug: &mut DebugInfo,
+        cells: &mut Cells,
+        header: &HeaderLayout,
+        (address, id): (u64, u64),
+    ) -> Option<Self> {
+        let vtable = memory::read_word(address.checked_add(header.vtable)?)?;
+        let layout = cells.layout(debug, header, vtable)?;
+        let is_it = memory::read_word(address.checked_add(layout.id)?)? == id;
+        is_it.then_some(Self { address, id, layout })
+    }
+
     /// The cell's address, and how much of it is known to be there.
     pub(in crate::census) fn cell(&self) -> (u64, usize) {
         let future = self.layout.future.as_ref();

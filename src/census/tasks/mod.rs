@@ -7,5 +7,5 @@ mod state;
 
 pub(super) use cell::{Cells, describe};
 pub(super) use list::{Listed, listed};
-pub(super) use runtime::{RuntimeLayout, anchor_address};
+pub(super) use runtime::{HeaderLayout, RuntimeLayout, anchor_address};
 pub(super) use state::{has_join_handle, state_of};

@@ -57,7 +57,11 @@ fn unknown(what: &str) -> Unavailable {
 impl RuntimeLayout {
     /// Where the state word is in a task's header.
     pub(in crate::census) fn state(&self) -> u64 {
-        self.header.state
+        self.header.state()
+    }
+
+    pub(in crate::census) fn header(&self) -> &HeaderLayout {
+        &self.header
     }
 
     pub(in crate::census) fn of(
@@ -248,6 +252,11 @@ fn lists(reader: &mut Reader<'_>, owned: Value) -> Option<Lists> {
 }
 
 impl HeaderLayout {
+    /// Where the state word is.
+    pub(in crate::census) fn state(&self) -> u64 {
+        self.state
+    }
+
     fn read(debug: &mut DebugInfo, header: TypeRef) -> Option<Self> {
         let header = debug.ty(header)?;
         let vtable = header.field("vtable")?;

@@ -1,0 +1,43 @@
+//! Tasks that wait for each other.
+//!
+//! A parked task goes on only if one of its wakers is used. Where as many wakers of it are found in channels, locks and
+//! tasks as there are, it is known at what it waits; and who keeps the other half of that, by what was found in the
+//! other tasks. What nobody but stuck tasks can reach, nobody else can use: an `Arc` of which as many owners are found as
+//! it counts, all of them in stuck tasks or in what only these own, and no `Weak`. Those that only each other could wake
+//! are in a deadlock.
+//!
+//! # Likely, and when proved
+//!
+//! Who waits for whom by wakers is certain: a waker in a task's trailer is used at that task's end and at no other time.
+//! So who joins a task that can never run again, and has no other waker, is *proved* never to run again; and so are tasks
+//! that join each other.
+//!
+//! Who *owns* what is likely and no proof, although it is nearly exact where drop glue can be followed (x86-64, unoptimised
+//! code): what dropping a suspended future would drop is what it owns. There an `Arc` of which all owners are found has no
+//! others. What remains: raw pointers and lifetimes that unsafe code made longer, a channel's or a semaphore's type that a
+//! later tokio uses in another way, and that the tasks are read one after the other while others may run.
+//!
+//! Where it cannot be followed, the variables are read from debug info, and that errs on both sides. A compiler keeps
+//! room across an `.await` for a variable that was borrowed before, even when it has been moved out or dropped since, and
+//! its debug info does not tell the two apart: so a task may seem to keep a guard that it gave to a thread. And of two
+//! variables of one name in one state, debug info has but one. What was tried against that:
+//!
+//! - The parameters of an async function are always moved out of where they were captured before anything else happens:
+//!   these places are left out, exactly.
+//! - Who is seen to be alive and to have it, or to seem so, is believed: then nothing is claimed.
+//! - Drop flags lie beside the variables, but only of those that are moved on some ways and not on others, and without a
+//!   name that says whose they are.
+//! - What a borrow reaches from the awaited leaf is surely alive, but the halves that matter are those nobody borrows.
+//!
+//! What is not understood counts as owned by nobody that was found, and so as reachable: a message in a channel, a
+//! collection of somebody's own, a thread's stack, a static. That misses deadlocks and invents none.
+
+mod facts;
+mod finding;
+mod solve;
+
+#[allow(unused_imports, reason = "where there is no census, nobody finds any")]
+pub(crate) use facts::{Facts, Hold, Owner, Room, Shared, Source, TaskFacts};
+pub(crate) use finding::Finding;
+pub use finding::OtherHalf;
+pub(crate) use solve::solve;

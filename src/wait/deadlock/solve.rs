@@ -1,0 +1,465 @@
+//! Finding out who waits for whom.
+
+use super::{Facts, Finding, Hold, OtherHalf, Owner, Room, Source};
+use std::collections::{HashMap, HashSet};
+
+/// What is so of each task, by its number.
+pub(crate) fn solve(facts: &Facts) -> HashMap<u64, Finding> {
+    let graph = Graph::of(facts);
+    let stuck = graph.stuck();
+    let proved = graph.proved();
+    let finding = |header: u64| {
+        let mut owners: Vec<_> = graph
+            .sources_of(header)
+            .flat_map(|source| graph.named(source))
+            .filter_map(|(owner, half)| Some((*graph.ids.get(&owner)?, half)))
+            .collect();
+        owners.sort_unstable();
+        owners.dedup();
+        // One that has no waker at all is an orphan.
+        let waits = graph.sources_of(header).next().is_some();
+        Finding {
+            deadlocked: waits && stuck.contains(&Owner::Task(header)),
+            proved: waits && proved.contains(&header),
+            owners,
+        }
+    };
+    facts
+        .tasks
+        .iter()
+        .map(|task| (task.id, finding(task.header)))
+        .collect()
+}
+
+struct Graph<'a> {
+    facts: &'a Facts,
+    /// The tasks' numbers by their headers.
+    ids: HashMap<u64, u64>,
+    /// Where each task's wakers lie.
+    sources: HashMap<u64, HashSet<Source>>,
+}
+
+impl<'a> Graph<'a> {
+    fn of(facts: &'a Facts) -> Self {
+        let mut sources: HashMap<u64, HashSet<Source>> = HashMap::new();
+        for (header, source) in &facts.sources {
+            sources.entry(*header).or_default().insert(*source);
+        }
+        Self {
+            facts,
+            ids: facts
+                .tasks
+                .iter()
+                .map(|task| (task.header, task.id))
+                .collect(),
+            sources,
+        }
+    }
+
+    fn sources_of(&self, header: u64) -> impl Iterator<Item = Source> + '_ {
+        self.sources.get(&header).into_iter().flatten().copied()
+    }
+
+    /// The tasks of which all that can wake them is known.
+    fn known(&self) -> impl Iterator<Item = u64> + '_ {
+        let all = self.facts.tasks.iter();
+        all.filter(|task| {
+            let sources = self.sources_of(task.header).count();
+            // What wakes a task in earnest takes its waker first.
+            task.holders == Some(sources) && (sources > 0 || !task.is_queued)
+        })
+        .map(|task| task.header)
+    }
+
+    /// The tasks that are waked by nobody but these, and what is owned by nobody else.
+    fn stuck(&self) -> HashSet<Owner> {
+        let shared = self.facts.shared.iter();
+        let shared = shared.map(|shared| Owner::Shared(shared.address));
+        let mut stuck: HashSet<_> = self.known().map(Owner::Task).chain(shared).collect();
+        // Who can be reached by somebody else is taken out, until nobody is.
+        loop {
+            let reached: Vec<_> = stuck
+                .iter()
+                .copied()
+                .filter(|owner| match *owner {
+                    Owner::Task(header) => self
+                        .sources_of(header)
+                        .any(|source| !self.is_kept(source, &stuck)),
+                    Owner::Shared(address) => !self.is_owned_by(address, &stuck),
+                })
+                .collect();
+            if reached.is_empty() {
+                return stuck;
+            }
+            stuck.retain(|owner| !reached.contains(owner));
+        }
+    }
+
+    /// The tasks that nothing can wake but the ends of these, and the orphans among whom they end.
+    fn proved(&self) -> HashSet<u64> {
+        let tasks = self.facts.tasks.iter();
+        let queued: HashSet<_> = tasks
+            .filter(|task| task.is_queued)
+            .map(|task| task.header)
+            .collect();
+        let is_by_joins = |header: &u64| {
+            let mut sources = self.sources_of(*header);
+            !queued.contains(header) && sources.all(|source| matches!(source, Source::End(_)))
+        };
+        let mut proved: HashSet<_> = self.known().filter(is_by_joins).collect();
+        loop {
+            let before = proved.len();
+            let rest = proved.clone();
+            proved.retain(|header| {
+                self.sources_of(*header)
+                    .all(|source| matches!(source, Source::End(of) if rest.contains(&of)))
+            });
+            if proved.len() == before {
+                return proved;
+            }
+        }
+    }
+
+    /// Whether all owners are found, and are among these.
+    fn is_owned_by(&self, address: u64, stuck: &HashSet<Owner>) -> bool {
+        let Some(shared) = self
+            .facts
+            .shared
+            .iter()
+            .find(|shared| shared.address == address)
+        else {
+            return false;
+        };
+        // All that were found, unless one is with somebody else.
+        let with_them = |all: &[(Owner, u64)]| {
+            let mut of_it = all.iter().filter(|(_, of)| *of == address);
+            let is_theirs = of_it.clone().all(|(owner, _)| stuck.contains(owner));
+            is_theirs.then(|| of_it.by_ref().count() as u64)
+        };
+        // A `Weak` can become an owner wherever it is. All owners together count as one.
+        with_them(&self.facts.owned).is_some_and(|owners| owners >= shared.strong)
+            && with_them(&self.facts.weak).is_some_and(|weak| weak + 1 >= shared.weak)
+    }
+
+    /// Whether nobody but these can come to that place.
+    fn is_private(&self, place: u64, stuck: &HashSet<Owner>) -> bool {
+        let mut around = self
+            .facts
+            .memory
+            .iter()
+            .filter(|(range, _)| range.contains(&place))
+            .map(|(_, owner)| owner)
+            .peekable();
+        around.peek().is_some() && around.all(|owner| stuck.contains(owner))
+    }
+
+    fn room(&self, place: u64) -> Option<&Room> {
+        let mut rooms = self.facts.rooms.iter();
+        rooms.find(|room| room.at.contains(&place))
+    }
+
+    fn owners(&self, hold: Hold) -> impl Iterator<Item = Owner> + '_ {
+        let of_it = self
+            .facts
+            .holds
+            .iter()
+            .filter(move |(_, held)| *held == hold);
+        of_it.map(|(owner, _)| *owner)
+    }
+
+    /// Whether all of it, as far as can be told, is with these.
+    fn is_with(&self, hold: Hold, count: u64, stuck: &HashSet<Owner>) -> bool {
+        // A place that was moved out of may be among those that were found. If it is with somebody else too, it may
+        // really be there.
+        self.owners(hold).all(|owner| stuck.contains(&owner))
+            && self.owners(hold).count() as u64 >= count
+    }
+
+    /// Whether the waker there, as far as can be told, is used by these only.
+    fn is_kept(&self, source: Source, stuck: &HashSet<Owner>) -> bool {
+        match source {
+            Source::Message {
+                channel,
+                senders,
+                weak,
+            } => {
+                self.is_with(Hold::Sender(channel), senders.max(1), stuck)
+                    && self.is_with(Hold::WeakSender(channel), weak, stuck)
+            }
+            Source::Oneshot(channel) => self.is_with(Hold::OneshotSender(channel), 1, stuck),
+            Source::Queue(place) => match self.room(place) {
+                Some(room) => self.is_with(room.held, room.count, stuck),
+                // Permits can be added by whoever comes there, a lock's only by a guard's end.
+                None => {
+                    self.is_private(place, stuck)
+                        || (self.is_with(Hold::Guard(place), 1, stuck)
+                            && self.is_with(Hold::Permits(place), 0, stuck))
+                }
+            },
+            Source::End(header) => stuck.contains(&Owner::Task(header)),
+            Source::AnyEnd(set) => {
+                let all = self.joined(set);
+                !all.is_empty()
+                    && all
+                        .iter()
+                        .all(|header| stuck.contains(&Owner::Task(*header)))
+            }
+            Source::Abort(place) => self.is_private(place, stuck),
+        }
+    }
+
+    fn joined(&self, set: u64) -> &[u64] {
+        let found = self.facts.sets.iter().find(|(address, _)| *address == set);
+        found.map_or(&[], |(_, headers)| headers)
+    }
+
+    /// Who has what it takes, but nobody where more seem to have it than there are, and who does is not clear.
+    fn named(&self, source: Source) -> Vec<(u64, OtherHalf)> {
+        let (holds, count, half) = match source {
+            Source::Message {
+                channel, senders, ..
+            } => (vec![Hold::Sender(channel)], senders, OtherHalf::Sender),
+            Source::Oneshot(channel) => (
+                vec![Hold::OneshotSender(channel)],
+                u64::MAX,
+                OtherHalf::Sender,
+            ),
+            Source::Queue(place) => match self.room(place) {
+                Some(room) => {
+                    let half = match room.held {
+                        Hold::Receiver(_) | Hold::WatchReceiver(_) => OtherHalf::Receiver,
+                        _ => OtherHalf::Sender,
+                    };
+                    (vec![room.held], room.count, half)
+                }
+                None => {
+                    let holds = vec![Hold::Guard(place), Hold::Permits(place)];
+                    (holds, u64::MAX, OtherHalf::Permits)
+                }
+            },
+            Source::End(header) => return vec![(header, OtherHalf::Task)],
+            Source::AnyEnd(set) => {
+                let headers = self.joined(set).iter();
+                return headers.map(|header| (*header, OtherHalf::Task)).collect();
+            }
+            Source::Abort(_) => return Vec::new(),
+        };
+        let owners: Vec<_> = holds
+            .into_iter()
+            .flat_map(|hold| self.owners(hold))
+            .collect();
+        let is_one = owners.iter().all(|owner| *owner == owners[0]);
+        if owners.len() as u64 > count && !is_one {
+            return Vec::new();
+        }
+        let tasks = owners
+            .into_iter()
+            .flat_map(|owner| self.tasks_behind(owner));
+        tasks.map(|task| (task, half)).collect()
+    }
+
+    /// The tasks that own something, directly or by what they share.
+    fn tasks_behind(&self, owner: Owner) -> Vec<u64> {
+        let (mut tasks, mut seen, mut next) = (Vec::new(), HashSet::new(), vec![owner]);
+        while let Some(owner) = next.pop() {
+            match owner {
+                _ if !seen.insert(owner) => {}
+                Owner::Task(header) => tasks.push(header),
+                Owner::Shared(address) => {
+                    let of_it = self.facts.owned.iter().filter(|(_, of)| *of == address);
+                    next.extend(of_it.map(|(owner, _)| *owner));
+                }
+            }
+        }
+        tasks
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wait::deadlock::{Shared, TaskFacts};
+
+    const SHARED: u64 = 0x5000;
+
+    /// A task whose header is a hundred times its number.
+    fn task(facts: &mut Facts, id: u64, holders: usize, holds: &[Hold], waits: &[Source]) {
+        let header = id * 100;
+        facts.tasks.push(TaskFacts {
+            header,
+            id,
+            holders: Some(holders),
+            is_queued: false,
+        });
+        let owner = Owner::Task(header);
+        facts.holds.extend(holds.iter().map(|hold| (owner, *hold)));
+        facts
+            .sources
+            .extend(waits.iter().map(|source| (header, *source)));
+    }
+
+    fn facts(tasks: &[(u64, usize, &[Hold], &[Source])]) -> Facts {
+        let mut facts = Facts::default();
+        for (id, holders, holds, waits) in tasks {
+            task(&mut facts, *id, *holders, holds, waits);
+        }
+        facts
+    }
+
+    /// The same with something that several own.
+    fn sharing(mut facts: Facts, strong: u64, weak: u64, owners: &[u64]) -> Facts {
+        facts.shared.push(Shared {
+            address: SHARED,
+            strong,
+            weak,
+        });
+        facts
+            .memory
+            .push((SHARED..SHARED + 64, Owner::Shared(SHARED)));
+        let owned = owners.iter().map(|id| (Owner::Task(id * 100), SHARED));
+        facts.owned.extend(owned);
+        facts
+    }
+
+    fn those(facts: &Facts, is_so: fn(&Finding) -> bool) -> Vec<u64> {
+        let found = solve(facts).into_iter();
+        let found = found.filter(|(_, finding)| is_so(finding));
+        let mut tasks: Vec<_> = found.map(|(task, _)| task).collect();
+        tasks.sort_unstable();
+        tasks
+    }
+
+    fn deadlocked(facts: &Facts) -> Vec<u64> {
+        those(facts, |finding| finding.deadlocked)
+    }
+
+    fn message(senders: u64, weak: u64) -> Source {
+        Source::Message {
+            channel: 9,
+            senders,
+            weak,
+        }
+    }
+
+    #[test]
+    fn an_orphan_is_in_no_deadlock_but_who_waits_for_it_is_stuck() {
+        let facts = facts(&[
+            (1, 0, &[Hold::Guard(7)], &[]),
+            (2, 1, &[], &[Source::Queue(7)]),
+        ]);
+        assert_eq!(deadlocked(&facts), [2]);
+        assert!(those(&facts, |finding| finding.proved).is_empty());
+    }
+
+    #[test]
+    fn two_locks_in_both_orders() {
+        let facts = facts(&[
+            (1, 1, &[Hold::Guard(7)], &[Source::Queue(8)]),
+            (2, 1, &[Hold::Guard(8)], &[Source::Queue(7)]),
+            (3, 1, &[], &[Source::End(100)]),
+        ]);
+        assert_eq!(deadlocked(&facts), [1, 2, 3]);
+        assert_eq!(solve(&facts)[&1].owners, [(2, OtherHalf::Permits)]);
+        assert_eq!(solve(&facts)[&3].owners, [(1, OtherHalf::Task)]);
+    }
+
+    #[test]
+    fn who_waits_for_something_else_too_can_be_helped() {
+        let facts = facts(&[
+            (1, 2, &[Hold::Guard(7)], &[Source::Queue(8)]),
+            (2, 1, &[Hold::Guard(8)], &[Source::Queue(7)]),
+        ]);
+        assert!(deadlocked(&facts).is_empty());
+        assert_eq!(solve(&facts)[&2].owners, [(1, OtherHalf::Permits)]);
+    }
+
+    #[test]
+    fn every_sender_must_be_known_and_what_can_become_one() {
+        let sender: &[Hold] = &[Hold::Sender(9)];
+        assert_eq!(deadlocked(&facts(&[(1, 1, sender, &[message(1, 0)])])), [1]);
+        assert!(deadlocked(&facts(&[(1, 1, sender, &[message(2, 0)])])).is_empty());
+        assert!(deadlocked(&facts(&[(1, 1, sender, &[message(1, 1)])])).is_empty());
+    }
+
+    #[test]
+    fn what_somebody_alive_seems_to_have_he_may_use() {
+        let facts = facts(&[
+            (1, 1, &[Hold::Sender(9)], &[message(1, 0)]),
+            (2, 1, &[Hold::Sender(9)], &[]),
+        ]);
+        assert!(deadlocked(&facts).is_empty());
+        assert!(
+            solve(&facts)[&1].owners.is_empty(),
+            "it is not clear who has it"
+        );
+    }
+
+    #[test]
+    fn a_guard_that_nobody_was_seen_to_have_may_come_back() {
+        assert!(deadlocked(&facts(&[(1, 1, &[], &[Source::Queue(8)])])).is_empty());
+    }
+
+    #[test]
+    fn permits_can_be_added_by_whoever_comes_there() {
+        let pool = |place| facts(&[(1, 1, &[Hold::Permits(place)], &[Source::Queue(place)])]);
+        assert!(deadlocked(&pool(7)).is_empty());
+        assert_eq!(deadlocked(&sharing(pool(SHARED), 1, 1, &[1])), [1]);
+    }
+
+    #[test]
+    fn what_is_shared_is_reached_by_any_owner_and_by_what_can_become_one() {
+        let waiting = || facts(&[(1, 1, &[], &[Source::Queue(SHARED + 16)]), (2, 1, &[], &[])]);
+        assert_eq!(deadlocked(&sharing(waiting(), 1, 1, &[1])), [1]);
+        assert!(deadlocked(&sharing(waiting(), 2, 1, &[1])).is_empty());
+        assert!(deadlocked(&sharing(waiting(), 2, 1, &[1, 2])).is_empty());
+        assert!(deadlocked(&sharing(waiting(), 1, 2, &[1])).is_empty());
+        let mut weak = sharing(waiting(), 1, 2, &[1]);
+        weak.weak.push((Owner::Task(100), SHARED));
+        assert_eq!(deadlocked(&weak), [1]);
+    }
+
+    #[test]
+    fn a_sender_waits_for_the_receiver() {
+        let mut facts = facts(&[
+            (1, 1, &[Hold::Guard(8)], &[Source::Queue(9)]),
+            (2, 1, &[Hold::Receiver(5)], &[Source::Queue(8)]),
+        ]);
+        facts.rooms.push(Room {
+            at: 9..10,
+            held: Hold::Receiver(5),
+            count: 1,
+        });
+        assert_eq!(deadlocked(&facts), [1, 2]);
+        // It gets something from elsewhere, and then takes what is in the channel.
+        facts.tasks[1].holders = Some(2);
+        assert!(deadlocked(&facts).is_empty());
+    }
+
+    #[test]
+    fn a_set_ends_if_any_of_it_does() {
+        let mut facts = facts(&[
+            (1, 1, &[], &[Source::AnyEnd(6)]),
+            (2, 0, &[], &[]),
+            (3, 1, &[], &[]),
+        ]);
+        facts.sets.push((6, vec![200]));
+        assert_eq!(deadlocked(&facts), [1]);
+        facts.sets[0].1.push(300);
+        assert!(deadlocked(&facts).is_empty());
+    }
+
+    #[test]
+    fn who_joins_what_never_ends_is_proved_never_to_run_again() {
+        let proved = |facts: &Facts| those(facts, |finding| finding.proved);
+        let mut facts = facts(&[
+            (1, 0, &[], &[]),
+            (2, 1, &[], &[Source::End(100)]),
+            (3, 1, &[], &[Source::End(400)]),
+            (4, 1, &[], &[Source::End(300)]),
+            (5, 2, &[], &[Source::End(100)]),
+        ]);
+        assert_eq!(proved(&facts), [2, 3, 4]);
+        facts.tasks[0].is_queued = true;
+        assert_eq!(proved(&facts), [3, 4]);
+    }
+}
