@@ -42,7 +42,7 @@ pub(crate) mod timings;
 pub(crate) mod tokio_ids;
 
 pub(crate) use claim::{claim, give_back};
-pub(crate) use entry::{Entry, Spawner, Spec};
+pub(crate) use entry::{Entered, Entry, Spawner, Spec};
 pub(crate) use extras::{Attached, Extras};
 pub use fingerprint::Fingerprint;
 pub(crate) use judges::any as is_judged;

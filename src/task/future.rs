@@ -3,7 +3,7 @@
 
 use super::shutdown;
 use crate::registry::slot::Begun;
-use crate::registry::{Entry, TaskKind, give_back, own_spawn};
+use crate::registry::{Entered, Entry, TaskKind, give_back, own_spawn};
 use crate::wait::header_of;
 use crate::wait::trace::TracedPoll;
 use std::future::Future;
@@ -74,26 +74,31 @@ impl<F: Future> Future for TaskFuture<F> {
         if begun == Begun::First {
             note_header(entry, cx);
         }
-        // Called in this very function, which is where the traces end.
-        let traced = if begun == Begun::Traced {
-            Some(TracedPoll::begin(entry.slot(), cx.waker()))
-        } else {
-            None
-        };
-        let waker = match &traced {
-            None => cx.waker(),
-            Some(traced) => traced.waker(),
-        };
-        // One call for both, so that the future's code is there once.
-        let poll = future.poll(&mut Context::from_waker(waker));
-        entered.returned(poll.is_ready());
-        if let Some(traced) = traced
-            && poll.is_pending()
-        {
-            traced.pending();
+        if begun == Begun::Traced {
+            return poll_traced(future, entry, entered, cx);
         }
+        let poll = future.poll(cx);
+        entered.returned(poll.is_ready());
         poll
     }
+}
+
+/// Polls with a waker that notes where it is taken. In this file, since the traces end here.
+#[cold]
+#[inline(never)]
+fn poll_traced<F: Future>(
+    future: Pin<&mut F>,
+    entry: &Entry,
+    entered: Entered,
+    cx: &mut Context<'_>,
+) -> Poll<F::Output> {
+    let traced = TracedPoll::begin(entry.slot(), cx.waker());
+    let poll = future.poll(&mut Context::from_waker(traced.waker()));
+    entered.returned(poll.is_ready());
+    if poll.is_pending() {
+        traced.pending();
+    }
+    poll
 }
 
 /// Notes where tokio's header of the task is, if the task is tokio's: then this future is part of the
