@@ -181,7 +181,10 @@ fn semaphore() -> Help {
 fn pool() -> Help {
     async fn worker(pool: Arc<Semaphore>) {
         let one = pool.clone().acquire_owned().await;
-        tokio::task::yield_now().await;
+        // Until the other has one too.
+        while pool.available_permits() > 0 {
+            tokio::task::yield_now().await;
+        }
         let another = pool.acquire().await;
         drop((one, another));
     }
