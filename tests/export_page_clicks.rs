@@ -99,6 +99,27 @@ async fn come_and_go(name: &'static str, counts: [usize; 4], over: usize, live: 
     tokio::time::sleep(Duration::from_millis(20)).await;
 }
 
+/// A column sorts as it is asked to, `first` one way and then the other.
+#[track_caller]
+fn assert_sorted(page: &Browser, column: &str, first: &str, ascending: [&str; 3]) {
+    let second = match first {
+        "ascending" => "descending",
+        _ => "ascending",
+    };
+    for order in [first, second] {
+        sort(page, column, order);
+        let names: Vec<_> = rows_of(page, &ascending)
+            .into_iter()
+            .map(|mut row| row.swap_remove(0))
+            .collect();
+        let mut expected = ascending.to_vec();
+        if order == "descending" {
+            expected.reverse();
+        }
+        assert_eq!(names, expected, "{column}, {order}");
+    }
+}
+
 #[test]
 fn names_are_sorted_by_each_column() {
     const NAMES: [&str; 3] = ["alpha", "beta", "gamma"];
@@ -121,22 +142,7 @@ fn names_are_sorted_by_each_column() {
             ("over time", "descending", ["alpha", "beta", "gamma"]),
             ("live", "descending", ["beta", "gamma", "alpha"]),
         ] {
-            let second = match first {
-                "ascending" => "descending",
-                _ => "ascending",
-            };
-            for order in [first, second] {
-                sort(page, column, order);
-                let names: Vec<_> = rows_of(page, &NAMES)
-                    .into_iter()
-                    .map(|mut row| row.swap_remove(0))
-                    .collect();
-                let mut expected = ascending.to_vec();
-                if order == "descending" {
-                    expected.reverse();
-                }
-                assert_eq!(names, expected, "{column}, {order}");
-            }
+            assert_sorted(page, column, first, ascending);
         }
     });
 }
@@ -176,22 +182,7 @@ fn tasks_are_sorted_by_each_column() {
             ("data", "ascending", ["third", "first", "second"]),
             ("age", "descending", ["third", "second", "first"]),
         ] {
-            let second = match first {
-                "ascending" => "descending",
-                _ => "ascending",
-            };
-            for order in [first, second] {
-                sort(page, column, order);
-                let names: Vec<_> = rows_of(page, &NAMES)
-                    .into_iter()
-                    .map(|mut row| row.swap_remove(0))
-                    .collect();
-                let mut expected = ascending.to_vec();
-                if order == "descending" {
-                    expected.reverse();
-                }
-                assert_eq!(names, expected, "{column}, {order}");
-            }
+            assert_sorted(page, column, first, ascending);
         }
         // Ids are given in no order; states are the same for all of these.
         for (order, is_descending) in [("descending", true), ("ascending", false)] {
