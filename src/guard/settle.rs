@@ -4,7 +4,7 @@ use super::judge::{is_tolerated, members};
 use super::timer::Timer;
 use super::{Options, Rule, counted, stuck, threads};
 use crate::registry::gate::{ANY_CHANGE, Count, Seen};
-use crate::registry::slot::flag;
+use crate::registry::slot::{Reading, flag};
 use crate::registry::{Scope, Slot, TaskInfo, TaskKind, current};
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
@@ -169,6 +169,12 @@ impl Settling {
             .is_some_and(|rules| !threads::left(self.scope, rules).is_empty())
     }
 
+    /// Whether the task may live on: a background task, or by a rule.
+    fn may_live_on(&self, task: &Reading) -> bool {
+        TaskInfo::of(task)
+            .is_some_and(|task| is_tolerated(&task, self.allows_background, &self.rules))
+    }
+
     /// Whether as many tasks as are concerned are found, and all may live on. Finding none that may
     /// not is too little: a task can end, leaving a child behind, while one goes through them.
     fn all_are_tolerated(&self, concerned: u32) -> bool {
@@ -177,9 +183,7 @@ impl Settling {
             if task.has(flag::BACKGROUND) && self.allows_background {
                 continue;
             }
-            let is_tolerated =
-                |task: TaskInfo| is_tolerated(&task, self.allows_background, &self.rules);
-            if !TaskInfo::of(&task).is_some_and(is_tolerated) {
+            if !self.may_live_on(&task) {
                 return false;
             }
             tolerated += 1;
@@ -191,11 +195,7 @@ impl Settling {
     /// for a task whose runtime has not come to it, since the machine was busy or another task held the thread.
     fn some_had_no_turn(&self) -> bool {
         members(self.scope).any(|task| {
-            task.polls == 0
-                && task.kind() != TaskKind::Blocking
-                && !(task.has(flag::BACKGROUND) && self.allows_background)
-                && !TaskInfo::of(&task)
-                    .is_some_and(|task| is_tolerated(&task, self.allows_background, &self.rules))
+            task.polls == 0 && task.kind() != TaskKind::Blocking && !self.may_live_on(&task)
         })
     }
 
