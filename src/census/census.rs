@@ -3,7 +3,7 @@
 use super::dwarf::DebugInfo;
 use super::future::{Reader, Snapshot, Value, await_trace};
 use super::seen_task::UNKNOWN;
-use super::tasks::{describe, Cells, Listed, RuntimeLayout, anchor_address, has_join_handle, listed, state_of};
+use super::tasks::{describe, Cells, HeaderLayout, Listed, RuntimeLayout, anchor_address, has_join_handle, listed, state_of};
 use super::{SeenState, SeenTask, Sight, Unavailable};
 use crate::wait::deadlock::Facts;
 use crate::wait::{AwaitTrace, RuntimeKind, TraceSource};
@@ -28,12 +28,39 @@ const AT_ONCE: usize = 64;
 ///
 /// It never waits for the runtime and takes none of its locks, so it may be called anywhere.
 pub(crate) fn take(handle: &Handle) -> Result<Vec<SeenTask>, Unavailable> {
-    // A mistake of ours must not fail anybody's test.
-    let taken = catch_unwind(AssertUnwindSafe(|| take_unguarded(handle)));
-    taken.unwrap_or_else(|_| {
+    guarded(|| {
+        with_known(|Known { debug, cells }| {
+            let runtime = RuntimeLayout::of(debug, handle)?;
+            let tasks = listed(debug, cells, &runtime);
+            let tasks: Vec<_> = tasks.into_iter().map(|task| (task, runtime.kind)).collect();
+            Ok(read_tasks(debug, runtime.header(), &tasks))
+        })
+    })
+}
+
+/// A mistake of ours must not fail anybody's test.
+fn guarded<T>(read: impl FnOnce() -> Result<T, Unavailable>) -> Result<T, Unavailable> {
+    catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| {
         Err(Unavailable::new(
             "taskleak made a mistake in reading the debug info; please report it",
         ))
+    })
+}
+
+/// Reads tasks of which the header, the number and the scheduler are known; of any runtimes. Who asks has to see that a
+/// task did not end meanwhile: another may come to lie where it was.
+pub(crate) fn look_at(
+    tasks: &[((u64, u64), RuntimeKind)],
+) -> Result<Vec<SeenTask>, Unavailable> {
+    guarded(|| {
+        with_known(|Known { debug, cells }| {
+            let header = HeaderLayout::of(debug)?;
+            let tasks: Vec<_> = tasks
+                .iter()
+                .filter_map(|(task, kind)| Some((Listed::at(debug, cells, &header, *task)?, *kind)))
+                .collect();
+            Ok(read_tasks(debug, &header, &tasks))
+        })
     })
 }
 
@@ -92,25 +119,25 @@ fn with_known<T>(
     use_it(known.as_mut().map_err(|reason| reason.clone())?)
 }
 
-fn take_unguarded(handle: &Handle) -> Result<Vec<SeenTask>, Unavailable> {
-    with_known(|Known { debug, cells }| {
-    let runtime = RuntimeLayout::of(debug, handle)?;
-    let tasks = listed(debug, cells, &runtime);
+fn read_tasks(
+    debug: &mut DebugInfo,
+    header: &HeaderLayout,
+    tasks: &[(Listed, RuntimeKind)],
+) -> Vec<SeenTask> {
     let mut seen = Vec::with_capacity(tasks.len());
     for tasks in tasks.chunks(AT_ONCE) {
         let mut cells = cells_of(tasks);
-        for task in tasks {
+        for (task, kind) in tasks {
             let cell = cells.as_mut().and_then(Iterator::next);
-            seen.extend(read_task(debug, &runtime, *task, cell.unwrap_or_default()));
+            seen.extend(read_task(debug, header.state(), *kind, *task, cell.unwrap_or_default()));
         }
     }
-    Ok(seen)
-    })
+    seen
 }
 
 /// Copies of the tasks' cells, made at once: most of what there is to read of most tasks.
-fn cells_of(tasks: &[Listed]) -> Option<impl Iterator<Item = Snapshot>> {
-    let cells: Vec<_> = tasks.iter().map(Listed::cell).collect();
+fn cells_of(tasks: &[(Listed, RuntimeKind)]) -> Option<impl Iterator<Item = Snapshot>> {
+    let cells: Vec<_> = tasks.iter().map(|(task, _)| task.cell()).collect();
     let bytes = super::memory::read_parts(&cells)?;
     let mut at = 0;
     Some(cells.into_iter().map(move |(address, length)| {
@@ -122,7 +149,8 @@ fn cells_of(tasks: &[Listed]) -> Option<impl Iterator<Item = Snapshot>> {
 
 fn read_task(
     debug: &mut DebugInfo,
-    runtime: &RuntimeLayout,
+    state: u64,
+    kind: RuntimeKind,
     task: Listed,
     cell: Snapshot,
 ) -> Option<SeenTask> {
@@ -139,9 +167,9 @@ fn read_task(
         join_handle: false,
     };
     let Some(layout) = &task.layout.future else {
-        let word = super::memory::read_word(task.address.checked_add(runtime.state())?)?;
-        seen.sight.state = state_of(word, runtime.kind);
-        seen.join_handle = has_join_handle(word, runtime.kind);
+        let word = super::memory::read_word(task.address.checked_add(state)?)?;
+        seen.sight.state = state_of(word, kind);
+        seen.join_handle = has_join_handle(word, kind);
         return Some(seen);
     };
     seen.sight.name.clone_from(&layout.name);
@@ -152,9 +180,9 @@ fn read_task(
         let mut memory = first.take().unwrap_or_default();
         // At once, so that its parts fit together.
         memory.bytes(task.address, layout.cell_size)?;
-        let word = memory.number(task.address.checked_add(runtime.state())?, 8)?;
-        seen.sight.state = state_of(word, runtime.kind);
-        seen.join_handle = has_join_handle(word, runtime.kind);
+        let word = memory.number(task.address.checked_add(state)?, 8)?;
+        seen.sight.state = state_of(word, kind);
+        seen.join_handle = has_join_handle(word, kind);
         if seen.sight.state == SeenState::Running {
             return Some(seen);
         }

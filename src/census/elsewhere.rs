@@ -1,10 +1,20 @@
 //! Where there is no census.
 
 use super::{SeenTask, Unavailable};
+use crate::wait::RuntimeKind;
 use tokio::runtime::Handle;
 
 /// Says why there is none.
 pub(crate) fn take(_runtime: &Handle) -> Result<Vec<SeenTask>, Unavailable> {
+    unavailable()
+}
+
+/// The same.
+pub(crate) fn look_at(_tasks: &[((u64, u64), RuntimeKind)]) -> Result<Vec<SeenTask>, Unavailable> {
+    unavailable()
+}
+
+fn unavailable() -> Result<Vec<SeenTask>, Unavailable> {
     Err(Unavailable::new(if cfg!(feature = "census") {
         "reading them by debug info works on Linux on x86-64 and aarch64 only"
     } else {
@@ -15,7 +25,7 @@ pub(crate) fn take(_runtime: &Handle) -> Result<Vec<SeenTask>, Unavailable> {
 /// Nothing is known.
 pub(crate) fn holdings(
     _runtimes: &[Handle],
-    _others: &[((u64, u64), crate::wait::RuntimeKind)],
+    _others: &[((u64, u64), RuntimeKind)],
 ) -> Option<crate::wait::deadlock::Facts> {
     None
 }

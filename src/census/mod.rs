@@ -37,7 +37,7 @@ where_there_is_one! {
     mod merged;
     mod tasks;
 
-    pub(crate) use census::{holdings, take};
+    pub(crate) use census::{holdings, look_at, take};
     pub(crate) use merged::names_may_be_merged;
 }
 
@@ -54,4 +54,4 @@ mod elsewhere;
     any(target_arch = "x86_64", target_arch = "aarch64"),
     not(miri)
 )))]
-pub(crate) use elsewhere::{holdings, names_may_be_merged, take};
+pub(crate) use elsewhere::{holdings, look_at, names_may_be_merged, take};

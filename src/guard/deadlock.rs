@@ -1,10 +1,11 @@
 //! Which of the tasks that are left wait for each other.
 
+use super::continued::located;
 use super::handles;
 use super::judge::members;
 use crate::census;
 use crate::registry::slot::Reading;
-use crate::registry::{Scope, TaskInfo, TaskKind, TrackedRuntime, pin};
+use crate::registry::{Scope, TaskInfo, TaskKind, TrackedRuntime};
 use crate::task::assisted::reach;
 use crate::wait::deadlock::{Finding, solve};
 use crate::wait::{Liveness, RuntimeKind};
@@ -56,28 +57,14 @@ fn elsewhere(scope: &'static Scope, runtimes: &[Handle]) -> Vec<((u64, u64), Run
         .iter()
         .map(|handle| TrackedRuntime::of(handle).index())
         .collect();
-    let kind = |task: &Reading| match task.kind() {
-        TaskKind::Local => Some(RuntimeKind::Local),
-        TaskKind::Task if !here.contains(&task.runtime) => {
-            let runtime = TrackedRuntime::by_index(task.runtime)?;
-            Some(if runtime.is_current_thread() {
-                RuntimeKind::CurrentThread
-            } else {
-                RuntimeKind::MultiThread
-            })
-        }
-        _ => None,
+    let is_elsewhere = |task: &Reading| match task.kind() {
+        TaskKind::Local => true,
+        TaskKind::Task => !here.contains(&task.runtime),
+        _ => false,
     };
-    let tasks: Vec<_> = members(scope).filter(|task| kind(task).is_some()).collect();
-    let mut headers = Vec::with_capacity(tasks.len());
-    pin::with_headers(&tasks, |task, header| {
-        headers.push((*task, header.addr().get() as u64));
-    });
-    headers
+    let tasks: Vec<_> = members(scope).filter(is_elsewhere).collect();
+    located(&tasks)
         .into_iter()
-        .filter_map(|(task, header)| {
-            let id = TaskInfo::of(&task)?.tokio_id()?;
-            Some(((header, id), kind(&task)?))
-        })
+        .filter_map(|(task, place)| Some((place, RuntimeKind::of(&task)?)))
         .collect()
 }

@@ -1,5 +1,6 @@
 //! Asking every task what it waits for, with no guard.
 
+use super::continued::continue_traces;
 use super::patience::{ANSWER, Patience};
 use super::row::in_place_if_need_be;
 use super::timer::Timer;
@@ -95,5 +96,7 @@ fn dump_of(answers: &Answers) -> Dump {
         let blocked = sights.get(task.id());
         task.with_answer(answers).with_blocked(blocked)
     });
-    Dump::new(tasks.collect())
+    let mut tasks: Vec<_> = tasks.collect();
+    continue_traces(&mut tasks);
+    Dump::new(tasks)
 }

@@ -1,5 +1,6 @@
 //! Looking at a scope and saying which of its tasks should be gone.
 
+use super::continued::continue_traces;
 use super::unseen::Unseen;
 use super::{Deadlocks, Options, Rule, threads};
 use crate::registry::slot::Reading;
@@ -93,6 +94,7 @@ pub(crate) fn judge(
     if !settled {
         judgement.explain_hooked(scope, options.allows_background(), &rules);
         if !judgement.leaks.is_empty() {
+            continue_traces(&mut judgement.leaks);
             judgement.deadlocks = Deadlocks::among(scope, &judgement.leaks);
         }
     }

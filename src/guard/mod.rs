@@ -5,6 +5,7 @@ mod action;
 mod asked;
 mod blocked;
 mod concluding;
+mod continued;
 mod counted;
 mod deadlock;
 mod drain;

@@ -7,7 +7,7 @@ use super::slot::{Reading, flag};
 use super::{Fingerprint, TrackedRuntime, clock, pool};
 use crate::census::Sight;
 use crate::stack::{Frame, Stack};
-use crate::wait::trace::{Answers, RawTrace};
+use crate::wait::trace::{Answers, RawTrace, waits_for_of};
 use crate::wait::{self, AwaitTrace, Liveness, Standing, WaitsFor};
 use std::borrow::Cow;
 use std::fmt;
@@ -240,6 +240,7 @@ pub struct TaskInfo {
     poller: u32,
     thread: Option<String>,
     sight: Option<Arc<Sight>>,
+    continued: Option<Arc<AwaitTrace>>,
     blocked: Option<Result<Stack, &'static str>>,
 }
 
@@ -278,6 +279,7 @@ impl TaskInfo {
             poller: reading.poller,
             thread: None,
             sight: None,
+            continued: None,
             blocked: None,
         };
         // What was read beside the record is this task's only if it still lives there.
@@ -316,6 +318,21 @@ impl TaskInfo {
             sight: Some(sight),
             ..self
         }
+    }
+
+    /// Whether debug info may tell more of what it waits in than it answered itself.
+    pub(crate) fn trace_may_go_on(&self) -> bool {
+        let is_polled = matches!(self.kind, TaskKind::Task | TaskKind::Local)
+            && self.state == TaskState::Pending;
+        is_polled && (self.silent || self.raw_trace().is_some_and(RawTrace::may_go_on))
+    }
+
+    /// Goes on with what was seen of it where its own answer ends.
+    pub(crate) fn go_on(&mut self, seen: Arc<AwaitTrace>) {
+        self.continued = match self.own_trace() {
+            Some(own) if !own.is_empty() => own.continued_by(&seen).map(Arc::new),
+            _ => (!seen.is_empty()).then_some(seen),
+        };
     }
 
     /// What the census tells of it, if it was asked.
@@ -492,15 +509,16 @@ impl TaskInfo {
     /// What it waits for, if it was asked: reports have it of every leaked task that answered, and
     /// [`dump`](crate::dump) of all. Of a hooked task that leaked, what its debug info tells of it.
     pub fn await_trace(&self) -> Option<&AwaitTrace> {
-        self.own_trace().or_else(|| {
-            // Before its first poll, a future is only where it was written.
-            let sight = self
-                .sight
-                .as_deref()
-                .filter(|_| self.state != TaskState::NeverPolled);
-            let trace = sight.map(|sight| &sight.await_trace);
-            trace.filter(|trace| !trace.is_empty())
-        })
+        self.continued
+            .as_deref()
+            .or_else(|| self.own_trace())
+            .or_else(|| {
+                // Before its first poll, a future is only where it was written.
+                let sight = self.sight.as_deref();
+                let sight = sight.filter(|_| self.state != TaskState::NeverPolled);
+                let trace = sight.map(|sight| &sight.await_trace);
+                trace.filter(|trace| !trace.is_empty())
+            })
     }
 
     /// The same as the task itself answered.
@@ -509,8 +527,18 @@ impl TaskInfo {
     }
 
     /// The same as it was captured.
-    pub(crate) fn raw_trace(&self) -> Option<&RawTrace> {
+    fn raw_trace(&self) -> Option<&RawTrace> {
         self.awaits.as_deref()
+    }
+
+    /// Equal only for tasks that have equal traces, while both are there; none of tasks that did not answer.
+    pub(crate) fn trace_key(&self) -> Option<(*const RawTrace, *const AwaitTrace)> {
+        let continued = self
+            .continued
+            .as_ref()
+            .map_or(std::ptr::null(), Arc::as_ptr);
+        let own = self.awaits.as_ref().map_or(std::ptr::null(), Arc::as_ptr);
+        (self.awaits.is_some() || self.continued.is_some()).then_some((own, continued))
     }
 
     /// What kind of thing it waits for, if that is known. Of a task that waits for several, as in a
@@ -522,18 +550,20 @@ impl TaskInfo {
             (_, TaskKind::Blocking) => return Some(WaitsFor::Blocking),
             _ => {}
         }
-        let Some(trace) = self.awaits.as_deref() else {
-            let holds_thread = self.silent && self.state == TaskState::Running;
-            return holds_thread.then_some(WaitsFor::Blocking);
-        };
-        let all = trace.waits_for();
-        if all.contains(&WaitsFor::Busy) {
-            return Some(WaitsFor::Busy);
+        if self.silent && self.state == TaskState::Running {
+            return Some(WaitsFor::Blocking);
         }
-        // A `select!` polls its branches in another order each time.
-        all.iter()
-            .copied()
-            .min_by_key(|one| (*one == WaitsFor::Timer, *one))
+        let answered = self.raw_trace().map(RawTrace::waits_for);
+        let mut all = answered.unwrap_or_default().to_vec();
+        // If none of its futures asked to be woken, it does not matter which they are.
+        if all != [WaitsFor::Pending] {
+            all.extend(
+                self.await_trace()
+                    .into_iter()
+                    .flat_map(|trace| waits_for_of(trace.roots())),
+            );
+        }
+        WaitsFor::foremost(all)
     }
 
     /// The stable number of its spawn site. Reads debug info, once for each site.

@@ -3,7 +3,7 @@
 use super::project;
 use super::text::Brief;
 use crate::registry::{TaskInfo, TaskState};
-use crate::wait::{AwaitNode, AwaitTrace};
+use crate::wait::{AwaitNode, AwaitTrace, TraceSource};
 
 /// Lines of a trace that are shown.
 const MOST_LINES: usize = 40;
@@ -15,6 +15,14 @@ type Line = (String, Option<String>);
 pub(super) const NOTHING: &str = "nothing that asked to be woken, such as `std::future::pending`";
 /// Of a task that woke itself.
 pub(super) const BUSY: &str = "(it wakes itself, so it is not parked: it goes round and round)";
+
+/// Above what debug info shows inside of a future that a poll does not come into.
+const FURTHER: &str = "(inside, by debug info:)";
+/// Of a trace that is by debug info as a whole.
+pub(super) const BY_DEBUG_INFO: &str = "(by debug info)";
+/// The same of a task that was asked.
+pub(super) const SILENT_BY_DEBUG_INFO: &str =
+    "(by debug info: it was woken, and its runtime did not poll it in time)";
 
 /// Of a task that did not answer.
 pub(super) fn silent(task: &TaskInfo) -> String {
@@ -31,14 +39,17 @@ pub(super) fn silent(task: &TaskInfo) -> String {
 /// The lines of a trace, from the task down; and how many more there are.
 pub(super) fn lines(trace: &AwaitTrace) -> (Vec<Line>, usize) {
     let mut lines = Vec::new();
-    add(&mut lines, trace.roots(), "");
+    add(&mut lines, trace.roots(), trace.source(), "");
     let more = lines.len().saturating_sub(MOST_LINES);
     lines.truncate(MOST_LINES);
     (lines, more)
 }
 
-fn add(lines: &mut Vec<Line>, nodes: &[AwaitNode], indent: &str) {
+fn add(lines: &mut Vec<Line>, nodes: &[AwaitNode], above: TraceSource, indent: &str) {
     let branches = nodes.len() > 1;
+    if nodes.iter().any(|node| node.goes_on_from(above)) {
+        lines.push((format!("{indent}{FURTHER}"), None));
+    }
     for (at, node) in nodes.iter().enumerate() {
         let is_last = at + 1 == nodes.len();
         let (mark, below) = match (branches, is_last) {
@@ -47,7 +58,8 @@ fn add(lines: &mut Vec<Line>, nodes: &[AwaitNode], indent: &str) {
             (true, true) => ("└ ", "  "),
         };
         lines.push((format!("{indent}{mark}{}", node.function()), place(node)));
-        add(lines, node.children(), &format!("{indent}{below}"));
+        let indent = format!("{indent}{below}");
+        add(lines, node.children(), node.source(), &indent);
     }
 }
 

@@ -1,8 +1,10 @@
 //! The lines of a report that say why a task will not end, and what to do about it.
 
 use super::leak::Leak;
+use super::project;
+use super::unseen::UnseenTask;
 use crate::registry::TaskKind;
-use crate::wait::{AwaitNode, Liveness, WaitsFor};
+use crate::wait::{AwaitTrace, Liveness, WaitsFor};
 use std::fmt;
 
 /// Owners that are named.
@@ -15,8 +17,9 @@ pub(super) fn write(
 ) -> fmt::Result {
     let diagnosis = leak.waits_for().map(|waits_for| Diagnosis {
         waits_for,
-        leak,
-        leaf: leaf(leak),
+        count: leak.count(),
+        kind: leak.kind(),
+        leaf: leak.await_trace().map(leaf).unwrap_or_default(),
     });
     if let Some(diagnosis) = &diagnosis {
         field("waits for", &diagnosis.cause())?;
@@ -98,32 +101,47 @@ fn orphan(leak: &Leak) -> String {
     }
 }
 
-/// The future that it waits on, as the trace calls it, if it waits on one only.
-fn leaf(leak: &Leak) -> Option<&str> {
-    fn only(nodes: &[AwaitNode]) -> Option<&AwaitNode> {
-        match nodes {
-            [node] if node.children().is_empty() => Some(node),
-            [node] => only(node.children()),
-            _ => None,
+/// The future that it waits on, as the trace calls it, and those of other packages around that, if it waits on one only.
+fn leaf(trace: &AwaitTrace) -> Vec<&str> {
+    let mut leaf = Vec::new();
+    let mut nodes = trace.roots();
+    while let [node] = nodes {
+        if node.file().is_some_and(project::has) {
+            leaf.clear();
+        } else {
+            leaf.push(node.function());
         }
+        nodes = node.children();
     }
-    only(leak.await_trace()?.roots()).map(AwaitNode::function)
+    if nodes.is_empty() { leaf } else { Vec::new() }
 }
 
-struct Diagnosis<'a> {
+/// What is known of why some tasks wait.
+pub(super) struct Diagnosis<'a> {
     waits_for: WaitsFor,
-    leak: &'a Leak,
-    leaf: Option<&'a str>,
+    count: usize,
+    kind: TaskKind,
+    leaf: Vec<&'a str>,
 }
 
-impl Diagnosis<'_> {
+impl<'a> Diagnosis<'a> {
+    /// Of tasks that nobody saw spawned and that all wait as this one.
+    pub(super) fn of_unseen(task: &'a UnseenTask, count: usize) -> Option<Self> {
+        Some(Self {
+            waits_for: task.waits_for()?,
+            count,
+            kind: TaskKind::Task,
+            leaf: leaf(task.await_trace()),
+        })
+    }
+
     fn leaf_is(&self, part: &str) -> bool {
-        self.leaf.is_some_and(|leaf| leaf.contains(part))
+        self.leaf.iter().any(|leaf| leaf.contains(part))
     }
 
     /// What has to be so, since it waits.
-    fn cause(&self) -> String {
-        let (many, it) = match self.leak.count() {
+    pub(super) fn cause(&self) -> String {
+        let (many, it) = match self.count {
             1 => (false, "it"),
             _ => (true, "each"),
         };
@@ -168,7 +186,7 @@ impl Diagnosis<'_> {
             WaitsFor::Join => "the end of another task, which is alive".to_owned(),
             WaitsFor::Process => "the end of a child process, which runs".to_owned(),
             WaitsFor::Signal => "a signal to this process".to_owned(),
-            WaitsFor::Blocking if self.leak.kind() == TaskKind::Blocking => {
+            WaitsFor::Blocking if self.kind == TaskKind::Blocking => {
                 format!("nothing: {it} holds a thread of the blocking pool")
             }
             WaitsFor::Blocking => format!(
@@ -182,7 +200,7 @@ impl Diagnosis<'_> {
                     "it wakes itself"
                 }
             ),
-            WaitsFor::NeverPolled if self.leak.kind() == TaskKind::Local => {
+            WaitsFor::NeverPolled if self.kind == TaskKind::Local => {
                 "its first poll: nobody runs its `LocalSet`".to_owned()
             }
             WaitsFor::NeverPolled => "its first poll, to which its runtime has not come".to_owned(),
@@ -192,7 +210,7 @@ impl Diagnosis<'_> {
         }
     }
 
-    fn help(&self) -> &'static str {
+    pub(super) fn help(&self) -> &'static str {
         match self.waits_for {
             WaitsFor::ChannelSend => {
                 "drop the receiver when nobody reads from it any more (the send then fails), or \
@@ -252,7 +270,7 @@ impl Diagnosis<'_> {
             WaitsFor::Join => "look at the task that it joins: that one has to end first",
             WaitsFor::Process => "kill the child, or set `kill_on_drop` and drop it",
             WaitsFor::Signal => "`select!` on a shutdown signal of your own beside it, or abort it",
-            WaitsFor::Blocking if self.leak.kind() == TaskKind::Blocking => {
+            WaitsFor::Blocking if self.kind == TaskKind::Blocking => {
                 "an abort does not end a closure that runs: give it a flag to look at, or a wait \
                  that ends, such as `recv_timeout`"
             }
@@ -260,7 +278,7 @@ impl Diagnosis<'_> {
                 "move what blocks into `spawn_blocking`, or use its asynchronous twin"
             }
             WaitsFor::Busy => "end the loop when it is told to shut down, or abort the task",
-            WaitsFor::NeverPolled if self.leak.kind() == TaskKind::Local => {
+            WaitsFor::NeverPolled if self.kind == TaskKind::Local => {
                 "await the `LocalSet` or call its `run_until`, or drop it before the guard ends"
             }
             WaitsFor::NeverPolled => {

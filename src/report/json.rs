@@ -109,6 +109,7 @@ impl FrameJson {
 
 #[derive(Serialize)]
 struct AwaitJson<'a> {
+    source: &'static str,
     function: &'a str,
     file: Option<String>,
     line: Option<u32>,
@@ -119,6 +120,7 @@ struct AwaitJson<'a> {
 impl<'a> AwaitJson<'a> {
     fn all(nodes: &'a [AwaitNode]) -> Vec<Self> {
         let one = |node: &'a AwaitNode| Self {
+            source: node.source().as_str(),
             function: node.function(),
             file: node
                 .file()
@@ -135,6 +137,7 @@ impl<'a> AwaitJson<'a> {
 struct UnseenJson<'a> {
     name: &'a str,
     state: String,
+    waits_for: Option<&'static str>,
     awaits: Vec<AwaitJson<'a>>,
 }
 
@@ -225,6 +228,7 @@ impl LeakReport {
                 .map(|task| UnseenJson {
                     name: task.name(),
                     state: lower(task.state()),
+                    waits_for: task.waits_for().map(|waits_for| waits_for.as_str()),
                     awaits: AwaitJson::all(task.await_trace().roots()),
                 })
                 .collect(),

@@ -68,23 +68,22 @@ impl Backtraces {
 /// it says takes long.
 #[derive(Default)]
 struct Traces {
-    by_raw: NumberMap<*const RawTrace, usize>,
+    by_raw: HashMap<(*const RawTrace, *const AwaitTrace), usize>,
     by_trace: HashMap<AwaitTrace, usize>,
 }
 
 impl Traces {
     /// Only for tasks that live as long as this: another trace could come to lie where one was.
     fn number(&mut self, task: &TaskInfo) -> Option<usize> {
-        let raw = task.raw_trace()?;
-        Some(
-            *self
-                .by_raw
-                .entry(std::ptr::from_ref(raw))
-                .or_insert_with(|| {
-                    let next = self.by_trace.len();
-                    *self.by_trace.entry(raw.trace().clone()).or_insert(next)
-                }),
-        )
+        let key = task.trace_key()?;
+        if let Some(number) = self.by_raw.get(&key) {
+            return Some(*number);
+        }
+        let next = self.by_trace.len();
+        let trace = task.await_trace()?;
+        let number = *self.by_trace.entry(trace.clone()).or_insert(next);
+        self.by_raw.insert(key, number);
+        Some(number)
     }
 }
 

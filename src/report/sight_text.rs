@@ -37,7 +37,7 @@ fn awaits(f: &mut fmt::Formatter<'_>, paint: Paint, trace: &AwaitTrace) -> fmt::
     if trace.is_empty() {
         return Ok(());
     }
-    writeln!(f, "{}", key(paint, "waits in"))?;
+    writeln!(f, "{} {}", key(paint, "waits in"), awaits::BY_DEBUG_INFO)?;
     let (lines, more) = awaits::lines(trace);
     let width = lines
         .iter()

@@ -14,6 +14,7 @@ use super::{diagnosis, frames, project};
 use crate::census::SeenState;
 use crate::config::{self, Style};
 use crate::registry::{TaskInfo, TaskKind, TaskState};
+use crate::wait::TraceSource;
 use std::fmt::{self, Display};
 use std::time::Duration;
 
@@ -383,17 +384,22 @@ impl LeakText<'_> {
 
     fn awaits(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let oldest = self.leak.oldest();
-        if oldest.is_silent() {
-            return self.field(f, "waits in", awaits::silent(oldest));
-        }
-        let Some(trace) = self.leak.await_trace() else {
-            return Ok(());
+        let trace = self.leak.await_trace();
+        let Some(trace) = trace.filter(|trace| !trace.is_empty()) else {
+            return match trace {
+                _ if oldest.is_silent() => self.field(f, "waits in", awaits::silent(oldest)),
+                Some(_) => self.field(f, "waits in", awaits::NOTHING),
+                None => Ok(()),
+            };
         };
-        if trace.is_empty() {
-            return self.field(f, "waits in", awaits::NOTHING);
-        }
         self.key(f, "waits in")?;
-        writeln!(f)?;
+        match trace.source() {
+            TraceSource::Poll => writeln!(f)?,
+            TraceSource::Census if oldest.is_silent() => {
+                writeln!(f, " {}", awaits::SILENT_BY_DEBUG_INFO)?
+            }
+            TraceSource::Census => writeln!(f, " {}", awaits::BY_DEBUG_INFO)?,
+        }
         let (lines, more) = awaits::lines(trace);
         self.lines(f, &lines)?;
         if more > 0 {

@@ -1,5 +1,6 @@
 //! Tasks that nobody saw spawned, and what the census says of them.
 
+use super::diagnosis::Diagnosis;
 use super::leak_report::LeakReport;
 use super::paint::Paint;
 use super::sight_text::{self, SightText};
@@ -8,7 +9,8 @@ use crate::census::{SeenState, SeenTask, names_may_be_merged};
 use crate::config::{self, Style};
 use crate::guard::Found;
 use crate::stack::{Frame, FrameOrigin, Stack};
-use crate::wait::AwaitTrace;
+use crate::wait::trace::waits_for_of;
+use crate::wait::{AwaitTrace, WaitsFor};
 use std::fmt::{self, Display};
 use std::path::Path;
 
@@ -122,6 +124,29 @@ impl UnseenTask {
         &self.seen.sight.await_trace
     }
 
+    /// What kind of thing it waits for, as far as the futures in its [`await_trace`](Self::await_trace) tell. Of a task
+    /// that waits for several, as in a `select!`, the first of [`WaitsFor`]'s that is not a point in time.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use taskleak::{LeakReport, WaitsFor};
+    ///
+    /// /// Tasks of other people's crates that wait for the next connection.
+    /// fn listeners(report: &LeakReport) -> usize {
+    ///     let waits = |waits_for| move |task: &&taskleak::UnseenTask| task.waits_for() == Some(waits_for);
+    ///     report.unseen().iter().filter(waits(WaitsFor::Accept)).count()
+    /// }
+    /// ```
+    pub fn waits_for(&self) -> Option<WaitsFor> {
+        let is_parked = matches!(
+            self.seen.sight.state,
+            SeenState::Parked | SeenState::NoWaker
+        );
+        let waits_for = is_parked.then(|| waits_for_of(self.await_trace().roots()));
+        WaitsFor::foremost(waits_for.unwrap_or_default())
+    }
+
     /// The number behind [`tokio::task::Id`], as tracing and tokio-console show it.
     pub fn tokio_id(&self) -> u64 {
         self.seen.id
@@ -212,6 +237,10 @@ impl UnseenText<'_> {
         let key = |key| sight_text::key(paint, key);
         let sight = &task.seen.sight;
         write!(f, "{}", SightText { sight, paint })?;
+        if let Some(diagnosis) = Diagnosis::of_unseen(task, count) {
+            writeln!(f, "{} {}", key("waits for"), diagnosis.cause())?;
+            writeln!(f, "{} {}", key("help"), diagnosis.help())?;
+        }
         if let Some(site) = task.spawn_site().and_then(project::place) {
             writeln!(f, "{} {site}", key("spawn site"))?;
         }

@@ -55,6 +55,22 @@ pub enum TraceSource {
     Census,
 }
 
+impl TraceSource {
+    /// A short name for machines: `poll`, `census`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// assert_eq!(taskleak::TraceSource::Poll.as_str(), "poll");
+    /// ```
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Poll => "poll",
+            Self::Census => "census",
+        }
+    }
+}
+
 /// One async function (or future) of an [`AwaitTrace`], suspended at an `.await`.
 ///
 /// # Examples
@@ -72,6 +88,7 @@ pub enum TraceSource {
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct AwaitNode {
+    pub(crate) source: TraceSource,
     pub(crate) function: String,
     pub(crate) file: Option<PathBuf>,
     pub(crate) line: Option<u32>,
@@ -98,6 +115,22 @@ impl AwaitNode {
     /// The column of the `.await`.
     pub fn column(&self) -> Option<u32> {
         self.column
+    }
+
+    /// How this part of the trace was had: below one that was had by a poll there can be some that were read by debug
+    /// info, where the poll came no further.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use taskleak::{AwaitNode, TraceSource};
+    ///
+    /// fn is_exact(node: &AwaitNode) -> bool {
+    ///     node.source() == TraceSource::Poll
+    /// }
+    /// ```
+    pub fn source(&self) -> TraceSource {
+        self.source
     }
 
     /// What it awaits: none for a leaf, several for a `select!` or `join!`.
@@ -150,6 +183,14 @@ impl AwaitTrace {
         }
     }
 
+    /// The same with other futures.
+    pub(super) fn with_roots(&self, roots: Vec<AwaitNode>) -> Self {
+        Self {
+            roots,
+            ..self.clone()
+        }
+    }
+
     /// The same of a task that woke itself meanwhile, or not.
     pub(crate) fn waking_itself(self, wakes_itself: bool) -> Self {
         Self {
@@ -164,7 +205,8 @@ impl AwaitTrace {
         self.wakes_itself
     }
 
-    /// How the trace was had.
+    /// How the trace was had. Where a poll came no further, for instance at a `FuturesUnordered`, it can go on by debug
+    /// info: [`AwaitNode::source`] tells of each part.
     pub fn source(&self) -> TraceSource {
         self.source
     }
@@ -174,7 +216,7 @@ impl AwaitTrace {
         &self.roots
     }
 
-    /// Whether nothing is known. By a poll: no future in the task asked to be woken.
+    /// Whether nothing is known. By a poll: no future in the task asked to be woken, and debug info tells nothing more.
     pub fn is_empty(&self) -> bool {
         self.roots.is_empty()
     }

@@ -2,6 +2,7 @@
 
 mod await_trace;
 pub(crate) mod blocked;
+mod continued;
 pub(crate) mod deadlock;
 mod liveness;
 mod probe;

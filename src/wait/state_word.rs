@@ -132,17 +132,7 @@ impl HeldTask {
     }
 
     fn new(task: &Reading, handle: AbortHandle) -> Self {
-        let runtime = TrackedRuntime::by_index(task.runtime);
-        let counts_hold = match task.kind() {
-            TaskKind::Local => counts_hold(RuntimeKind::Local),
-            _ => runtime.is_some_and(|runtime| {
-                counts_hold(if runtime.is_current_thread() {
-                    RuntimeKind::CurrentThread
-                } else {
-                    RuntimeKind::MultiThread
-                })
-            }),
-        };
+        let counts_hold = RuntimeKind::of(task).is_some_and(counts_hold);
         Self {
             handle,
             counts_hold,
@@ -190,6 +180,21 @@ pub(crate) enum RuntimeKind {
     CurrentThread,
     MultiThread,
     Local,
+}
+
+impl RuntimeKind {
+    /// Of the list that a task is in; none if its runtime is not known.
+    pub(crate) fn of(task: &Reading) -> Option<Self> {
+        if task.kind() == TaskKind::Local {
+            return Some(Self::Local);
+        }
+        let runtime = TrackedRuntime::by_index(task.runtime)?;
+        Some(if runtime.is_current_thread() {
+            Self::CurrentThread
+        } else {
+            Self::MultiThread
+        })
+    }
 }
 
 /// What a task's state word says at one moment.

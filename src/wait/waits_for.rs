@@ -64,6 +64,13 @@ pub enum WaitsFor {
 }
 
 impl WaitsFor {
+    /// Of the kinds that a task waits for, the one to be told: a `select!` polls its branches in another order each time,
+    /// and a point in time tells least.
+    pub(crate) fn foremost(all: impl IntoIterator<Item = Self>) -> Option<Self> {
+        all.into_iter()
+            .min_by_key(|one| (*one != Self::Busy, *one == Self::Timer, *one))
+    }
+
     /// A short name for machines: `channel-send`.
     ///
     /// # Examples

@@ -29,6 +29,12 @@ const LEAVES: [&str; 12] = [
     "tokio_util::sync::cancellation_token::WaitForCancellationFutureOwned",
 ];
 
+/// Futures that are kept behind an `Arc` by another: its type, its field, and the field of what is behind that.
+const BEHIND_ARCS: [(&str, [&str; 2]); 2] = [
+    ("futures_util::future::future::shared::Shared", ["inner", "future_or_output"]),
+    ("taskleak::task::assisted::future::Assisted", ["cell", "stage"]),
+];
+
 /// What only passes polls on, and says nothing to a person, by the ends of their paths: several crates have their own.
 const TRANSPARENT: [&str; 6] = [
     "::manually_drop::ManuallyDrop",
@@ -160,6 +166,9 @@ impl Walk<'_, '_> {
         if value.ty.plain_name() == "FuturesUnordered" {
             return self.unordered(value, depth);
         }
+        if let Some(shared) = self.behind_its_arc(value) {
+            return self.among(shared, depth + 1);
+        }
         let disabled = self.disabled_branches(value);
         let mut found = Vec::new();
         for (_, part) in self.reader.parts(value) {
@@ -254,6 +263,19 @@ impl Walk<'_, '_> {
         found
     }
 
+    /// The part of what lies behind a future's `Arc` that has the future which it polls, if it is of a type that has one there.
+    fn behind_its_arc(&mut self, value: Value) -> Option<Value> {
+        let path = plain(self.reader.debug.path(value.ty.at)?);
+        let (_, [arc, part]) = BEHIND_ARCS.iter().find(|(ty, _)| *ty == path)?;
+        let mut arc = self.reader.field(value, arc)?;
+        if arc.ty.plain_name() == "Option" {
+            (_, arc) = self.reader.parts(arc).into_iter().next()?;
+        }
+        let inner = self.pointed(arc)?;
+        let data = self.reader.field(inner, "data")?;
+        self.reader.field(data, part)
+    }
+
     /// What the one pointer in a value points at, through cells and atomics.
     fn pointed(&mut self, mut value: Value) -> Option<Value> {
         while let Shape::Struct(fields) = &value.ty.shape {
@@ -277,6 +299,7 @@ const UNKNOWN: &str = "(unknown)";
 
 fn node(function: String) -> AwaitNode {
     AwaitNode {
+        source: TraceSource::Census,
         function,
         file: None,
         line: None,

@@ -55,11 +55,6 @@ fn unknown(what: &str) -> Unavailable {
 }
 
 impl RuntimeLayout {
-    /// Where the state word is in a task's header.
-    pub(in crate::census) fn state(&self) -> u64 {
-        self.header.state()
-    }
-
     pub(in crate::census) fn header(&self) -> &HeaderLayout {
         &self.header
     }
@@ -101,8 +96,7 @@ impl RuntimeLayout {
             .field(owned, "id")
             .and_then(|id| reader.number(id))
             .ok_or_else(|| unknown("the id of `OwnedTasks`"))?;
-        let header = HeaderLayout::read(reader.debug, lists.header)
-            .ok_or_else(|| unknown("the fields of a task's header"))?;
+        let header = HeaderLayout::read(reader.debug, lists.header)?;
         Ok(Self {
             lists: lists.ends,
             owner,
@@ -257,7 +251,23 @@ impl HeaderLayout {
         self.state
     }
 
-    fn read(debug: &mut DebugInfo, header: TypeRef) -> Option<Self> {
+    /// The same without a runtime that leads to it.
+    pub(in crate::census) fn of(debug: &mut DebugInfo) -> Result<Self, Unavailable> {
+        let handle = handle_type(debug)?;
+        // A handle's type leads to it, so both are described in one unit.
+        let headers = debug.types_called(handle, "Header");
+        let header = headers
+            .into_iter()
+            .find(|header| debug.path(header.at) == Some("tokio::runtime::task::core::Header"))
+            .ok_or_else(|| unknown("a task's header"))?;
+        Self::read(debug, header.at)
+    }
+
+    fn read(debug: &mut DebugInfo, header: TypeRef) -> Result<Self, Unavailable> {
+        Self::fields(debug, header).ok_or_else(|| unknown("the fields of a task's header"))
+    }
+
+    fn fields(debug: &mut DebugInfo, header: TypeRef) -> Option<Self> {
         let header = debug.ty(header)?;
         let vtable = header.field("vtable")?;
         let pointer = debug.ty(vtable.ty)?;

@@ -8,7 +8,7 @@
 use super::name;
 use crate::registry::inquiry::Found;
 use crate::stack::{Frame, FrameOrigin};
-use crate::wait::AwaitNode;
+use crate::wait::{AwaitNode, TraceSource};
 use std::path::Path;
 
 /// The frames of this library that poll tasks and run blocking closures: all that is further out is not the task's.
@@ -90,7 +90,7 @@ fn is_around(frame: &Frame) -> bool {
         .is_some_and(|file| AROUND.iter().any(|around| file.ends_with(around)))
 }
 
-fn is_plumbing(frame: &Frame) -> bool {
+pub(super) fn is_plumbing(frame: &Frame) -> bool {
     let of = |package: &str, name: &str| {
         let version = package.strip_prefix(name);
         version.is_some_and(|version| version.is_empty() || version.starts_with('-'))
@@ -143,6 +143,7 @@ fn is_same_await(outer: &Frame, inner: &Frame) -> bool {
 fn node(frame: &Frame, in_closure: bool) -> AwaitNode {
     let place = Some(frame).filter(|frame| frame.origin() == FrameOrigin::User);
     AwaitNode {
+        source: TraceSource::Poll,
         function: name::of(frame, in_closure),
         file: place.and_then(Frame::file).map(Path::to_path_buf),
         line: place.and_then(Frame::line),

@@ -1,9 +1,9 @@
 //! From where a leaf future took the waker to what it waits for.
 
-use super::name;
+use super::{chain, name};
 use crate::registry::inquiry::Found;
 use crate::stack::{Frame, FrameOrigin};
-use crate::wait::WaitsFor;
+use crate::wait::{AwaitNode, TraceSource, WaitsFor};
 
 /// Parts of function names, the first that is found inside the innermost future that the project
 /// awaits. What is built on something else stands before it: a child's end can wait on a signal, that on
@@ -86,6 +86,10 @@ const RULES: &[(&[&str], WaitsFor)] = &[
             "writable",
             "connect",
             "::send",
+            // As debug info calls them, of a type only.
+            "tokio::io::util::write",
+            "tokio::io::util::flush",
+            "tokio::io::util::shutdown",
         ],
         WaitsFor::Write,
     ),
@@ -99,32 +103,102 @@ const RULES: &[(&[&str], WaitsFor)] = &[
     ),
 ];
 
+/// Packages whose futures the rules know.
+const KNOWN: [&str; 6] = [
+    "async_channel",
+    "async_lock",
+    "futures_channel",
+    "futures_util",
+    "tokio",
+    "tokio_util",
+];
+/// Futures that read or write, as it comes.
+const TWO_ENDED: [&str; 3] = [
+    "futures_util::sink::",
+    "tokio::io::util::copy",
+    "tokio_util::codec",
+];
+
 /// What waits there; none if it is nothing that is known.
 pub(super) fn of(found: &Found) -> Option<WaitsFor> {
     if found.wakes {
         return Some(WaitsFor::Busy);
     }
-    // The frames inside of what the project awaits: a hand-written future of the project's is not
-    // looked behind.
-    let frames = found.stack.frames();
-    let leaf = frames
-        .iter()
-        .take_while(|frame| frame.origin() != FrameOrigin::User);
-    let leaf: Vec<&Frame> = leaf
-        .filter(|frame| frame.origin() != FrameOrigin::Taskleak)
-        .collect();
+    let leaf: Vec<&Frame> = leaf(found).collect();
     // Symbols of either mangling scheme: one writes `Sender<T>::closed`, one `<Sender<u8>>::closed`.
-    let plain: Vec<String> = leaf
+    let plain = leaf
         .iter()
-        .map(|frame| name::without_generics(frame.function()))
-        .collect();
-    let is_in = |part: &&str| {
-        let is_named =
-            |frame: &&Frame| frame.function().contains(part) || frame.symbol().contains(part);
-        leaf.iter().any(is_named) || plain.iter().any(|name| name.contains(part))
+        .map(|frame| name::without_generics(frame.function()));
+    let plain: Vec<String> = plain.collect();
+    let written = leaf
+        .iter()
+        .flat_map(|frame| [frame.function(), frame.symbol()]);
+    let names: Vec<&str> = written.chain(plain.iter().map(String::as_str)).collect();
+    of_names(&names)
+}
+
+/// Whether it is inside of another package's future that is not known: it may have others inside that were not polled.
+pub(super) fn is_untold(found: &Found) -> bool {
+    let is_future_s =
+        |frame: &Frame| frame.origin() != FrameOrigin::Std && !chain::is_plumbing(frame);
+    of(found).is_none() && leaf(found).any(is_future_s)
+}
+
+/// The frames inside of what the project awaits: a hand-written future of the project's is not looked behind.
+fn leaf(found: &Found) -> impl Iterator<Item = &Frame> {
+    let frames = found.stack.frames().iter();
+    frames
+        .take_while(|frame| frame.origin() != FrameOrigin::User)
+        .filter(|frame| frame.origin() != FrameOrigin::Taskleak)
+}
+
+/// The same of the leaves that debug info shows; each kind once.
+pub(crate) fn of_seen(nodes: &[AwaitNode]) -> Vec<WaitsFor> {
+    let mut all = Vec::new();
+    add_seen(&mut all, nodes, &[]);
+    all
+}
+
+/// `around` are the futures of known packages that are around the nodes, up to the first of another package.
+fn add_seen(all: &mut Vec<WaitsFor>, nodes: &[AwaitNode], around: &[&str]) {
+    for node in nodes {
+        let package = node.function().split("::").next().unwrap_or_default();
+        let mut path = Vec::new();
+        if KNOWN.contains(&package) {
+            path.extend(around);
+            path.push(node.function());
+        }
+        if node.children().is_empty() && node.source() == TraceSource::Census {
+            let found = if node.function().ends_with("::pending::Pending") {
+                Some(WaitsFor::Pending)
+            } else {
+                of_type(&path)
+            };
+            if let Some(waits_for) = found.filter(|one| !all.contains(one)) {
+                all.push(waits_for);
+            }
+        }
+        add_seen(all, node.children(), &path);
+    }
+}
+
+/// Of a type alone it may not be told which of its ends waits.
+fn of_type(path: &[&str]) -> Option<WaitsFor> {
+    let is_two_ended = |name: &&str| {
+        TWO_ENDED
+            .iter()
+            .any(|two_ended| name.starts_with(two_ended))
     };
+    if path.iter().any(is_two_ended) {
+        return None;
+    }
+    of_names(path)
+}
+
+fn of_names(names: &[&str]) -> Option<WaitsFor> {
+    let is_in = |part: &&str| names.iter().any(|name| name.contains(part));
     RULES
         .iter()
-        .find(|(parts, _)| parts.iter().any(&is_in))
+        .find(|(parts, _)| parts.iter().any(is_in))
         .map(|(_, waits_for)| *waits_for)
 }

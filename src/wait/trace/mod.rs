@@ -21,6 +21,7 @@ mod tracing_waker;
 
 pub(crate) use answers::Answers;
 pub(crate) use chain::inside;
+pub(crate) use classify::of_seen as waits_for_of;
 pub(crate) use inquiry::Inquiry;
 pub(crate) use name::without_generics;
 pub(crate) use raw_trace::RawTrace;

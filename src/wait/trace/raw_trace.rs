@@ -12,6 +12,7 @@ pub(crate) struct RawTrace {
     found: Arc<[Found]>,
     resolved: OnceLock<AwaitTrace>,
     waits_for: OnceLock<Vec<WaitsFor>>,
+    may_go_on: OnceLock<bool>,
 }
 
 impl RawTrace {
@@ -20,6 +21,7 @@ impl RawTrace {
             found,
             resolved: OnceLock::new(),
             waits_for: OnceLock::new(),
+            may_go_on: OnceLock::new(),
         }
     }
 
@@ -37,6 +39,13 @@ impl RawTrace {
             }
             all
         })
+    }
+
+    /// Whether it may not show all: no future took the waker, or one that did is not known to wait by itself.
+    pub(crate) fn may_go_on(&self) -> bool {
+        *self
+            .may_go_on
+            .get_or_init(|| self.found.is_empty() || self.found.iter().any(classify::is_untold))
     }
 
     /// The trace with its names. Reads debug info the first time.

@@ -1,0 +1,74 @@
+//! Going on, by debug info, where what tasks answered comes to an end.
+
+use crate::census;
+use crate::registry::slot::Reading;
+use crate::registry::{TaskId, TaskInfo, pin};
+use crate::wait::{AwaitTrace, RuntimeKind};
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+/// Tasks that are looked at: some tenths of a second in an unoptimised build.
+const MOST: usize = 4096;
+
+/// Puts on each task whose answer may not show all that it waits in, or that did not come to answer, what debug info
+/// shows of its future.
+pub(super) fn continue_traces(tasks: &mut [TaskInfo]) {
+    let stopped = tasks.iter().filter(|task| task.trace_may_go_on());
+    let stopped: Vec<Reading> = stopped
+        .filter_map(|task| task.id().read())
+        .take(MOST)
+        .collect();
+    // Where equal functions are one, so are types that have nothing to do with each other.
+    if stopped.is_empty() || census::names_may_be_merged() {
+        return;
+    }
+    let mut seen = look_at(&stopped);
+    let mut known = HashSet::new();
+    for task in tasks {
+        if let Some(trace) = seen.remove(&task.id()) {
+            // Ten thousand tasks wait in a handful of ways.
+            let trace = match known.get(&trace) {
+                Some(known) => Arc::clone(known),
+                None => {
+                    let trace = Arc::new(trace);
+                    known.insert(trace.clone());
+                    trace
+                }
+            };
+            task.go_on(trace);
+        }
+    }
+}
+
+/// What debug info shows of those that are still alive after they were read: another task may lie where one ended.
+fn look_at(tasks: &[Reading]) -> HashMap<TaskId, AwaitTrace> {
+    let located = located(tasks);
+    let places: Vec<_> = located
+        .iter()
+        .filter_map(|(task, place)| Some((*place, RuntimeKind::of(task)?)))
+        .collect();
+    let mut seen: HashMap<u64, AwaitTrace> = match census::look_at(&places) {
+        Ok(seen) => seen
+            .into_iter()
+            .map(|task| (task.id, task.sight.await_trace))
+            .collect(),
+        // The answers are there nevertheless.
+        Err(_) => return HashMap::new(),
+    };
+    located
+        .into_iter()
+        .filter(|(task, _)| task.still_alive())
+        .filter_map(|(task, (_, id))| Some((task.id, seen.remove(&id)?)))
+        .collect()
+}
+
+/// Where tokio's header of each task is, and its number, if both are known.
+pub(super) fn located(tasks: &[Reading]) -> Vec<(Reading, (u64, u64))> {
+    let mut located = Vec::with_capacity(tasks.len());
+    pin::with_headers(tasks, |task, header| {
+        if task.tokio_id != 0 {
+            located.push((*task, (header.addr().get() as u64, task.tokio_id)));
+        }
+    });
+    located
+}
