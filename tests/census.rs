@@ -122,7 +122,7 @@ fn chains_of_async_functions() {
     census::chain @ Box::pin(chain(depth - 1)).await;
       census::chain @ on_time().await;
         census::on_time @ tokio::time::sleep(HOUR).await;
-          tokio::time::sleep::Sleep"],
+          tokio::time::Sleep"],
     );
 }
 
@@ -141,10 +141,10 @@ fn boxes_of_dyn_futures() {
             "census::boxes_of_dyn_futures::{async block} (Parked)
   census::boxes_of_dyn_futures::{async block} @ boxed.await;
     census::on_time @ tokio::time::sleep(HOUR).await;
-      tokio::time::sleep::Sleep",
+      tokio::time::Sleep",
             "census::on_time (Parked)
   census::on_time @ tokio::time::sleep(HOUR).await;
-    tokio::time::sleep::Sleep",
+    tokio::time::Sleep",
         ],
     );
 }
@@ -166,13 +166,13 @@ fn branches_of_select_and_join() {
             "census::branches_of_select_and_join::{async block} (Parked)
   census::branches_of_select_and_join::{async block}
     census::on_time @ tokio::time::sleep(HOUR).await;
-      tokio::time::sleep::Sleep
-    core::future::pending::Pending",
+      tokio::time::Sleep
+    std::future::Pending",
             "census::branches_of_select_and_join::{async block} (Parked)
   census::branches_of_select_and_join::{async block}
     census::on_time @ tokio::time::sleep(HOUR).await;
-      tokio::time::sleep::Sleep
-    tokio::time::sleep::Sleep",
+      tokio::time::Sleep
+    tokio::time::Sleep",
         ],
     );
 }
@@ -190,25 +190,25 @@ fn third_parties_combinators() {
         },
         &[
             "census::chain (Parked)
-  tokio::time::timeout::Timeout
+  tokio::time::Timeout
     census::chain @ on_time().await;
       census::on_time @ tokio::time::sleep(HOUR).await;
-        tokio::time::sleep::Sleep
-    tokio::time::sleep::Sleep",
+        tokio::time::Sleep
+    tokio::time::Sleep",
             "census::on_time (Parked)
-  futures_util::future::join_all::JoinAll
+  futures_util::future::JoinAll
     census::on_time @ tokio::time::sleep(HOUR).await;
-      tokio::time::sleep::Sleep",
+      tokio::time::Sleep",
             "census::third_parties_combinators::{async block} (Parked)
   census::third_parties_combinators::{async block} @ set.next().await
-    futures_util::stream::stream::next::Next
+    futures_util::stream::Next
       census::chain @ Box::pin(chain(depth - 1)).await;
         census::chain @ on_time().await;
           census::on_time @ tokio::time::sleep(HOUR).await;
-            tokio::time::sleep::Sleep
+            tokio::time::Sleep
       census::chain @ on_time().await;
         census::on_time @ tokio::time::sleep(HOUR).await;
-          tokio::time::sleep::Sleep",
+          tokio::time::Sleep",
         ],
     );
 }
@@ -229,13 +229,13 @@ fn tokio_s_own_async_functions() {
         &[
             "census::tokio_s_own_async_functions::{async block} (Parked)
   census::tokio_s_own_async_functions::{async block} @ rx.recv().await;
-    tokio::sync::mpsc::bounded::Receiver::recv",
+    tokio::sync::mpsc::Receiver::recv",
             "census::tokio_s_own_async_functions::{async block} (Parked)
   census::tokio_s_own_async_functions::{async block} @ tokio::spawn(async { drop(mutex.lock().await) });
-    tokio::sync::mutex::Mutex::lock
-      tokio::sync::mutex::lock::{async block}
-        tokio::sync::mutex::Mutex::acquire
-          tokio::sync::batch_semaphore::Acquire",
+    tokio::sync::Mutex::lock
+      tokio::sync::lock::{async block}
+        tokio::sync::Mutex::acquire
+          tokio::sync::Acquire",
         ],
     );
 }
@@ -265,7 +265,7 @@ fn methods_are_called_after_their_type() {
   census::methods_are_called_after_their_type::Server::run @ self.serve().await;
     census::methods_are_called_after_their_type::Server::serve @ on_time().await;
       census::on_time @ tokio::time::sleep(HOUR).await;
-        tokio::time::sleep::Sleep",
+        tokio::time::Sleep",
         ],
     );
 }
@@ -277,7 +277,7 @@ fn a_task_that_nobody_can_wake() {
             drop(tokio::spawn(pending::<()>()));
         },
         &["core::future::pending::Pending (NoWaker)
-  core::future::pending::Pending"],
+  std::future::Pending"],
     );
 }
 

@@ -121,7 +121,7 @@ async fn answered(shared: futures::future::Shared<oneshot::Receiver<()>>) {
 fn a_future_that_takes_no_waker_is_seen() {
     check(
         forever,
-        "+continued::forever\n+  core::future::pending::Pending\n",
+        "+continued::forever\n+  std::future::Pending\n",
         Some(WaitsFor::Pending),
     );
     check(
@@ -146,10 +146,10 @@ fn what_a_set_of_futures_does_not_poll_is_seen() {
         " continued::what_a_set_of_futures_does_not_poll_is_seen::{async block}
    futures_util::stream::Next
 +    continued::answered
-+      futures_util::future::future::shared::Shared
++      futures_util::future::Shared
 +        tokio::sync::oneshot::Receiver
 +    continued::notified
-+      tokio::sync::notify::Notified\n",
++      tokio::sync::Notified\n",
         Some(WaitsFor::Oneshot),
     );
 }
@@ -210,7 +210,7 @@ fn a_task_whose_runtime_stands_still_is_seen() {
     };
     assert_eq!(
         group.await_trace().map(text).unwrap_or_default(),
-        "+continued::notified\n+  tokio::sync::notify::Notified\n",
+        "+continued::notified\n+  tokio::sync::Notified\n",
         "{dump}"
     );
     assert_eq!(group.waits_for(), Some(WaitsFor::Notify));
@@ -250,7 +250,7 @@ async fn a_dump_goes_on_too() {
         let task = tasks.find(|task| task.name() == "dumped for ever").unwrap();
         task.await_trace().map(text).unwrap_or_default()
     };
-    let expected = "+continued::forever\n+  core::future::pending::Pending\n";
+    let expected = "+continued::forever\n+  std::future::Pending\n";
     assert_eq!(trace(&taskleak::dump().await), expected);
     let blocking = tokio::task::spawn_blocking(taskleak::dump_blocking);
     assert_eq!(trace(&blocking.await.unwrap()), expected);

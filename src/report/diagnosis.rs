@@ -4,7 +4,8 @@ use super::leak::Leak;
 use super::project;
 use super::unseen::UnseenTask;
 use crate::registry::TaskKind;
-use crate::wait::{AwaitTrace, Liveness, WaitsFor};
+use crate::wait::trace::seen_leaves;
+use crate::wait::{AwaitNode, AwaitTrace, Liveness, WaitsFor};
 use std::fmt;
 
 /// Owners that are named.
@@ -15,12 +16,7 @@ pub(super) fn write(
     leak: &Leak,
     mut field: impl FnMut(&str, &dyn fmt::Display) -> fmt::Result,
 ) -> fmt::Result {
-    let diagnosis = leak.waits_for().map(|waits_for| Diagnosis {
-        waits_for,
-        count: leak.count(),
-        kind: leak.kind(),
-        leaf: leak.await_trace().map(leaf).unwrap_or_default(),
-    });
+    let diagnosis = Diagnosis::of(leak);
     if let Some(diagnosis) = &diagnosis {
         field("waits for", &diagnosis.cause())?;
     }
@@ -101,19 +97,27 @@ fn orphan(leak: &Leak) -> String {
     }
 }
 
-/// The future that it waits on, as the trace calls it, and those of other packages around that, if it waits on one only.
-fn leaf(trace: &AwaitTrace) -> Vec<&str> {
+/// The future that it waits on, as the trace calls it, and those of other packages around that: the only one, or the
+/// one of that kind.
+fn leaf(trace: &AwaitTrace, waits_for: WaitsFor) -> Vec<&str> {
     let mut leaf = Vec::new();
     let mut nodes = trace.roots();
     while let [node] = nodes {
         if node.file().is_some_and(project::has) {
             leaf.clear();
         } else {
-            leaf.push(node.function());
+            leaf.push(node.path());
         }
         nodes = node.children();
     }
-    if nodes.is_empty() { leaf } else { Vec::new() }
+    if nodes.is_empty() {
+        return leaf;
+    }
+    let leaves = seen_leaves(trace.roots());
+    let of_kind = leaves.into_iter().find(|(kind, _)| *kind == waits_for);
+    of_kind.map_or_else(Vec::new, |(_, futures)| {
+        futures.into_iter().map(AwaitNode::path).collect()
+    })
 }
 
 /// What is known of why some tasks wait.
@@ -125,13 +129,25 @@ pub(super) struct Diagnosis<'a> {
 }
 
 impl<'a> Diagnosis<'a> {
+    fn of(leak: &'a Leak) -> Option<Self> {
+        let waits_for = leak.waits_for()?;
+        let trace = leak.await_trace();
+        Some(Self {
+            waits_for,
+            count: leak.count(),
+            kind: leak.kind(),
+            leaf: trace.map_or_else(Vec::new, |trace| leaf(trace, waits_for)),
+        })
+    }
+
     /// Of tasks that nobody saw spawned and that all wait as this one.
     pub(super) fn of_unseen(task: &'a UnseenTask, count: usize) -> Option<Self> {
+        let waits_for = task.waits_for()?;
         Some(Self {
-            waits_for: task.waits_for()?,
+            waits_for,
             count,
             kind: TaskKind::Task,
-            leaf: leaf(task.await_trace()),
+            leaf: leaf(task.await_trace(), waits_for),
         })
     }
 
@@ -151,11 +167,11 @@ impl<'a> Diagnosis<'a> {
                                       takes nothing"
                     .to_owned()
             }
-            WaitsFor::ChannelReceive if self.leaf_is("watch::") => {
-                "a new value in a watch channel: its sender is alive and sends none".to_owned()
-            }
             WaitsFor::ChannelReceive if self.leaf_is("::closed") => {
                 "the end of a channel: its receiver is alive".to_owned()
+            }
+            WaitsFor::ChannelReceive if self.leaf_is("watch::") => {
+                "a new value in a watch channel: its sender is alive and sends none".to_owned()
             }
             WaitsFor::ChannelReceive => {
                 "a message: the channel is empty, and a sender of it is alive".to_owned()
@@ -216,11 +232,11 @@ impl<'a> Diagnosis<'a> {
                 "drop the receiver when nobody reads from it any more (the send then fails), or \
                  drain it until the senders are gone"
             }
-            WaitsFor::ChannelReceive if self.leaf_is("watch::") => {
-                "drop the watch channel's sender, or `select!` on a shutdown signal beside it"
-            }
             WaitsFor::ChannelReceive if self.leaf_is("::closed") => {
                 "drop or close the receiver before the test ends"
+            }
+            WaitsFor::ChannelReceive if self.leaf_is("watch::") => {
+                "drop the watch channel's sender, or `select!` on a shutdown signal beside it"
             }
             WaitsFor::ChannelReceive => {
                 "drop every sender before the test ends (look for clones in structs, statics and \

@@ -36,7 +36,7 @@ const MOST_KINDS: usize = 50;
 /// if let [task] = report.unseen() {
 ///     assert!(task.name().ends_with("listen"));
 ///     let awaited = &task.await_trace().roots()[0].children()[0];
-///     assert_eq!(awaited.function(), "tokio::time::sleep::Sleep");
+///     assert_eq!(awaited.function(), "tokio::time::Sleep");
 /// }
 /// # task.abort(); guard.finish().await; }
 /// ```
@@ -143,8 +143,9 @@ impl UnseenTask {
             self.seen.sight.state,
             SeenState::Parked | SeenState::NoWaker
         );
-        let waits_for = is_parked.then(|| waits_for_of(self.await_trace().roots()));
-        WaitsFor::foremost(waits_for.unwrap_or_default())
+        is_parked
+            .then(|| WaitsFor::foremost(waits_for_of(self.await_trace().roots())))
+            .flatten()
     }
 
     /// The number behind [`tokio::task::Id`], as tracing and tokio-console show it.

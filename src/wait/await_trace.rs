@@ -90,6 +90,8 @@ impl TraceSource {
 pub struct AwaitNode {
     pub(crate) source: TraceSource,
     pub(crate) function: String,
+    /// The whole path of what was read by debug info, where the function's name is a shorter one.
+    pub(crate) whole_path: Option<Box<str>>,
     pub(crate) file: Option<PathBuf>,
     pub(crate) line: Option<u32>,
     pub(crate) column: Option<u32>,
@@ -100,6 +102,11 @@ impl AwaitNode {
     /// The function's name as a person calls it.
     pub fn function(&self) -> &str {
         &self.function
+    }
+
+    /// The same with all modules, if that is known.
+    pub(crate) fn path(&self) -> &str {
+        self.whole_path.as_deref().unwrap_or(&self.function)
     }
 
     /// The source file of the `.await`, as the debug info has it.

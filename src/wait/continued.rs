@@ -21,19 +21,17 @@ impl AwaitTrace {
 fn continue_all(nodes: &mut [AwaitNode], seen: &[AwaitNode]) -> bool {
     let mut some_added = false;
     for node in nodes {
-        some_added |= if let Some(same) = same_function(node, seen) {
-            if node.children.is_empty() {
-                false
-            } else {
-                continue_all(&mut node.children, &same.children)
-            }
-        } else if !node.children.is_empty() {
+        some_added |= if !node.children.is_empty() {
             // What combines futures may be called differently, or not at all.
-            continue_all(&mut node.children, seen)
+            let same = same_function(node, seen);
+            continue_all(&mut node.children, same.map_or(seen, AwaitNode::children))
+        } else if node.file.is_some() {
+            // A future of the project's own: what it has inside it need not await.
+            false
         } else {
-            node.children = same_future(node, seen)
-                .map(|same| beyond(same, package(&node.function)))
-                .unwrap_or_default();
+            let same = same_future(node, seen);
+            node.children =
+                same.map_or_else(Vec::new, |same| beyond(same, package(&node.function)));
             !node.children.is_empty()
         };
     }
@@ -107,7 +105,8 @@ mod tests {
         AwaitNode {
             source,
             function: function.to_owned(),
-            file: None,
+            whole_path: None,
+            file: (!line.is_empty()).then(|| "src/app.rs".into()),
             line: line.parse().ok(),
             column: None,
             children,
@@ -175,7 +174,7 @@ mod tests {
             "",
         );
         check(
-            "app::run 7\n  app::Leaf",
+            "app::run 7\n  app::Leaf 9",
             "app::run 7\n  app::Leaf\n    tokio::time::sleep::Sleep",
             "",
         );

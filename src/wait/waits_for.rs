@@ -64,11 +64,16 @@ pub enum WaitsFor {
 }
 
 impl WaitsFor {
-    /// Of the kinds that a task waits for, the one to be told: a `select!` polls its branches in another order each time,
-    /// and a point in time tells least.
+    /// Of the kinds that a task waits for, the one to be told: a `select!` polls its branches in another order each time.
+    /// A point in time tells least, but for what never comes.
     pub(crate) fn foremost(all: impl IntoIterator<Item = Self>) -> Option<Self> {
-        all.into_iter()
-            .min_by_key(|one| (*one != Self::Busy, *one == Self::Timer, *one))
+        let rank = |one: &Self| match one {
+            Self::Busy => 0,
+            Self::Timer => 2,
+            Self::Pending => 3,
+            _ => 1,
+        };
+        all.into_iter().min_by_key(|one| (rank(one), *one))
     }
 
     /// A short name for machines: `channel-send`.

@@ -2,6 +2,7 @@
 
 use super::live::{Reader, Value};
 use super::names::person;
+use crate::wait::trace::as_written;
 use crate::wait::{AwaitNode, AwaitTrace, TraceSource};
 use super::super::dwarf::{Shape, Type};
 
@@ -14,8 +15,10 @@ const MOST_OF_A_KIND: usize = 32;
 
 /// Futures that wait by themselves. An awaited future is known by being awaited; these are known wherever they lie in
 /// another one.
-const LEAVES: [&str; 12] = [
+const LEAVES: [&str; 14] = [
     "core::future::pending::Pending",
+    "futures_channel::mpsc::Receiver",
+    "futures_channel::mpsc::UnboundedReceiver",
     "futures_channel::oneshot::Receiver",
     "futures_timer::native::delay::Delay",
     "futures_util::future::pending::Pending",
@@ -297,8 +300,10 @@ fn add(found: &mut Vec<AwaitNode>, more: Vec<AwaitNode>) {
 
 const UNKNOWN: &str = "(unknown)";
 
-fn node(function: String) -> AwaitNode {
+fn node(path: String) -> AwaitNode {
+    let function = as_written(&path);
     AwaitNode {
+        whole_path: (path != function).then(|| path.into_boxed_str()),
         source: TraceSource::Census,
         function,
         file: None,

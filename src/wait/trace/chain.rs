@@ -145,6 +145,7 @@ fn node(frame: &Frame, in_closure: bool) -> AwaitNode {
     AwaitNode {
         source: TraceSource::Poll,
         function: name::of(frame, in_closure),
+        whole_path: None,
         file: place.and_then(Frame::file).map(Path::to_path_buf),
         line: place.and_then(Frame::line),
         column: place.and_then(Frame::column),

@@ -104,7 +104,7 @@ const RULES: &[(&[&str], WaitsFor)] = &[
 ];
 
 /// Packages whose futures the rules know.
-const KNOWN: [&str; 6] = [
+pub(super) const KNOWN: [&str; 6] = [
     "async_channel",
     "async_lock",
     "futures_channel",
@@ -152,47 +152,57 @@ fn leaf(found: &Found) -> impl Iterator<Item = &Frame> {
         .filter(|frame| frame.origin() != FrameOrigin::Taskleak)
 }
 
-/// The same of the leaves that debug info shows; each kind once.
-pub(crate) fn of_seen(nodes: &[AwaitNode]) -> Vec<WaitsFor> {
-    let mut all = Vec::new();
-    add_seen(&mut all, nodes, &[]);
-    all
+/// The same of the leaves that debug info shows.
+pub(crate) fn of_seen(nodes: &[AwaitNode]) -> impl Iterator<Item = WaitsFor> {
+    seen_leaves(nodes)
+        .into_iter()
+        .map(|(waits_for, _)| waits_for)
 }
 
-/// `around` are the futures of known packages that are around the nodes, up to the first of another package.
-fn add_seen(all: &mut Vec<WaitsFor>, nodes: &[AwaitNode], around: &[&str]) {
+/// The leaves that debug info shows and of which it is known what they wait for: each with the futures of known packages
+/// that are around it, up to the first of another package.
+pub(crate) fn seen_leaves(nodes: &[AwaitNode]) -> Vec<(WaitsFor, Vec<&AwaitNode>)> {
+    let mut leaves = Vec::new();
+    add_leaves(&mut leaves, nodes, &[]);
+    leaves
+}
+
+fn add_leaves<'a>(
+    leaves: &mut Vec<(WaitsFor, Vec<&'a AwaitNode>)>,
+    nodes: &'a [AwaitNode],
+    around: &[&'a AwaitNode],
+) {
     for node in nodes {
-        let package = node.function().split("::").next().unwrap_or_default();
+        let package = node.path().split("::").next().unwrap_or_default();
         let mut path = Vec::new();
         if KNOWN.contains(&package) {
             path.extend(around);
-            path.push(node.function());
+            path.push(node);
         }
+        add_leaves(leaves, node.children(), &path);
         if node.children().is_empty() && node.source() == TraceSource::Census {
-            let found = if node.function().ends_with("::pending::Pending") {
+            let waits_for = if node.path().ends_with("::pending::Pending") {
                 Some(WaitsFor::Pending)
             } else {
-                of_type(&path)
+                of_types(&path)
             };
-            if let Some(waits_for) = found.filter(|one| !all.contains(one)) {
-                all.push(waits_for);
-            }
+            leaves.extend(waits_for.map(|waits_for| (waits_for, path)));
         }
-        add_seen(all, node.children(), &path);
     }
 }
 
 /// Of a type alone it may not be told which of its ends waits.
-fn of_type(path: &[&str]) -> Option<WaitsFor> {
-    let is_two_ended = |name: &&str| {
+fn of_types(futures: &[&AwaitNode]) -> Option<WaitsFor> {
+    let paths: Vec<&str> = futures.iter().map(|node| node.path()).collect();
+    let is_two_ended = |path: &&str| {
         TWO_ENDED
             .iter()
-            .any(|two_ended| name.starts_with(two_ended))
+            .any(|two_ended| path.starts_with(two_ended))
     };
-    if path.iter().any(is_two_ended) {
+    if paths.iter().any(is_two_ended) {
         return None;
     }
-    of_names(path)
+    of_names(&paths)
 }
 
 fn of_names(names: &[&str]) -> Option<WaitsFor> {

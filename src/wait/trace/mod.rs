@@ -21,9 +21,10 @@ mod tracing_waker;
 
 pub(crate) use answers::Answers;
 pub(crate) use chain::inside;
-pub(crate) use classify::of_seen as waits_for_of;
+pub(crate) use classify::{of_seen as waits_for_of, seen_leaves};
 pub(crate) use inquiry::Inquiry;
-pub(crate) use name::without_generics;
+#[allow(unused_imports, reason = "the census's, where there is one")]
+pub(crate) use name::{as_written, without_generics};
 pub(crate) use raw_trace::RawTrace;
 pub(crate) use traced_poll::TracedPoll;
 pub(crate) use tracing_waker::real;

@@ -1,7 +1,10 @@
 //! What a person calls a future.
 
+use super::classify;
 use crate::registry::outside_generics;
 use crate::stack::{Frame, FrameOrigin};
+
+const BLOCK: &str = "::{async block}";
 
 /// tokio's modules that a person writes after `tokio::` and another module.
 const PUBLIC_INNER: [&str; 6] = ["mpsc", "oneshot", "broadcast", "watch", "unix", "windows"];
@@ -14,14 +17,28 @@ pub(super) fn of(frame: &Frame, in_closure: bool) -> String {
         FrameOrigin::Tokio => as_imported(&name),
         FrameOrigin::Dependency => without_own_modules(&name),
         FrameOrigin::User if is_block(frame.symbol()) => {
-            name + if in_closure {
-                "::{closure}"
-            } else {
-                "::{async block}"
-            }
+            name + if in_closure { "::{closure}" } else { BLOCK }
         }
         _ => name,
     }
+}
+
+/// What a person calls a future of which the path is known, as `of` calls the same one: paths of the project itself are
+/// left as they are.
+#[allow(dead_code, reason = "the census's, where there is one")]
+pub(crate) fn as_written(path: &str) -> String {
+    let (path, block) = match path.strip_suffix(BLOCK) {
+        Some(path) => (path, BLOCK),
+        None => (path, ""),
+    };
+    let (package, rest) = path.split_once("::").unwrap_or((path, ""));
+    let name = match package {
+        "tokio" => as_imported(path),
+        "core" | "alloc" | "std" => without_own_modules(&format!("std::{rest}")),
+        _ if classify::KNOWN.contains(&package) => without_own_modules(path),
+        _ => path.to_owned(),
+    };
+    name + block
 }
 
 /// Whether it is the standard library's future around a closure.
@@ -162,6 +179,36 @@ mod tests {
             ("tokio::fs::read", "tokio::fs::read"),
         ] {
             assert_eq!(as_imported(&without_generics(function)), name);
+        }
+    }
+
+    #[test]
+    fn futures_are_called_alike_by_their_paths() {
+        for (path, name) in [
+            ("tokio::time::sleep::Sleep", "tokio::time::Sleep"),
+            (
+                "tokio::sync::mpsc::bounded::Receiver::recv",
+                "tokio::sync::mpsc::Receiver::recv",
+            ),
+            (
+                "tokio::sync::mutex::lock::{async block}",
+                "tokio::sync::lock::{async block}",
+            ),
+            (
+                "tokio::runtime::task::join::JoinHandle",
+                "tokio::task::JoinHandle",
+            ),
+            (
+                "futures_util::future::future::shared::Shared",
+                "futures_util::future::Shared",
+            ),
+            ("core::future::pending::Pending", "std::future::Pending"),
+            (
+                "shop::cart::cart::Cart::fill",
+                "shop::cart::cart::Cart::fill",
+            ),
+        ] {
+            assert_eq!(as_written(path), name);
         }
     }
 
