@@ -7,8 +7,8 @@ use crate::wait::{AwaitTrace, RuntimeKind};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-/// Tasks that are looked at: some tenths of a second in an unoptimised build.
-const MOST: usize = 4096;
+/// Tasks that are looked at: a quarter of a second in an unoptimised build.
+const MOST: usize = 1 << 14;
 
 /// Puts on each task whose answer may not show all that it waits in, or that did not come to answer, what debug info
 /// shows of its future.

@@ -24,8 +24,8 @@ use std::task::Poll;
 /// them from outside.
 ///
 /// Where an answer comes to an end in a future that hides its waker (`FuturesUnordered`, `Shared`, `pending()`), or a runtime is
-/// not driven, the trace goes on by debug info, as [`AwaitNode::source`](crate::AwaitNode::source) tells: of 4096 tasks at most, in
-/// unoptimised builds on Linux, with the feature `census`. That takes some 20 ms the first time, and up to 50 µs a task.
+/// not driven, the trace goes on by debug info, as [`AwaitNode::source`](crate::AwaitNode::source) tells: of 16384 tasks at most, in
+/// unoptimised builds on Linux, with the feature `census`. That takes some 20 ms the first time, and 15 µs a task.
 ///
 /// The first `Display` of a dump in a process reads debug info, which takes from tens to some hundreds
 /// of milliseconds and holds its thread. Names without line numbers are what a build without debug
