@@ -42,7 +42,9 @@ impl Batch {
     /// Reads out the first so many.
     pub(super) fn read_first(&self, count: usize, mut read: impl FnMut(What, &TaskRecord)) {
         for event in &self.events[..count] {
-            read(event.what, &TaskRecord::of_event(event, self.now));
+            if let Some(task) = TaskRecord::of_event(event, self.now) {
+                read(event.what(), &task);
+            }
         }
     }
 }

@@ -39,9 +39,9 @@ pub struct TaskRecord {
     reading: Reading,
     attached: Option<Arc<Attached>>,
     status: Status,
-    created: SystemTime,
-    age: Duration,
-    /// When the copy was made, on the registry's clock.
+    /// When this was read, on both clocks: the task's times are told by it.
+    read: Moment,
+    /// When the task was so, on the registry's clock.
     now: u64,
     awaits: Option<Arc<RawTrace>>,
     is_silent: bool,
@@ -94,20 +94,26 @@ impl TaskRecord {
             0 => Status::Created,
             _ => Status::Running,
         };
-        Some(Self::new(reading, attached, status, now, now.registry))
+        Some(Self {
+            reading,
+            attached,
+            status,
+            read: now,
+            now: now.registry,
+            awaits: None,
+            is_silent: false,
+        })
     }
 
     /// A task that something happened to.
     #[inline]
-    pub(super) fn of_event(event: &Event, now: Moment) -> Self {
+    pub(super) fn of_event(event: &Event, now: Moment) -> Option<Self> {
+        let attached = event.attached();
         let is_over = || {
-            let timed = event
-                .attached
-                .as_ref()
-                .and_then(|attached| attached.timed());
+            let timed = attached.and_then(|attached| attached.timed());
             timed.is_some_and(|timed| timed.is_over())
         };
-        let status = match event.what {
+        let status = match event.what() {
             What::Started => Status::Created,
             What::OverTime => Status::OverTime,
             What::Ended(Outcome::Finished) if is_over() => Status::FinishedOverTime,
@@ -116,27 +122,15 @@ impl TaskRecord {
             What::Ended(Outcome::Aborted) => Status::Aborted,
             What::Ended(Outcome::ShutDown) => Status::ShutDown,
         };
-        Self::new(event.task, event.attached.clone(), status, now, event.at)
-    }
-
-    #[inline]
-    fn new(
-        reading: Reading,
-        attached: Option<Arc<Attached>>,
-        status: Status,
-        now: Moment,
-        at: u64,
-    ) -> Self {
-        Self {
-            created: now.wall_at(reading.spawned),
-            age: Duration::from_nanos(at.saturating_sub(reading.spawned)),
-            now: at,
-            reading,
-            attached,
+        Some(Self {
+            reading: event.task()?,
+            attached: attached.cloned(),
             status,
+            read: now,
+            now: event.at(),
             awaits: None,
             is_silent: false,
-        }
+        })
     }
 
     /// The task's id, unique in the process.
@@ -223,7 +217,7 @@ impl TaskRecord {
 
     /// When it was spawned, by the wall clock; exact to some milliseconds.
     pub fn created_at(&self) -> SystemTime {
-        self.created
+        self.read.wall_at(self.reading.spawned)
     }
 
     /// When its first poll began, by the wall clock; exact to some milliseconds. None if it was not
@@ -231,18 +225,18 @@ impl TaskRecord {
     /// and while a guard is open.
     pub fn started_at(&self) -> Option<SystemTime> {
         let waited = self.reading.waited.checked_sub(1)?;
-        Some(self.created + Duration::from_millis(u64::from(waited)))
+        Some(self.created_at() + Duration::from_millis(u64::from(waited)))
     }
 
     /// When it ended, by the wall clock; none if it was alive. Exact to some milliseconds.
     pub fn ended_at(&self) -> Option<SystemTime> {
-        (!self.status.is_live()).then(|| self.created + self.age)
+        (!self.status.is_live()).then(|| self.created_at() + self.age())
     }
 
     /// How long it had been alive, from its spawn on; once it has ended, how long in all. On a clock
     /// that is never set, exact to some milliseconds.
     pub fn age(&self) -> Duration {
-        self.age
+        Duration::from_nanos(self.now.saturating_sub(self.reading.spawned))
     }
 
     /// Its [time box](crate::task::Builder::timebox), if it has one.
@@ -348,7 +342,7 @@ impl std::fmt::Debug for TaskRecord {
             .field("id", &self.id())
             .field("name", &self.name())
             .field("status", &self.status)
-            .field("age", &self.age)
+            .field("age", &self.age())
             .field("location", &format_args!("{}", self.location()))
             .finish_non_exhaustive()
     }

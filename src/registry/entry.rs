@@ -1,6 +1,6 @@
 //! A task's stay in the registry, from its spawn to its end whatever way it ends.
 
-use super::events::{self, What};
+use super::events;
 use super::extras::{self, Attached, Extras};
 use super::ledger::{self, Outcome};
 use super::origin::{Origin, OriginId};
@@ -247,7 +247,7 @@ impl Entry {
             parent: spawner.parent,
         });
         if events::starts_are_wanted() {
-            events::tell_of(What::Started, slot, slot.id(), attached);
+            events::tell_start(slot, attached);
         }
         Self { slot }
     }
@@ -405,7 +405,7 @@ fn leave_live_set(slot: &'static Slot, attached: Option<&Attached>, outcome: Out
 fn leave_and_tell(slot: &'static Slot, outcome: Outcome) {
     let id = slot.id();
     leave_live_set(slot, None, outcome);
-    events::tell_of(What::Ended(outcome), slot, id, None);
+    events::tell_end(slot, id, None);
 }
 
 impl Drop for Entry {
@@ -453,7 +453,7 @@ impl Entry {
         let outcome = Outcome::of(flags);
         leave_live_set(slot, attached.as_deref(), outcome);
         if events::ends_are_wanted() {
-            events::tell_of(What::Ended(outcome), slot, id, attached);
+            events::tell_end(slot, id, attached);
         }
         if let Some(scope) = scope {
             if TaskKind::from_bits(flags) == TaskKind::Blocking && scope.is_assisted() {

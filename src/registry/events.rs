@@ -2,14 +2,14 @@
 //!
 //! A task never waits for whoever is told: an event goes into a bounded queue, or is dropped and
 //! counted. While nobody wants events, a task pays for one look at a flag. While somebody does, it
-//! pays for a copy of its record and one atomic operation; the reader comes by itself, and is woken
+//! pays for some words of its record and one atomic operation; the reader comes by itself, and is woken
 //! only for the first event after a time in which there was none.
 
-use super::TaskId;
 use super::extras::Attached;
 use super::ledger::Outcome;
-use super::slot::{Reading, Slot};
-use crossbeam_queue::ArrayQueue;
+use super::ring::Ring;
+use super::slot::{PackedRecord, Reading, Slot, flag};
+use super::{TaskId, pool};
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -23,18 +23,76 @@ pub(crate) enum What {
     OverTime,
 }
 
-#[derive(Clone)]
+/// The word of an event's record that has its flags.
+const STATE: usize = 2;
+/// Of what there are three kinds, in the upper half of a word of the event's record. How a task ended
+/// is in its flags.
+const KIND: usize = 5;
+const STARTED: u64 = 0;
+const ENDED: u64 = 1 << 32;
+const OVER_TIME: u64 = 2 << 32;
+const KINDS: u64 = !(u32::MAX as u64);
+
+/// A record's words, and when it happened.
+const WORDS: usize = 9;
+
+/// Something that happened to a task, as it lies in the queue: whoever is told reads it out.
 pub(crate) struct Event {
-    pub(crate) what: What,
-    /// The task as it was then.
-    pub(crate) task: Reading,
-    pub(crate) attached: Option<Arc<Attached>>,
+    words: [u64; WORDS],
+    attached: Option<Arc<Attached>>,
+}
+
+impl Event {
+    #[inline]
+    fn record(&self) -> PackedRecord {
+        let [id, origin, state, parent, spawned, ref rest @ ..] = self.words;
+        let birth = [id, origin, state, parent, spawned];
+        if self.kind() == STARTED {
+            return PackedRecord::of_birth(birth);
+        }
+        let [waited, last_poll, tokio_id, _] = *rest;
+        let waited = waited & !KINDS;
+        PackedRecord([
+            id, origin, state, parent, spawned, waited, last_poll, tokio_id,
+        ])
+    }
+
+    #[inline]
+    fn kind(&self) -> u64 {
+        self.words[KIND] & KINDS
+    }
+
+    #[inline]
+    pub(crate) fn what(&self) -> What {
+        match self.kind() {
+            STARTED => What::Started,
+            ENDED => What::Ended(Outcome::of(PackedRecord::flags_of(self.words[STATE]))),
+            _ => What::OverTime,
+        }
+    }
+
+    /// The task as it was then; not who answers for it, nor where it runs.
+    #[inline]
+    pub(crate) fn task(&self) -> Option<Reading> {
+        let slot = pool::get(self.words[0] as u32)?;
+        self.record().unpack(slot)
+    }
+
     /// When, on the registry's clock.
-    pub(crate) at: u64,
+    #[inline]
+    pub(crate) fn at(&self) -> u64 {
+        let [_, _, _, _, spawned, .., at] = self.words;
+        if self.kind() == STARTED { spawned } else { at }
+    }
+
+    #[inline]
+    pub(crate) fn attached(&self) -> Option<&Arc<Attached>> {
+        self.attached.as_ref()
+    }
 }
 
 struct Queue {
-    events: ArrayQueue<Event>,
+    events: Ring<Arc<Attached>, WORDS>,
     missed: AtomicU64,
     /// The reader is about to sleep until somebody wakes it.
     is_asleep: AtomicBool,
@@ -78,48 +136,43 @@ pub(super) fn ends_are_wanted() -> bool {
     WANTED.load(Relaxed) & Wanted::ENDS != 0
 }
 
-/// Tells that a task started or ended; for the owner of its slot, before it gives it back.
+/// Tells that a task started; for the owner of its slot.
 #[inline(never)]
-pub(super) fn tell_of(
-    what: What,
-    slot: &'static Slot,
-    id: TaskId,
-    attached: Option<Arc<Attached>>,
-) {
+pub(super) fn tell_start(slot: &'static Slot, attached: Option<Arc<Attached>>) {
     let Some(queue) = QUEUE.get() else { return };
-    let task = slot.read_owned(id);
-    let at = match what {
-        What::Started => task.spawned,
-        What::Ended(_) | What::OverTime => super::clock::now(),
-    };
+    let [id, origin, state, parent, spawned] = slot.pack_birth();
     put(
         queue,
-        Event {
-            what,
-            task,
-            attached,
-            at,
-        },
+        [id, origin, state, parent, spawned, STARTED],
+        attached,
     );
+}
+
+/// Tells that a task has ended; for the owner of its slot, before it gives it back.
+#[inline(never)]
+pub(super) fn tell_end(slot: &'static Slot, id: TaskId, attached: Option<Arc<Attached>>) {
+    let Some(queue) = QUEUE.get() else { return };
+    put(queue, words(slot.pack(id), ENDED), attached);
 }
 
 /// Tells that a task's time box is over.
 pub(super) fn tell_over_time(task: Reading, attached: Arc<Attached>) {
     let Some(queue) = QUEUE.get() else { return };
-    put(
-        queue,
-        Event {
-            what: What::OverTime,
-            task,
-            attached: Some(attached),
-            at: super::clock::now(),
-        },
-    );
+    put(queue, words(task.pack(), OVER_TIME), Some(attached));
 }
 
 #[inline]
-fn put(queue: &Queue, event: Event) {
-    if queue.events.push(event).is_err() {
+fn words(record: PackedRecord, kind: u64) -> [u64; WORDS] {
+    let [id, origin, state, parent, spawned, waited, last_poll, tokio_id] = record.0;
+    let (waited, now) = (waited | kind, super::clock::now());
+    [
+        id, origin, state, parent, spawned, waited, last_poll, tokio_id, now,
+    ]
+}
+
+#[inline]
+fn put<const SOME: usize>(queue: &Queue, words: [u64; SOME], attached: Option<Arc<Attached>>) {
+    if !queue.events.put(words, attached) {
         queue.missed.fetch_add(1, Relaxed);
     }
     // The reader looks at the queue after it said that it is about to sleep. Should this see neither,
@@ -152,7 +205,7 @@ pub(crate) fn wake() {
 pub(crate) fn want(wanted: Wanted, capacity: usize) {
     if wanted.0 != 0 {
         QUEUE.get_or_init(|| Queue {
-            events: ArrayQueue::new(capacity.max(1)),
+            events: Ring::new(capacity),
             missed: AtomicU64::new(0),
             is_asleep: AtomicBool::new(false),
             reader: Mutex::new(None),
@@ -170,8 +223,11 @@ pub(crate) fn read_by_this_thread() {
 }
 
 /// The oldest event; only for the one reader.
+#[inline]
 pub(crate) fn next() -> Option<Event> {
-    QUEUE.get()?.events.pop()
+    let has_more = |words: &[u64; WORDS]| PackedRecord::flags_of(words[STATE]) & flag::EXTRAS != 0;
+    let (words, attached) = QUEUE.get()?.events.take(has_more)?;
+    Some(Event { words, attached })
 }
 
 /// How many events were dropped so far.

@@ -32,6 +32,7 @@ pub(crate) mod pin;
 pub(crate) mod poller;
 pub(crate) mod pollers;
 mod pool;
+mod ring;
 pub(crate) mod runtimes;
 pub(crate) mod scope;
 pub(crate) mod slot;

@@ -128,6 +128,46 @@ pub(crate) struct Reading {
     pub(crate) tokio_id: u64,
 }
 
+/// A task's record, but for who answers for it and where it runs, as a queue of words holds it.
+pub(super) struct PackedRecord(pub(super) [u64; 8]);
+
+impl PackedRecord {
+    /// Of those words of it that [`Slot::pack_birth`] tells.
+    #[inline]
+    pub(super) fn of_birth(words: [u64; 5]) -> Self {
+        let [id, origin, state, parent, spawned] = words;
+        Self([id, origin, state, parent, spawned, 0, 0, 0])
+    }
+
+    /// The record, if `slot` is where its id says.
+    #[inline]
+    pub(super) fn unpack(&self, slot: &'static Slot) -> Option<Reading> {
+        let [id, origin, state, parent, spawned, waited, last_poll, tokio_id] = self.0;
+        Some(Reading {
+            slot,
+            id: TaskId::from_bits(id)?,
+            origin: OriginId::from_bits((origin >> 32) as u32),
+            stack: origin as u32,
+            scope: 0,
+            runtime: 0,
+            flags: (state & FLAGS) as u32,
+            polls: state / POLL,
+            waited: waited as u32,
+            parent: TaskId::from_bits(parent),
+            spawned,
+            last_poll: (last_poll >> THREAD_BITS) * NANOS_PER_MILLI,
+            poller: (last_poll & ((1 << THREAD_BITS) - 1)) as u32,
+            tokio_id,
+        })
+    }
+
+    /// The flags in the third of its words.
+    #[inline]
+    pub(super) fn flags_of(state: u64) -> u32 {
+        (state & FLAGS) as u32
+    }
+}
+
 impl Slot {
     pub(super) fn vacant(index: u32) -> Self {
         Self {
@@ -197,11 +237,33 @@ impl Slot {
         (self.sequence.load(Relaxed) == sequence).then_some(reading)
     }
 
-    /// A copy of the record of the task that lives here, or did so last. Only its owner may ask: while
-    /// it owns the slot, nobody else moves in.
+    /// The words of [`PackedRecord`] that a task has from its birth on. Only its owner may ask.
     #[inline]
-    pub(super) fn read_owned(&'static self, id: TaskId) -> Reading {
-        self.copy(id)
+    pub(super) fn pack_birth(&self) -> [u64; 5] {
+        [
+            self.id().to_bits(),
+            u64::from(self.origin.load(Relaxed)) << 32 | u64::from(self.stack.load(Relaxed)),
+            self.state.load(Relaxed),
+            self.parent.load(Relaxed),
+            self.spawned.load(Relaxed),
+        ]
+    }
+
+    /// The record of the task that lives here, or did so last, in a few words. Only its owner may ask:
+    /// while it owns the slot, nobody else moves in.
+    #[inline]
+    pub(super) fn pack(&self, id: TaskId) -> PackedRecord {
+        let [_, origin, state, parent, spawned] = self.pack_birth();
+        PackedRecord([
+            id.to_bits(),
+            origin,
+            state,
+            parent,
+            spawned,
+            u64::from(self.waited.load(Relaxed)),
+            self.last_poll.load(Relaxed),
+            self.tokio_id.load(Relaxed),
+        ])
     }
 
     #[inline]
@@ -374,6 +436,20 @@ impl Slot {
 }
 
 impl Reading {
+    pub(super) fn pack(&self) -> PackedRecord {
+        let last_poll = (self.last_poll / NANOS_PER_MILLI) << THREAD_BITS;
+        PackedRecord([
+            self.id.to_bits(),
+            u64::from(self.origin.to_bits()) << 32 | u64::from(self.stack),
+            self.polls * POLL | u64::from(self.flags),
+            self.parent.map_or(0, TaskId::to_bits),
+            self.spawned,
+            u64::from(self.waited),
+            last_poll | u64::from(self.poller),
+            self.tokio_id,
+        ])
+    }
+
     pub(crate) fn has(&self, flag: u32) -> bool {
         self.flags & flag != 0
     }

@@ -3,6 +3,7 @@
 
 pub(super) use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, fence};
 pub(super) use std::sync::{Condvar, Mutex, MutexGuard};
+pub(super) use std::thread::yield_now;
 
 /// Stands between a `SeqCst` write and a `SeqCst` read of another atomic, where each of two threads
 /// must not miss the other's write. The accesses themselves see to that, so nothing is left to do;

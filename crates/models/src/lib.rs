@@ -9,6 +9,8 @@ mod gate;
 mod life;
 mod models;
 mod neighbours;
+#[path = "../../../src/registry/ring.rs"]
+mod ring;
 #[path = "../../../src/registry/slot.rs"]
 mod slot;
 mod sync;

@@ -15,6 +15,10 @@ impl TaskId {
         (bits != 0).then(|| Self::new((bits >> 32) as u32, bits as u32))
     }
 
+    pub(crate) fn to_bits(self) -> u64 {
+        u64::from(self.sequence) << 32 | u64::from(self.index)
+    }
+
     pub(crate) fn sequence(self) -> u32 {
         self.sequence
     }

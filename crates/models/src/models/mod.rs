@@ -2,4 +2,5 @@
 
 mod gate;
 mod life;
+mod ring;
 mod slot;
