@@ -1,16 +1,13 @@
 //! What the task manager costs: spawn + run + join beside plain tokio, with and without an observer;
-//! a snapshot of 100 000 live tasks, and how long it keeps a spawn waiting. Compare figures of one
-//! run only, as ratios to `plain`. What one thread does alone is measured in its CPU time, which a busy
-//! machine disturbs less.
+//! a snapshot of 100 000 live tasks (how long one keeps a spawn waiting: `snapshot_stalls`). Compare
+//! figures of one run only, as ratios to `plain`. What one thread does alone is measured in its CPU
+//! time, which a busy machine disturbs less.
 
 use criterion::{
     BenchmarkGroup, Criterion, criterion_group, criterion_main, measurement::WallTime,
 };
 use std::future::pending;
 use std::hint::black_box;
-use std::sync::atomic::AtomicBool;
-use std::sync::atomic::Ordering::Relaxed;
-use std::thread;
 use std::time::{Duration, Instant};
 use taskleak::manager::{Interest, Observer, TaskRecord};
 use taskleak::task::{Builder, JoinSet};
@@ -173,59 +170,10 @@ fn snapshot(criterion: &mut Criterion) {
                 cpu_time() - start
             });
         });
-        let (longest, longest_alone) =
-            (longest_spawn(runtime, true), longest_spawn(runtime, false));
-        println!(
-            "{name}: of 200 000 spawns the longest took {longest:?} while snapshots were taken, \
-             {longest_alone:?} without; 99.9 % took no longer than {:?} and {:?}",
-            longest.most, longest_alone.most
-        );
         drop(entered);
         runtime.block_on(live.shutdown());
     }
     group.finish();
-}
-
-struct Spawns {
-    longest: Duration,
-    most: Duration,
-}
-
-impl std::fmt::Debug for Spawns {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.longest.fmt(f)
-    }
-}
-
-/// The longest of many spawns, with or without snapshots being taken all the time.
-fn longest_spawn(runtime: &Runtime, beside_snapshots: bool) -> Spawns {
-    let is_over = AtomicBool::new(false);
-    thread::scope(|scope| {
-        if beside_snapshots {
-            scope.spawn(|| {
-                while !is_over.load(Relaxed) {
-                    black_box(taskleak::manager().snapshot());
-                }
-            });
-        }
-        let mut times = Vec::new();
-        let _entered = runtime.enter();
-        for number in 0..200_000 {
-            let start = Instant::now();
-            let task = Builder::new()
-                .name("beside".to_owned())
-                .data("number", number)
-                .spawn(async {});
-            times.push(start.elapsed());
-            drop(task);
-        }
-        is_over.store(true, Relaxed);
-        times.sort();
-        Spawns {
-            longest: times[times.len() - 1],
-            most: times[times.len() / 1000 * 999],
-        }
-    })
 }
 
 criterion_group!(benches, spawn_run_join, snapshot);

@@ -117,7 +117,7 @@ impl Config {
 
     /// How many events wait at most to be told to an observer; further ones are dropped and counted.
     /// Holds for observers that are added later. The queue that all share is made when the first one
-    /// is added, and keeps its length. Default: 32 768.
+    /// is added, with room for so many or up to twice as many, and keeps its length. Default: 32 768.
     ///
     /// # Examples
     ///

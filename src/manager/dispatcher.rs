@@ -128,21 +128,17 @@ fn wanted(mailboxes: &[Arc<Mailbox>], added: Option<Interest>) -> Wanted {
 
 fn run() {
     events::read_by_this_thread();
-    let mut missed = events::missed();
     let mut looks = 0;
     loop {
         let flush = lock().flushes_asked;
         let (batch, was_emptied) = Batch::take();
         // After the events were taken: who was added before they happened is among them.
         let mailboxes = lock().mailboxes.clone();
-        let newly_missed = events::missed() - missed;
-        missed += newly_missed;
+        let missed = events::missed();
         let had_events = !batch.is_empty();
         let batch = Arc::new(batch);
         for mailbox in &mailboxes {
-            if newly_missed > 0 {
-                mailbox.miss(newly_missed);
-            }
+            mailbox.miss_up_to(missed);
             if had_events {
                 mailbox.send(&batch);
             }

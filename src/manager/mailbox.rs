@@ -4,7 +4,7 @@ use super::batch::Batch;
 use super::interest::Interest;
 use super::observer::Observer;
 use super::snapshot::Snapshot;
-use crate::registry::events::What;
+use crate::registry::events::{self, What};
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::AtomicBool;
@@ -37,6 +37,8 @@ struct Content {
     sent: u64,
     done: u64,
     missed: u64,
+    /// How many events had been dropped before they came here, all told, when last looked.
+    missed_by_all: u64,
     /// Missed, and the observer does not know.
     missed_untold: u64,
     panics: u64,
@@ -54,7 +56,11 @@ pub(super) struct Mailbox {
 impl Mailbox {
     fn new(capacity: usize, interest: Interest) -> Self {
         Self {
-            content: Mutex::new(Content::default()),
+            content: Mutex::new(Content {
+                // What was dropped until now was nothing that this observer was to be told.
+                missed_by_all: events::missed(),
+                ..Content::default()
+            }),
             changed: Condvar::new(),
             capacity,
             interest,
@@ -119,9 +125,14 @@ impl Mailbox {
         }
     }
 
-    /// Events were dropped before they came here.
-    pub(super) fn miss(&self, count: u64) {
+    /// So many events have been dropped before they came here, since the process began.
+    pub(super) fn miss_up_to(&self, total: u64) {
         let mut content = self.lock();
+        let count = total - content.missed_by_all;
+        if count == 0 {
+            return;
+        }
+        content.missed_by_all = total;
         content.missed += count;
         content.missed_untold += count;
         drop(content);

@@ -387,7 +387,7 @@ impl Drop for ToBeCounted {
 }
 
 /// The task is no more, for whoever looks at the live set, looks at its memory, or counts or awaits ends.
-#[inline]
+#[inline(always)]
 fn leave_live_set(slot: &'static Slot, attached: Option<&Attached>, outcome: Outcome) {
     let (id, origin) = (slot.id(), slot.origin());
     slot.vacate();

@@ -161,7 +161,7 @@ pub(super) fn tell_over_time(task: Reading, attached: Arc<Attached>) {
     put(queue, words(task.pack(), OVER_TIME), Some(attached));
 }
 
-#[inline]
+#[inline(always)]
 fn words(record: PackedRecord, kind: u64) -> [u64; WORDS] {
     let [id, origin, state, parent, spawned, waited, last_poll, tokio_id] = record.0;
     let (waited, now) = (waited | kind, super::clock::now());
@@ -170,7 +170,7 @@ fn words(record: PackedRecord, kind: u64) -> [u64; WORDS] {
     ]
 }
 
-#[inline]
+#[inline(always)]
 fn put<const SOME: usize>(queue: &Queue, words: [u64; SOME], attached: Option<Arc<Attached>>) {
     if !queue.events.put(words, attached) {
         queue.missed.fetch_add(1, Relaxed);

@@ -56,7 +56,7 @@ impl<K, const WORDS: usize> Ring<K, WORDS> {
     }
 
     /// Puts a record in, of as many words or fewer. Says whether there was room; never waits for it.
-    #[inline]
+    #[inline(always)]
     pub(super) fn put<const SOME: usize>(&self, words: [u64; SOME], kept: Option<K>) -> bool {
         const { assert!(SOME <= WORDS, "a record of more words than a place has") };
         let mut number = self.tail.0.load(Relaxed);

@@ -238,7 +238,7 @@ impl Slot {
     }
 
     /// The words of [`PackedRecord`] that a task has from its birth on. Only its owner may ask.
-    #[inline]
+    #[inline(always)]
     pub(super) fn pack_birth(&self) -> [u64; 5] {
         [
             self.id().to_bits(),
@@ -251,7 +251,7 @@ impl Slot {
 
     /// The record of the task that lives here, or did so last, in a few words. Only its owner may ask:
     /// while it owns the slot, nobody else moves in.
-    #[inline]
+    #[inline(always)]
     pub(super) fn pack(&self, id: TaskId) -> PackedRecord {
         let [_, origin, state, parent, spawned] = self.pack_birth();
         PackedRecord([
