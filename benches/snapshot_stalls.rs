@@ -1,9 +1,10 @@
 //! How long a snapshot of 100 000 live tasks keeps a spawn waiting: the spawns of one thread, while
-//! another takes one snapshot after the other, beside the same spawns with nobody taking any.
+//! another takes one snapshot after the other; beside the same spawns while that thread only copies a
+//! snapshot that it has (as much memory, and no look at the registry), and while there is none.
 //!
 //! On a busy machine the longest spawn is one in which the thread lost its processor. So it is told
-//! too for how long the thread was *blocked*: neither running nor waiting for a processor, by the
-//! kernel's own account (Linux). That is what a lock that somebody holds would add to.
+//! too which spawns *slept*: gave the processor up by themselves, as they do for a lock that somebody
+//! holds. The tasks run on the thread that spawns them, so that no lock of tokio's is waited for.
 
 use std::future::pending;
 use std::hint::black_box;
@@ -17,43 +18,14 @@ use tokio::runtime::Runtime;
 const LIVE: usize = 100_000;
 const ROUNDS: usize = 7;
 const SPAWNS: usize = 200_000;
-/// The kernel is asked once for so many spawns.
-const BATCH: usize = 100;
 
-/// Where this thread's time went.
-struct Account {
-    wall: Instant,
-    ran: Duration,
-    /// Able to run, without a processor.
-    waited: Duration,
-}
-
-impl Account {
-    fn read() -> Option<Self> {
-        let schedule = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
-        let waited = schedule.split_whitespace().nth(1)?.parse().ok()?;
-        Some(Self {
-            ran: cpu_time(),
-            waited: Duration::from_nanos(waited),
-            wall: Instant::now(),
-        })
-    }
-
-    fn blocked_since(&self, earlier: &Self) -> Duration {
-        let passed = self.wall - earlier.wall;
-        passed.saturating_sub(self.ran - earlier.ran + (self.waited - earlier.waited))
-    }
-}
-
-/// The CPU time that this thread has used.
-fn cpu_time() -> Duration {
-    let mut time = libc::timespec {
-        tv_sec: 0,
-        tv_nsec: 0,
-    };
-    // SAFETY: `time` is a live, writable timespec.
-    unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut time) };
-    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+/// How often this thread has gone to sleep.
+fn sleeps() -> i64 {
+    // SAFETY: all zeroes is a `rusage`: it has numbers only.
+    let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
+    // SAFETY: `usage` is a live, writable rusage.
+    unsafe { libc::getrusage(libc::RUSAGE_THREAD, &mut usage) };
+    usage.ru_nvcsw
 }
 
 #[derive(Default)]
@@ -61,71 +33,80 @@ struct Spawns {
     times: Vec<Duration>,
     /// The longest of each round.
     longest: Vec<Duration>,
-    /// Of each batch.
-    blocked: Vec<Duration>,
-    snapshots: usize,
+    /// Those in which the thread slept.
+    slept: Vec<Duration>,
+    /// How often the other thread did what it does.
+    meanwhile: usize,
+}
+
+/// What another thread does meanwhile.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Beside {
+    Nothing,
+    Copies,
+    Snapshots,
 }
 
 impl Spawns {
-    fn add(&mut self, runtime: &Runtime, beside_snapshots: bool) {
+    fn add(&mut self, runtime: &Runtime, beside: Beside) {
         let is_over = AtomicBool::new(false);
         thread::scope(|scope| {
-            let snapshots = scope.spawn(|| {
+            let other = scope.spawn(|| {
+                let kept = taskleak::manager().snapshot();
                 let mut taken = 0;
-                while beside_snapshots && !is_over.load(Relaxed) {
-                    black_box(taskleak::manager().snapshot());
+                while beside != Beside::Nothing && !is_over.load(Relaxed) {
+                    match beside {
+                        Beside::Snapshots => drop(black_box(taskleak::manager().snapshot())),
+                        _ => drop(black_box(kept.clone())),
+                    }
                     taken += 1;
                 }
                 taken
             });
-            let _entered = runtime.enter();
             let first = self.times.len();
-            for batch in 0..SPAWNS / BATCH {
-                let before = Account::read();
-                for number in 0..BATCH {
+            runtime.block_on(async {
+                for number in 0..SPAWNS {
+                    let slept = sleeps();
                     let start = Instant::now();
                     let task = Builder::new()
                         .name("beside".to_owned())
-                        .data("number", batch * BATCH + number)
+                        .data("number", number)
                         .spawn(async {});
-                    self.times.push(start.elapsed());
-                    drop(task);
+                    let time = start.elapsed();
+                    if sleeps() > slept {
+                        self.slept.push(time);
+                    }
+                    self.times.push(time);
+                    task.await.unwrap();
                 }
-                let (after, before) = (Account::read(), before);
-                let blocked = after.zip(before).map(|(one, other)| one.blocked_since(&other));
-                self.blocked.extend(blocked);
-            }
+            });
             is_over.store(true, Relaxed);
             self.longest.extend(self.times[first..].iter().max());
-            self.snapshots += snapshots.join().unwrap();
+            self.meanwhile += other.join().unwrap();
         });
     }
 
     fn print(mut self, name: &str) {
         self.times.sort();
         self.longest.sort();
-        self.blocked.sort();
         let at = |share: f64| self.times[(self.times.len() as f64 * share) as usize];
         println!(
             "  {name}: half took at most {:?}, 99.9 % {:?}, 99.99 % {:?}; the longest of a round {:?} to \
-             {:?}, median {:?}; {} snapshots",
+             {:?}, median {:?}; {} times",
             at(0.5),
             at(0.999),
             at(0.9999),
             self.longest[0],
             self.longest[ROUNDS - 1],
             self.longest[ROUNDS / 2],
-            self.snapshots,
+            self.meanwhile,
         );
-        match self.blocked.last() {
-            Some(most) => println!(
-                "    blocked in {BATCH} spawns: 99.9 % at most {:?}, the most {most:?}; in all {:?} of {:?}",
-                self.blocked[self.blocked.len() / 1000 * 999],
-                self.blocked.iter().sum::<Duration>(),
-                self.times.iter().sum::<Duration>(),
-            ),
-            None => println!("    this system does not say for how long a thread was blocked"),
-        }
+        println!(
+            "    {} of {} slept, the longest for {:?}",
+            self.slept.len(),
+            self.times.len(),
+            self.slept.iter().max().unwrap_or(&Duration::ZERO),
+        );
     }
 }
 
@@ -146,8 +127,7 @@ fn main() {
     if std::env::args().any(|argument| argument == "--test") {
         return;
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
+    let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .unwrap();
     for (name, spawn) in [
@@ -160,14 +140,22 @@ fn main() {
             spawn(&mut live, number);
         }
         drop(entered);
-        let (mut beside, mut alone) = (Spawns::default(), Spawns::default());
+        let mut all = [
+            (Beside::Nothing, "alone", Spawns::default()),
+            (Beside::Copies, "beside copies", Spawns::default()),
+            (Beside::Snapshots, "beside snapshots", Spawns::default()),
+        ];
+        // The live tasks' first polls are not what is measured.
+        runtime.block_on(tokio::task::yield_now());
         for _ in 0..ROUNDS {
-            alone.add(&runtime, false);
-            beside.add(&runtime, true);
+            for (beside, _, spawns) in &mut all {
+                spawns.add(&runtime, *beside);
+            }
         }
-        println!("{ROUNDS} rounds of {SPAWNS} spawns beside {LIVE} live tasks, {name}:");
-        alone.print("no snapshots");
-        beside.print("snapshots all the time");
+        println!("{ROUNDS} rounds of {SPAWNS} spawns, {LIVE} live tasks, {name}:");
+        for (_, name, spawns) in all {
+            spawns.print(name);
+        }
         runtime.block_on(live.shutdown());
     }
 }

@@ -279,7 +279,7 @@ fn parsed() -> &'static Result<Config, ConfigError> {
             .as_ref()
             .is_ok_and(|config| config.backtraces == Backtraces::Always)
         {
-            crate::registry::entry::request_backtraces();
+            crate::registry::spawner::request_backtraces();
         }
         config
     })

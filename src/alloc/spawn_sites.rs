@@ -6,7 +6,7 @@
 use super::cell;
 use super::sites::SITES;
 use super::turn::Turn;
-use crate::registry::entry;
+use crate::registry::spawner;
 use crate::stack;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::AtomicBool;
@@ -97,7 +97,7 @@ extern "C" fn note(block: *mut u8, size: usize) {
     if !is_in_place() {
         IN_PLACE.store(true, Relaxed);
     }
-    if block.is_null() || !entry::backtraces_are_wanted() || !cell::can_be_a_task(size) {
+    if block.is_null() || !spawner::backtraces_are_wanted() || !cell::can_be_a_task(size) {
         return;
     }
     if Turn::is_tracked() {

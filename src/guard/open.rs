@@ -4,7 +4,7 @@ use super::concluding::Concluding;
 use super::verdict::Verdict;
 use super::{Options, handover, judge};
 use crate::config;
-use crate::registry::{Scope, ScopeRef, current, entry};
+use crate::registry::{Scope, ScopeRef, current, spawner};
 use crate::report::{LeakReport, Settled};
 use crate::wait::trace::Answers;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -40,7 +40,7 @@ impl Open {
         }
         current::set_scope(place, reference);
         if config::get().backtraces == config::Backtraces::Guarded {
-            entry::request_backtraces();
+            spawner::request_backtraces();
         }
         Self {
             scope: reference,
@@ -102,7 +102,7 @@ impl Drop for Open {
     fn drop(&mut self) {
         self.leave_place();
         if config::get().backtraces == config::Backtraces::Guarded {
-            entry::release_backtraces();
+            spawner::release_backtraces();
         }
         self.scope().close();
     }

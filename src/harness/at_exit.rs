@@ -80,7 +80,7 @@ pub fn arm() {
     }
     registry::current::answer_for_strays();
     if config::get().backtraces == config::Backtraces::Guarded {
-        registry::entry::request_backtraces();
+        registry::spawner::request_backtraces();
     }
     remember_exit_code();
 }

@@ -9,7 +9,7 @@ use super::shutdown::{self, Unfinished};
 use super::snapshot::Snapshot;
 use super::suspect::Suspect;
 use super::take;
-use crate::registry::{entry, names};
+use crate::registry::{names, spawner};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -98,9 +98,9 @@ impl Manager {
     fn apply(current: &mut Config, config: &Config) {
         if current.backtraces != config.backtraces {
             if config.backtraces {
-                entry::request_backtraces();
+                spawner::request_backtraces();
             } else {
-                entry::release_backtraces();
+                spawner::release_backtraces();
             }
         }
         names::set_limit(config.names);

@@ -1,9 +1,10 @@
 //! A hooked task that turns out to be one which its spawner marked by [`Track`](crate::Track).
 
-use super::entry::{Entry, Spawner, Spec};
+use super::entry::Entry;
 use super::origin::Origin;
 use super::scope::by_index;
 use super::slot::{Slot, flag};
+use super::spawner::{Spawner, Spec};
 use super::{Scope, TaskId, TaskKind, extras, ledger};
 
 /// Makes the hooked task that is being polled what its mark says, so that it is one task, known as it

@@ -1,124 +1,15 @@
 //! A task's stay in the registry, from its spawn to its end whatever way it ends.
 
+use super::entered::{Entered, enter, enter_drop};
 use super::events;
-use super::extras::{self, Attached, Extras};
+use super::extras::{self, Attached};
 use super::ledger::{self, Outcome};
-use super::origin::{Origin, OriginId};
+use super::origin::Origin;
 use super::runtimes::TrackedRuntime;
 use super::scope::{Scope, by_index};
 use super::slot::{Begun, Birth, Slot, flag};
-use super::{TaskKind, clock, current, ends, judges, pollers, pool, timebox, timings, tokio_ids};
-use crate::stack;
-use std::marker::PhantomData;
-use std::panic::Location;
-use std::sync::atomic::AtomicUsize;
-use std::sync::atomic::Ordering::Relaxed;
-
-/// How many want spawn backtraces: each open guard, and the setting `always`.
-static BACKTRACES: AtomicUsize = AtomicUsize::new(0);
-
-/// From now on (until [`release_backtraces`]) every spawn captures a backtrace.
-pub(crate) fn request_backtraces() {
-    BACKTRACES.fetch_add(1, Relaxed);
-}
-
-pub(crate) fn release_backtraces() {
-    BACKTRACES.fetch_sub(1, Relaxed);
-}
-
-#[inline]
-pub(crate) fn backtraces_are_wanted() -> bool {
-    BACKTRACES.load(Relaxed) != 0
-}
-
-/// The stack of a spawn at `location`, if anybody wants it; 0 for none.
-#[inline]
-fn capture(location: &'static Location<'static>) -> u32 {
-    if !backtraces_are_wanted() {
-        return 0;
-    }
-    stack::capture_at(location).map_or(0, stack::Stack::to_bits)
-}
-
-/// What the spawner says of a task.
-#[derive(Clone, Debug)]
-pub(crate) struct Spec {
-    pub(crate) kind: TaskKind,
-    pub(crate) location: &'static Location<'static>,
-    pub(crate) type_name: &'static str,
-    /// A name that is the same for all tasks of this place.
-    pub(crate) name: Option<&'static str>,
-    pub(crate) extras: Option<Box<Extras>>,
-    pub(crate) background: bool,
-}
-
-impl Spec {
-    pub(crate) fn new(
-        kind: TaskKind,
-        location: &'static Location<'static>,
-        type_name: &'static str,
-    ) -> Self {
-        Self {
-            kind,
-            location,
-            type_name,
-            name: None,
-            extras: None,
-            background: false,
-        }
-    }
-}
-
-/// Who spawns, where it can be told only later that a task was spawned.
-pub(crate) struct Spawner {
-    /// The scope that waits for the task until then: it may be queued on another thread.
-    pub(super) scope: Option<Seat>,
-    pub(super) parent: u64,
-    pub(super) origin: OriginId,
-    pub(super) stack: u32,
-}
-
-impl Spawner {
-    /// The running code, which marks a task at `location`.
-    pub(crate) fn here(location: &'static Location<'static>) -> Self {
-        Self {
-            scope: current::scope().innermost_open().admit(false).map(Seat),
-            ..Self::of(current::task(), location)
-        }
-    }
-
-    #[inline]
-    fn of(parent: Option<&'static Slot>, location: &'static Location<'static>) -> Self {
-        Self {
-            scope: None,
-            parent: parent.map_or(0, |parent| parent.id().to_bits()),
-            origin: parent.map_or(OriginId::ROOT, Slot::origin),
-            stack: capture(location),
-        }
-    }
-}
-
-/// A seat in a scope, kept for a task that is not known yet.
-pub(super) struct Seat(pub(super) &'static Scope);
-
-impl Seat {
-    /// The task has come: the seat is its own from now on, as a member of that kind.
-    pub(super) fn give(self, background: bool) -> &'static Scope {
-        let scope = self.0;
-        if background {
-            scope.gate().enter(true);
-        } else {
-            std::mem::forget(self);
-        }
-        scope
-    }
-}
-
-impl Drop for Seat {
-    fn drop(&mut self) {
-        self.0.leave(false);
-    }
-}
+use super::spawner::{Spawner, Spec};
+use super::{TaskKind, current, ends, judges, pool, timebox, tokio_ids};
 
 /// Owns a task's record: the record lives as long as the entry. It is kept beside the future, so
 /// that a completed, panicked, aborted or never polled task all end it the same way.
@@ -306,46 +197,6 @@ impl Entry {
     }
 }
 
-/// Makes a task the current one for one poll (or for the run of a blocking closure). The caller
-/// says [`Entered::returned`] when it came back; if it does not, the task panicked.
-///
-/// Only for who has the task's future in its hands, and so knows that the task's entry lives.
-#[inline]
-pub(crate) fn enter(slot: &'static Slot) -> (Entered, Begun) {
-    let begun = begin_poll(slot);
-    if begun == Begun::First {
-        slot.set_tokio_id(tokio_ids::current_task().unwrap_or(0));
-        pollers::note();
-    }
-    (enter_drop(slot), begun)
-}
-
-/// Notes that a poll begins.
-#[inline]
-pub(super) fn begin_poll(slot: &'static Slot) -> Begun {
-    let begun = slot.begin_poll();
-    if begun == Begun::First && timings::wanted() {
-        slot.time_first_poll(clock::now());
-    }
-    begun
-}
-
-/// The same for a poll by a guard, which does not count as one of the task's.
-pub(crate) fn enter_assisted(slot: &'static Slot) -> Entered {
-    slot.begin_assisted_poll();
-    enter_drop(slot)
-}
-
-/// Makes a task the current one while its future is dropped. For the same callers.
-#[inline]
-pub(crate) fn enter_drop(slot: &'static Slot) -> Entered {
-    Entered {
-        outer: current::swap_task(Some(slot)),
-        slot,
-        _not_send: PhantomData,
-    }
-}
-
 /// The scope need not wait for the task any more: a guard saw its future end, although the runtime
 /// has yet to notice. For the same callers.
 pub(crate) fn settle(slot: &'static Slot) {
@@ -461,42 +312,6 @@ impl Entry {
                 scope.gate().notify();
             }
             scope.leave(flags & flag::BACKGROUND != 0);
-        }
-    }
-}
-
-/// While it lives, the task is the current one.
-pub(crate) struct Entered {
-    slot: &'static Slot,
-    outer: Option<&'static Slot>,
-    _not_send: PhantomData<*const ()>,
-}
-
-impl Entered {
-    /// The poll came back; `completed` says that the task is done.
-    #[inline]
-    pub(crate) fn returned(self, completed: bool) {
-        self.slot
-            .set_flags(if completed { flag::COMPLETED } else { 0 }, flag::POLLING);
-        self.abandon();
-    }
-
-    /// The task's record may have ended meanwhile: only what was current before is put back.
-    #[inline]
-    pub(crate) fn abandon(self) {
-        current::swap_task(self.outer);
-        std::mem::forget(self);
-    }
-}
-
-impl Drop for Entered {
-    /// Reached without [`Entered::returned`] when the task's poll panics, and after its future was
-    /// dropped, where nothing was being polled.
-    #[inline]
-    fn drop(&mut self) {
-        current::swap_task(self.outer);
-        if self.slot.flags() & flag::POLLING != 0 {
-            self.slot.set_flags(flag::PANICKED, flag::POLLING);
         }
     }
 }

@@ -163,7 +163,16 @@ pub(super) fn tell_over_time(task: Reading, attached: Arc<Attached>) {
 
 #[inline(always)]
 fn words(record: PackedRecord, kind: u64) -> [u64; WORDS] {
-    let [id, origin, state, parent, spawned, waited, last_poll, tokio_id] = record.0;
+    let [
+        id,
+        origin,
+        state,
+        parent,
+        spawned,
+        waited,
+        last_poll,
+        tokio_id,
+    ] = record.0;
     let (waited, now) = (waited | kind, super::clock::now());
     [
         id, origin, state, parent, spawned, waited, last_poll, tokio_id, now,

@@ -1,9 +1,10 @@
 //! What few tasks have: a name made at run time, data, a time box.
 
 use super::names::{self, NameTally};
-use super::slot::Slot;
+use super::slot::{Reading, Slot, flag};
 use super::timebox::{Timebox, Timed};
 use crate::table::Table;
+use std::borrow::Cow;
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -75,6 +76,18 @@ pub(super) fn set(slot: &Slot, extras: Box<Extras>) -> Arc<Attached> {
 
 pub(crate) fn get(slot: &Slot) -> Option<Arc<Attached>> {
     place(slot)?.clone()
+}
+
+/// What the task of a record has, if anything; of another one, if the task has ended.
+pub(super) fn of(reading: &Reading) -> Option<Arc<Attached>> {
+    let attached = reading.has(flag::EXTRAS).then(|| get(reading.slot));
+    attached.flatten()
+}
+
+/// The name the task of a record was given, else that of its origin.
+pub(super) fn name_of(reading: &Reading) -> Cow<'static, str> {
+    let own = of(reading).and_then(|attached| attached.name.clone());
+    own.map_or_else(|| Cow::Borrowed(reading.origin.name()), Cow::Owned)
 }
 
 /// Takes it away, to be dropped when the lock is free again.

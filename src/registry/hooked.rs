@@ -18,10 +18,12 @@
 //!
 //! Nothing here may panic: a task whose spawn hook panics stays with its runtime and is never run.
 
-use super::entry::{self, Entry, Spec};
+use super::entered;
+use super::entry::Entry;
 use super::numbers::NumberMap;
 use super::own_spawn::{self, Spawned};
 use super::slot::{Slot, flag};
+use super::spawner::Spec;
 use super::{TaskKind, TrackedRuntime, current};
 use std::cell::{Cell, RefCell};
 use std::hash::BuildHasherDefault;
@@ -234,7 +236,7 @@ pub(crate) fn poll_begins(id: u64) {
     let outer = match task {
         Some(task) => {
             // Who polls the task knows that its record lives.
-            entry::begin_poll(task);
+            entered::begin_poll(task);
             current::swap_task(Some(task))
         }
         None => current::task(),

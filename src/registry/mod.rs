@@ -6,10 +6,12 @@
 //! origin ([`origin`]); what few tasks have (a name made at run time, data) lives beside ([`extras`]).
 
 pub(crate) mod alarm;
+mod ancestor;
 mod claim;
 pub(crate) mod clock;
 pub(crate) mod current;
 pub(crate) mod ends;
+pub(crate) mod entered;
 pub(crate) mod entry;
 pub(crate) mod events;
 pub(crate) mod extras;
@@ -36,14 +38,20 @@ mod ring;
 pub(crate) mod runtimes;
 pub(crate) mod scope;
 pub(crate) mod slot;
+pub(crate) mod spawner;
 mod sync;
+mod task_id;
 mod task_info;
+mod task_kind;
+mod task_state;
 pub(crate) mod timebox;
 pub(crate) mod timings;
 pub(crate) mod tokio_ids;
 
+pub use ancestor::Ancestor;
 pub(crate) use claim::{claim, give_back};
-pub(crate) use entry::{Entered, Entry, Spawner, Spec};
+pub(crate) use entered::Entered;
+pub(crate) use entry::Entry;
 pub(crate) use extras::{Attached, Extras};
 pub use fingerprint::Fingerprint;
 pub(crate) use judges::any as is_judged;
@@ -53,7 +61,11 @@ pub use operation::OperationId;
 pub(crate) use runtimes::TrackedRuntime;
 pub(crate) use scope::{Scope, ScopeRef};
 pub(crate) use slot::{Reading, Slot};
-pub use task_info::{Ancestor, TaskId, TaskInfo, TaskKind, TaskState};
+pub(crate) use spawner::{Spawner, Spec};
+pub use task_id::TaskId;
+pub use task_info::TaskInfo;
+pub use task_kind::TaskKind;
+pub use task_state::TaskState;
 pub use timebox::TimeboxAction;
 
 /// Every slot that holds a live task right now, read one after the other without stopping anybody.

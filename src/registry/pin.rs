@@ -89,7 +89,7 @@ impl Slot {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::registry::entry::Spec;
+    use crate::registry::spawner::Spec;
     use crate::registry::{Entry, TaskKind};
     use std::panic::Location;
     use std::sync::atomic::AtomicBool;

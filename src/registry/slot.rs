@@ -142,7 +142,16 @@ impl PackedRecord {
     /// The record, if `slot` is where its id says.
     #[inline]
     pub(super) fn unpack(&self, slot: &'static Slot) -> Option<Reading> {
-        let [id, origin, state, parent, spawned, waited, last_poll, tokio_id] = self.0;
+        let [
+            id,
+            origin,
+            state,
+            parent,
+            spawned,
+            waited,
+            last_poll,
+            tokio_id,
+        ] = self.0;
         Some(Reading {
             slot,
             id: TaskId::from_bits(id)?,
@@ -441,7 +450,7 @@ impl Reading {
         PackedRecord([
             self.id.to_bits(),
             u64::from(self.origin.to_bits()) << 32 | u64::from(self.stack),
-            self.polls * POLL | u64::from(self.flags),
+            (self.polls * POLL) | u64::from(self.flags),
             self.parent.map_or(0, TaskId::to_bits),
             self.spawned,
             u64::from(self.waited),

@@ -4,201 +4,16 @@ use super::extras;
 use super::origin::OriginId;
 use super::scope::by_index;
 use super::slot::{Reading, flag};
-use super::{Fingerprint, TrackedRuntime, clock, pool};
+use super::{Ancestor, Fingerprint, TaskId, TaskKind, TaskState, TrackedRuntime, clock};
 use crate::census::Sight;
 use crate::stack::{Frame, Stack};
 use crate::wait::trace::{Answers, RawTrace, waits_for_of};
 use crate::wait::{self, AwaitTrace, Liveness, Standing, WaitsFor};
 use std::borrow::Cow;
-use std::fmt;
 use std::panic::Location;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-
-/// Names one task, for the life of the process.
-///
-/// Not [`tokio::task::Id`], which is given again once its task has ended.
-///
-/// # Examples
-///
-/// ```
-/// # #[tokio::main(flavor = "current_thread")] async fn main() {
-/// let task = taskleak::spawn(std::future::pending::<()>());
-/// let live = taskleak::live_tasks();
-/// assert!(live.iter().any(|one| one.id() == live[0].id()));
-/// # task.abort(); }
-/// ```
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
-pub struct TaskId(u64);
-
-impl TaskId {
-    pub(super) fn new(sequence: u32, index: u32) -> Self {
-        Self(u64::from(sequence) << 32 | u64::from(index))
-    }
-
-    pub(crate) fn from_bits(bits: u64) -> Option<Self> {
-        (bits != 0).then_some(Self(bits))
-    }
-
-    pub(crate) fn to_bits(self) -> u64 {
-        self.0
-    }
-
-    pub(super) fn sequence(self) -> u32 {
-        (self.0 >> 32) as u32
-    }
-
-    /// The task's record, while it lives.
-    pub(crate) fn read(self) -> Option<Reading> {
-        pool::get(self.0 as u32)?
-            .read()
-            .filter(|reading| reading.id == self)
-    }
-}
-
-#[cfg(feature = "serde")]
-impl serde::Serialize for TaskId {
-    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_str(self)
-    }
-}
-
-impl fmt::Display for TaskId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}", self.0 as u32, self.sequence() / 2)
-    }
-}
-
-/// How a task was spawned.
-///
-/// # Examples
-///
-/// ```
-/// # #[tokio::main(flavor = "current_thread")] async fn main() {
-/// let task = taskleak::spawn(std::future::pending::<()>());
-/// assert_eq!(taskleak::live_tasks()[0].kind(), taskleak::TaskKind::Task);
-/// # task.abort(); }
-/// ```
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
-#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
-#[non_exhaustive]
-pub enum TaskKind {
-    /// By `spawn`: the runtime's own task.
-    Task,
-    /// By `spawn_local`: a task of a `LocalSet`.
-    Local,
-    /// By `spawn_blocking`: a closure on the blocking pool.
-    Blocking,
-    /// By a spawner that taskleak does not wrap, with [`Track`](crate::Track).
-    Future,
-    /// By anybody, on a runtime that taskleak built in a program with `--cfg tokio_unstable`: seen by
-    /// the runtime's task hooks.
-    Hooked,
-}
-
-impl TaskKind {
-    pub(super) fn to_bits(self) -> u32 {
-        match self {
-            Self::Task => 0,
-            Self::Local => 1,
-            Self::Blocking => 2,
-            Self::Future => 3,
-            Self::Hooked => flag::HOOKED,
-        }
-    }
-
-    /// Of a record's flags.
-    pub(crate) fn from_flags(flags: u32) -> Self {
-        Self::from_bits(flags)
-    }
-
-    pub(super) fn from_bits(bits: u32) -> Self {
-        match bits & flag::KIND {
-            0 => Self::Task,
-            1 => Self::Local,
-            2 => Self::Blocking,
-            3 => Self::Future,
-            _ => Self::Hooked,
-        }
-    }
-}
-
-/// What a live task is doing, as far as the registry can see.
-///
-/// # Examples
-///
-/// ```
-/// # #[tokio::main(flavor = "current_thread")] async fn main() {
-/// let task = taskleak::spawn(std::future::pending::<()>());
-/// assert_eq!(taskleak::live_tasks()[0].state(), taskleak::TaskState::NeverPolled);
-/// # task.abort(); }
-/// ```
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
-#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
-#[non_exhaustive]
-pub enum TaskState {
-    /// Spawned, and not polled (or, if blocking, not begun) yet.
-    NeverPolled,
-    /// Being polled right now; a blocking closure is running.
-    Running,
-    /// Its last poll returned `Pending`.
-    Pending,
-    /// Its runtime was shut down before it ended: it is not alive any more. Only in the reports of
-    /// [`forbid_shutdown`](crate::Guard::forbid_shutdown) and [`verify_main!`](crate::verify_main).
-    Killed,
-}
-
-/// One step up from a task to the test that started it all.
-///
-/// # Examples
-///
-/// ```
-/// # #[tokio::main(flavor = "current_thread")] async fn main() {
-/// taskleak::spawn(async {
-///     let child = taskleak::spawn(std::future::pending::<()>());
-///     let live = taskleak::live_tasks();
-///     let child_info = live.iter().find(|task| !task.ancestors().is_empty()).unwrap();
-///     assert!(child_info.ancestors()[0].name().ends_with("main::{async block}"));
-///     child.abort();
-/// }).await.unwrap();
-/// # }
-/// ```
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Ancestor {
-    name: Cow<'static, str>,
-    location: &'static Location<'static>,
-}
-
-impl Ancestor {
-    /// The ancestors of tasks of an origin, from the one that spawned them to the first, as far as
-    /// they are known without their own names: they may have ended.
-    pub(crate) fn above(origin: OriginId) -> Vec<Self> {
-        let mut ancestors = Vec::new();
-        for (id, origin) in origin.ancestry().skip(1) {
-            let ancestor = Self {
-                name: Cow::Borrowed(id.name()),
-                location: origin.location,
-            };
-            if ancestors.len() < MOST_ANCESTORS && !ancestors.contains(&ancestor) {
-                ancestors.push(ancestor);
-            }
-        }
-        ancestors
-    }
-
-    /// The ancestor task's name.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// Where the ancestor was spawned.
-    pub fn location(&self) -> &'static Location<'static> {
-        self.location
-    }
-}
 
 /// A copy of all that is known of one tracked task, taken while it was alive.
 ///
@@ -248,7 +63,7 @@ impl TaskInfo {
     /// Reads a live task's record out; nothing if the task ended meanwhile.
     pub(crate) fn of(reading: &Reading) -> Option<Self> {
         let origin = reading.origin.get()?;
-        let extras = extras_of(reading);
+        let extras = extras::of(reading);
         let scope = by_index(reading.scope).map(|scope| scope.label());
         let now = clock::now();
         let since = |then: u64| Duration::from_nanos(now.saturating_sub(then));
@@ -263,12 +78,12 @@ impl TaskInfo {
                 _ => TaskState::Pending,
             },
             background: reading.has(flag::BACKGROUND),
-            name: name_of(reading),
+            name: extras::name_of(reading),
             data: extras.map(|extras| extras.data.clone()).unwrap_or_default(),
             location: origin.location,
             stack: Stack::from_bits(reading.stack),
             origin: reading.origin,
-            ancestors: ancestors_of(reading),
+            ancestors: Ancestor::of(reading),
             scope,
             age: since(reading.spawned),
             polls: reading.polls,
@@ -583,43 +398,3 @@ impl TaskInfo {
         self.last_poll
     }
 }
-
-fn extras_of(reading: &Reading) -> Option<Arc<extras::Attached>> {
-    reading
-        .has(flag::EXTRAS)
-        .then(|| extras::get(reading.slot))
-        .flatten()
-}
-
-fn name_of(reading: &Reading) -> Cow<'static, str> {
-    let own = extras_of(reading).and_then(|extras| extras.name.clone());
-    own.map_or_else(|| Cow::Borrowed(reading.origin.name()), Cow::Owned)
-}
-
-fn ancestors_of(task: &Reading) -> Vec<Ancestor> {
-    let mut ancestors = Vec::new();
-    let mut child = *task;
-    // Parents that are alive are asked themselves: they may have names of their own.
-    while let Some(parent) = child.parent.and_then(TaskId::read) {
-        let Some(origin) = parent.origin.get() else {
-            break;
-        };
-        let ancestor = Ancestor {
-            name: name_of(&parent),
-            location: origin.location,
-        };
-        if ancestors.len() < MOST_ANCESTORS && !ancestors.contains(&ancestor) {
-            ancestors.push(ancestor);
-        }
-        child = parent;
-    }
-    // Of those that ended, their origins are left.
-    for ancestor in Ancestor::above(child.origin) {
-        if ancestors.len() < MOST_ANCESTORS && !ancestors.contains(&ancestor) {
-            ancestors.push(ancestor);
-        }
-    }
-    ancestors
-}
-
-const MOST_ANCESTORS: usize = 64;

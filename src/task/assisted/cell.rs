@@ -5,7 +5,7 @@ use super::stage::{Progress, ProgressBefore, ProgressNow, Stage, this_thread};
 use super::visit::{Assist, Reach, Visit};
 use crate::registry::inquiry;
 use crate::registry::slot::Reading;
-use crate::registry::{Scope, Slot, TaskKind, current, entry};
+use crate::registry::{Scope, Slot, TaskKind, current, entered, entry};
 use crate::wait::Header;
 use crate::wait::trace::{self, TracedPoll};
 use std::cell::RefCell;
@@ -154,7 +154,7 @@ impl<F: Future> Cell<F> {
 
     /// Drops a task's future as the task, and takes the task off its scope.
     fn end(&self, slot: &'static Slot, drop_future: impl FnOnce()) {
-        let entered = entry::enter_drop(slot);
+        let entered = entered::enter_drop(slot);
         let dropped = catch_unwind(AssertUnwindSafe(drop_future));
         if self.is_gone() {
             // It made its runtime drop the task, whose record is no more.
@@ -199,7 +199,7 @@ impl<F: Future> Assist for Cell<F> {
             return Visit::Left;
         }
         let waker = wakes.both(self.scope).consume();
-        let entered = entry::enter_assisted(task.slot);
+        let entered = entered::enter_assisted(task.slot);
         // Called in this very function, which is where the traces end.
         let traced = if task.slot.is_wanted() {
             Some(TracedPoll::begin(task.slot, &waker))

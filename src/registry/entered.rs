@@ -1,0 +1,81 @@
+//! A task being the current one: while it is polled, or while its future is dropped.
+
+use super::slot::{Begun, Slot, flag};
+use super::{clock, current, pollers, timings, tokio_ids};
+use std::marker::PhantomData;
+
+/// Makes a task the current one for one poll (or for the run of a blocking closure). The caller
+/// says [`Entered::returned`] when it came back; if it does not, the task panicked.
+///
+/// Only for who has the task's future in its hands, and so knows that the task's entry lives.
+#[inline]
+pub(crate) fn enter(slot: &'static Slot) -> (Entered, Begun) {
+    let begun = begin_poll(slot);
+    if begun == Begun::First {
+        slot.set_tokio_id(tokio_ids::current_task().unwrap_or(0));
+        pollers::note();
+    }
+    (enter_drop(slot), begun)
+}
+
+/// Notes that a poll begins.
+#[inline]
+pub(super) fn begin_poll(slot: &'static Slot) -> Begun {
+    let begun = slot.begin_poll();
+    if begun == Begun::First && timings::wanted() {
+        slot.time_first_poll(clock::now());
+    }
+    begun
+}
+
+/// The same for a poll by a guard, which does not count as one of the task's.
+pub(crate) fn enter_assisted(slot: &'static Slot) -> Entered {
+    slot.begin_assisted_poll();
+    enter_drop(slot)
+}
+
+/// Makes a task the current one while its future is dropped. For the same callers.
+#[inline]
+pub(crate) fn enter_drop(slot: &'static Slot) -> Entered {
+    Entered {
+        outer: current::swap_task(Some(slot)),
+        slot,
+        _not_send: PhantomData,
+    }
+}
+
+/// While it lives, the task is the current one.
+pub(crate) struct Entered {
+    slot: &'static Slot,
+    outer: Option<&'static Slot>,
+    _not_send: PhantomData<*const ()>,
+}
+
+impl Entered {
+    /// The poll came back; `completed` says that the task is done.
+    #[inline]
+    pub(crate) fn returned(self, completed: bool) {
+        self.slot
+            .set_flags(if completed { flag::COMPLETED } else { 0 }, flag::POLLING);
+        self.abandon();
+    }
+
+    /// The task's record may have ended meanwhile: only what was current before is put back.
+    #[inline]
+    pub(crate) fn abandon(self) {
+        current::swap_task(self.outer);
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for Entered {
+    /// Reached without [`Entered::returned`] when the task's poll panics, and after its future was
+    /// dropped, where nothing was being polled.
+    #[inline]
+    fn drop(&mut self) {
+        current::swap_task(self.outer);
+        if self.slot.flags() & flag::POLLING != 0 {
+            self.slot.set_flags(flag::PANICKED, flag::POLLING);
+        }
+    }
+}
