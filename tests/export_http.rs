@@ -226,6 +226,47 @@ fn a_stuck_service_is_shown_all_the_same() {
     });
 }
 
+/// As a Prometheus that dies in the middle of a scrape, or hangs in it.
+#[test]
+fn whoever_hangs_up_or_never_reads_keeps_nobody_waiting() {
+    run(async |server| {
+        let mut tasks = JoinSet::new();
+        for number in 0..2000 {
+            Builder::new()
+                .name(format!("{number} {}", "long ".repeat(200)))
+                .spawn_into(&mut tasks, pending::<()>());
+        }
+        let mut hanging = Vec::new();
+        for number in 0..100 {
+            let mut stream = TcpStream::connect(server.address()).unwrap();
+            let request = "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n";
+            let sent = match number % 4 {
+                0 => 0,
+                1 => request.len() / 2,
+                _ => request.len(),
+            };
+            stream.write_all(&request.as_bytes()[..sent]).unwrap();
+            if number % 4 == 2 {
+                // It goes while its answer is on its way.
+                let _ = stream.read(&mut [0; 10]);
+                drop(stream);
+            } else {
+                hanging.push(stream);
+            }
+        }
+        let answer = get(server, "/metrics");
+        assert_eq!(answer.status, 200);
+        assert!(answer.text().ends_with("# EOF\n"));
+        Builder::new()
+            .name("meanwhile")
+            .spawn(async {})
+            .await
+            .unwrap();
+        drop(hanging);
+        assert_eq!(get(server, "/metrics").status, 200);
+    });
+}
+
 #[test]
 fn a_foreign_page_is_refused() {
     run(async |server| {

@@ -5,7 +5,7 @@ use std::future::pending;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use taskleak::manager::{Config, Interest, Observer, ObserverHandle, Status, TaskRecord};
+use taskleak::manager::{Config, Interest, Observer, ObserverHandle, Snapshot, Status, TaskRecord};
 use taskleak::task::{Builder, TimeboxAction};
 
 const LONG: Duration = Duration::from_secs(60);
@@ -218,6 +218,98 @@ async fn one_that_blocks_stalls_neither_tasks_nor_others() {
     drop(unblock);
     assert!(stuck.flush(LONG));
     assert_eq!(*blocks.2.lock().unwrap(), stuck.missed());
+}
+
+/// Panics in all that it is told, and at its end.
+struct PanicsAlways(Arc<Mutex<Vec<&'static str>>>);
+
+impl PanicsAlways {
+    fn panic(&self, what: &'static str, task: &str) {
+        if task == "panics always" {
+            self.0.lock().unwrap().push(what);
+            panic!("planned");
+        }
+    }
+}
+
+impl Observer for PanicsAlways {
+    fn task_started(&self, task: &TaskRecord) {
+        self.panic("started", task.name());
+    }
+
+    fn task_finished(&self, task: &TaskRecord) {
+        self.panic("finished", task.name());
+    }
+
+    fn timebox_exceeded(&self, task: &TaskRecord) {
+        self.panic("over", task.name());
+    }
+
+    fn snapshot_taken(&self, _: &Snapshot) {
+        self.panic("snapshot", "panics always");
+    }
+}
+
+impl Drop for PanicsAlways {
+    fn drop(&mut self) {
+        self.panic("dropped", "panics always");
+    }
+}
+
+#[tokio::test]
+async fn one_that_panics_in_all_it_is_told_ends_no_thread() {
+    let whats = Arc::new(Mutex::new(Vec::new()));
+    let handle = taskleak::manager().add_observer(PanicsAlways(whats.clone()));
+    let (notes, other) = Notes::of("panics always");
+    for _ in 0..2 {
+        let task = Builder::new()
+            .name("panics always")
+            .timebox(Duration::from_millis(1))
+            .on_timebox(TimeboxAction::Abort)
+            .spawn(pending::<()>());
+        task.await.unwrap_err();
+        taskleak::manager().monitor().take_now();
+    }
+    assert!(handle.flush(LONG) && other.flush(LONG));
+    let once = ["started", "over", "finished", "snapshot"];
+    let mut told = whats.lock().unwrap().clone();
+    told.sort_by_key(|what| once.iter().position(|one| one == what));
+    assert_eq!(told, once.map(|what| [what; 2]).concat());
+    assert_eq!(handle.panics(), 8);
+    assert_eq!(notes.seen().len(), 6);
+    handle.remove();
+    // Its thread drops it when it comes to that.
+    while whats.lock().unwrap().last() != Some(&"dropped") {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+#[tokio::test]
+async fn one_that_blocks_is_removed_without_waiting_for_it() {
+    struct Blocks(Mutex<Receiver<()>>, Sender<()>);
+    impl Observer for Blocks {
+        fn task_finished(&self, task: &TaskRecord) {
+            if task.name() == "blocks for good" {
+                let _ = self.1.send(());
+                let _ = self.0.lock().unwrap().recv();
+            }
+        }
+    }
+    let (unblock, blocked) = channel();
+    let (called, calls) = channel();
+    let stuck = taskleak::manager().add_observer(Blocks(Mutex::new(blocked), called));
+    let task = Builder::new().name("blocks for good").spawn(async {});
+    task.await.unwrap();
+    calls.recv().unwrap();
+    // It is in a call, which nothing ends before this has come back.
+    taskleak::manager().monitor().take_now();
+    stuck.remove();
+    let (notes, other) = Notes::of("after the block");
+    let task = Builder::new().name("after the block").spawn(async {});
+    task.await.unwrap();
+    assert!(other.flush(LONG));
+    assert_eq!(notes.seen().len(), 2);
+    drop(unblock);
 }
 
 /// Told of ends only, beside one that is told of everything.

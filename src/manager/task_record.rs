@@ -58,7 +58,9 @@ pub(super) struct Moment {
 impl Moment {
     pub(super) fn now() -> Self {
         Self {
-            wall: SystemTime::now(),
+            // Never before 1970, also if the clock was set back that far: who writes times down as
+            // numbers counts on it.
+            wall: SystemTime::now().max(SystemTime::UNIX_EPOCH),
             registry: crate::registry::clock::now(),
         }
     }
@@ -66,7 +68,6 @@ impl Moment {
     /// What time it was by the wall clock of now.
     fn wall_at(self, registry: u64) -> SystemTime {
         let since = Duration::from_nanos(self.registry.saturating_sub(registry));
-        // Never before 1970, also if the clock was set back that far.
         let epoch = SystemTime::UNIX_EPOCH;
         self.wall.checked_sub(since).unwrap_or(epoch).max(epoch)
     }
