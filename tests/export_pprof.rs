@@ -173,6 +173,11 @@ fn the_text_form_is_that_of_go() {
             innermost.contains("\ttokio::sync::mpsc::Receiver::recv"),
             "{text}"
         );
+        // What has no place has none; what has one has its own line.
+        assert!(!text.contains("\t:") && !text.contains(":0\n"), "{text}");
+        let own = "\texport_pprof::receive\t";
+        let own = text.lines().find(|line| line.contains(own)).unwrap();
+        assert!(own.contains("tests/export_pprof.rs:"), "{text}");
     });
 }
 

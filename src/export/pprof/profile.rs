@@ -176,7 +176,12 @@ impl fmt::Display for Profile {
                     file,
                     line,
                 } = &self.steps[*number];
-                writeln!(f, "#\t{:#x}\t{function}\t{file}:{line}", number + 1)?;
+                write!(f, "#\t{:#x}\t{function}", number + 1)?;
+                // Library code that was inlined has no place.
+                if !file.is_empty() {
+                    write!(f, "\t{file}:{line}")?;
+                }
+                f.write_str("\n")?;
             }
             f.write_str("\n")?;
         }
