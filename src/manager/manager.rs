@@ -163,7 +163,8 @@ impl Manager {
     }
 
     /// All live tasks, and how many came and went by name. 100 000 tasks take some tens of
-    /// milliseconds; no spawn waits for it for longer than a moment.
+    /// milliseconds. Spawns go on meanwhile: none waits for longer than it takes to copy the
+    /// references to some names, which is some microseconds.
     ///
     /// # Examples
     ///
