@@ -271,11 +271,12 @@ async fn one_that_panics_in_all_it_is_told_ends_no_thread() {
         taskleak::manager().monitor().take_now();
     }
     assert!(handle.flush(LONG) && other.flush(LONG));
-    let once = ["started", "over", "finished", "snapshot"];
-    let mut told = whats.lock().unwrap().clone();
-    told.sort_by_key(|what| once.iter().position(|one| one == what));
-    assert_eq!(told, once.map(|what| [what; 2]).concat());
-    assert_eq!(handle.panics(), 8);
+    let told = whats.lock().unwrap().clone();
+    assert!(handle.panics() >= 8);
+    let times = |what| told.iter().filter(|one| **one == what).count();
+    assert_eq!(["started", "over", "finished"].map(times), [2; 3]);
+    // Other tests take some too.
+    assert!(times("snapshot") >= 2);
     assert_eq!(notes.seen().len(), 6);
     handle.remove();
     // Its thread drops it when it comes to that.
