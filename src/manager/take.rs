@@ -19,10 +19,15 @@ use std::time::Duration;
 pub(super) fn snapshot(suspects: Vec<Suspect>) -> Snapshot {
     static TAKEN: AtomicU64 = AtomicU64::new(0);
     let now = Moment::now();
-    let mut tasks: Vec<_> = registry::live()
-        .filter(|task| !task.is_settled())
-        .filter_map(|task| TaskRecord::of_live(task, now))
-        .collect();
+    // Room is made at once: a vector of megabytes that grows is copied by the allocator under a lock of
+    // its own, which spawns on other threads may wait for.
+    let most = registry::live().count();
+    let mut tasks = Vec::with_capacity(most + most / 16);
+    tasks.extend(
+        registry::live()
+            .filter(|task| !task.is_settled())
+            .filter_map(|task| TaskRecord::of_live(task, now)),
+    );
     // Records are large and ages coarse: many are in order already.
     tasks.sort_by_key(|task| (std::cmp::Reverse(task.age()), task.id()));
     let (names, unnamed) = count_by_name(&tasks);
