@@ -163,8 +163,8 @@ impl Manager {
     }
 
     /// All live tasks, and how many came and went by name. 100 000 tasks take some tens of
-    /// milliseconds. Spawns go on meanwhile: none waits for longer than it takes to copy the
-    /// references to some names, which is some microseconds.
+    /// milliseconds. Spawns go on meanwhile: no lock of taskleak's that they need is held for longer
+    /// than it takes to copy the references to some names, which is some microseconds.
     ///
     /// # Examples
     ///
