@@ -236,6 +236,34 @@ fn a_poll_that_is_not_so_old_is_not_looked_at() {
     guard.grace(Duration::from_secs(60)).finish_blocking();
 }
 
+static MAY_RETURN: AtomicBool = AtomicBool::new(false);
+
+#[taskleak::leak_test(flavor = "multi_thread", grace = "60ms", blocked_after = "20ms")]
+#[ignore = "fails, as another test wants it to"]
+async fn inner_that_says_when_a_poll_is_blocked() {
+    taskleak::spawn(async { naps_until(&MAY_RETURN) });
+}
+
+#[taskleak::leak_test(flavor = "multi_thread", grace = "60ms", blocked_after = "60m")]
+#[ignore = "fails, as another test wants it to"]
+async fn inner_that_says_polls_may_take_an_hour() {
+    taskleak::spawn(async { naps_until(&MAY_RETURN) });
+}
+
+#[test]
+fn the_attribute_says_after_how_long() {
+    let _turn = turn();
+    let failure = |test: fn()| {
+        let panic = std::panic::catch_unwind(test).expect_err("its task leaks");
+        *panic.downcast::<String>().unwrap()
+    };
+    let blocked = failure(inner_that_says_when_a_poll_is_blocked);
+    assert!(blocked.contains("= blocks in:\n"), "{blocked}");
+    let polled = failure(inner_that_says_polls_may_take_an_hour);
+    assert!(!polled.contains("= blocks in:\n"), "{polled}");
+    MAY_RETURN.store(true, SeqCst);
+}
+
 trait SpawnTracked {
     fn spawn_tracked(&self, future: impl Future<Output = ()> + Send + 'static);
 }

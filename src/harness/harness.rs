@@ -96,6 +96,11 @@ impl Harness {
         self
     }
 
+    pub fn blocked_after(mut self, time: Duration) -> Self {
+        self.options = self.options.blocked_after(time);
+        self
+    }
+
     pub fn ignore(mut self, name: &str) -> Self {
         self.options = self.options.ignore_named(name);
         self

@@ -25,4 +25,10 @@ async fn an_expression() {}
 #[leak_test(timeout = "0s")]
 async fn no_time_at_all() {}
 
+#[leak_test(blocked_after = 2)]
+async fn blocked_for_a_number() {}
+
+#[leak_test(blocked_after = "off")]
+async fn blocked_for_no_duration() {}
+
 fn main() {}

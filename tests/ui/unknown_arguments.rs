@@ -39,6 +39,10 @@ async fn ignored_twice() {}
 async fn in_the_wrong_attribute() {}
 
 #[leak_test]
+#[tokio::test(blocked_after = "2s")]
+async fn another_in_the_wrong_attribute() {}
+
+#[leak_test]
 #[tokio::test(patience = "1s")]
 async fn unknown_to_tokio() {}
 

@@ -45,6 +45,8 @@ use leak_test::Origin;
 /// - `background = false`: tasks that were declared to live on count as leaks, too.
 /// - `threads = true`: threads that the test started and left running count as leaks, too; see
 ///   `taskleak::Options::threads`.
+/// - `blocked_after = "2s"`: after how long a poll that has not returned is reported with its thread's stack; see
+///   `taskleak::Options::blocked_after`.
 /// - `timeout = "5s"`: how long the body may take; past it the test fails and names the tasks alive. A body that holds
 ///   its thread, as a synchronous one does, cannot be failed: the process is aborted.
 /// - `crate = "path"`: where the crate `taskleak` is found, if not at `::taskleak`.

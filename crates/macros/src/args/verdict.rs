@@ -13,6 +13,7 @@ use super::{duration, glob, literal};
 #[derive(Default)]
 pub(crate) struct VerdictArguments {
     grace: Option<Duration>,
+    blocked_after: Option<Duration>,
     timeout: Option<Duration>,
     ignore: Vec<String>,
     background: Option<bool>,
@@ -21,13 +22,21 @@ pub(crate) struct VerdictArguments {
 
 impl VerdictArguments {
     /// Their names, in the order in which messages list them.
-    pub(super) const NAMES: [&str; 5] = ["grace", "ignore", "background", "threads", "timeout"];
+    pub(super) const NAMES: [&str; 6] = [
+        "grace",
+        "ignore",
+        "background",
+        "threads",
+        "blocked_after",
+        "timeout",
+    ];
 
     /// Takes the argument if it is one of these; `false` if it is not.
     pub(super) fn take(&mut self, name: &Ident, value: &Expr) -> Result<bool> {
         let key = name.to_string();
         match key.as_str() {
             "grace" => self.grace = Some(duration::parse(&key, value)?),
+            "blocked_after" => self.blocked_after = Some(duration::parse(&key, value)?),
             "timeout" => {
                 let timeout = duration::parse(&key, value)?;
                 if timeout.is_zero() {
@@ -50,6 +59,10 @@ impl VerdictArguments {
         if let Some(grace) = self.grace {
             let grace = duration_tokens(grace);
             calls.extend(quote!(.grace(#grace)));
+        }
+        if let Some(time) = self.blocked_after {
+            let time = duration_tokens(time);
+            calls.extend(quote!(.blocked_after(#time)));
         }
         if let Some(timeout) = self.timeout {
             let timeout = duration_tokens(timeout);
