@@ -65,7 +65,7 @@ mod wait;
 pub use guard::{Action, Guard, Options, Rule, dump, dump_blocking, find, verify_none};
 pub use manager::manager;
 pub use registry::{Ancestor, TaskId, TaskInfo, TaskKind, TaskState, live_tasks};
-pub use report::{Dump, Leak, LeakReport, LeakedThread, Owner, UnseenState, UnseenTask};
+pub use report::{Blocker, Dump, Leak, LeakReport, LeakedThread, Owner, UnseenState, UnseenTask};
 pub use stack::{Frame, FrameOrigin};
 pub use task::{Track, spawn};
 pub use taskleak_macros::leak_test;

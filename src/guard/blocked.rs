@@ -16,16 +16,19 @@ pub(super) fn look(
     let Some(after) = after else {
         return Sights::default();
     };
-    let now = clock::now();
     let is_blocked = |task: &Reading| {
         if task.last_poll == 0 {
             return is_silent(task, answers);
         }
-        let since = Duration::from_nanos(now.saturating_sub(task.last_poll));
-        since >= after
+        age(task) >= after
     };
     let running = tasks.filter(|task| task.has(flag::POLLING));
     Sights::of(&running.filter(is_blocked).collect::<Vec<_>>())
+}
+
+/// Time since the last poll began that was timed.
+pub(super) fn age(task: &Reading) -> Duration {
+    Duration::from_nanos(clock::now().saturating_sub(task.last_poll))
 }
 
 /// Looks at the threads of the polls that have not returned since they were to answer.

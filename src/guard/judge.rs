@@ -2,7 +2,7 @@
 
 use super::continued::continue_traces;
 use super::unseen::Unseen;
-use super::{Deadlocks, Options, Rule, threads};
+use super::{Deadlocks, Options, Rule, Strangers, threads};
 use crate::registry::slot::Reading;
 use crate::registry::{self, Scope, Slot, TaskInfo, current};
 use crate::report::Settled;
@@ -24,6 +24,8 @@ pub(crate) struct Judgement {
     pub(crate) threads_undecided: Option<String>,
     /// Which of them wait for each other.
     pub(crate) deadlocks: Deadlocks,
+    /// Who else holds the threads that they need.
+    pub(crate) strangers: Strangers,
     /// Tasks that had no chance to end.
     pub(crate) undecided: Vec<TaskInfo>,
     /// Why hooked tasks among the leaks are known by their spawn sites only, if they are.
@@ -94,6 +96,8 @@ pub(crate) fn judge(
     if !settled {
         judgement.explain_hooked(scope, options.allows_background(), &rules);
         if !judgement.leaks.is_empty() {
+            let after = options.blocked_after_or_default();
+            judgement.strangers = Strangers::before(&judgement.leaks, after);
             continue_traces(&mut judgement.leaks);
             judgement.deadlocks = Deadlocks::among(scope, &judgement.leaks);
         }

@@ -23,6 +23,7 @@ mod patience;
 mod row;
 mod rule;
 mod settle;
+mod strangers;
 mod stuck;
 mod threads;
 mod timer;
@@ -46,5 +47,6 @@ pub use rule::Rule;
 #[doc(hidden)]
 pub use rule::register as register_rule;
 pub(crate) use settle::{Settling, Waited};
+pub(crate) use strangers::{Stranger, Strangers};
 pub(crate) use timer::Timer;
 pub(crate) use unseen::{Found, Unseen};

@@ -13,7 +13,7 @@ pub(crate) fn enter(slot: &'static Slot) -> (Entered, Begun) {
     let begun = begin_poll(slot);
     if begun == Begun::First {
         slot.set_tokio_id(tokio_ids::current_task().unwrap_or(0));
-        pollers::note();
+        pollers::note(slot.runtime_index());
     }
     (enter_drop(slot), begun)
 }

@@ -4,10 +4,18 @@ use super::poller;
 use std::cell::Cell;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-static THREADS: Mutex<Vec<u32>> = Mutex::new(Vec::new());
+static THREADS: Mutex<Vec<Poller>> = Mutex::new(Vec::new());
 
-fn threads() -> MutexGuard<'static, Vec<u32>> {
+fn threads() -> MutexGuard<'static, Vec<Poller>> {
     THREADS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A thread, by the system's number of it.
+#[derive(Clone, Copy)]
+struct Poller {
+    thread: u32,
+    /// The one whose task it polled last for the first time; its index, 0 for unknown.
+    runtime: u32,
 }
 
 /// On the list as long as the thread lives.
@@ -15,41 +23,59 @@ struct Listed(u32);
 
 impl Drop for Listed {
     fn drop(&mut self) {
-        threads().retain(|thread| *thread != self.0);
+        threads().retain(|poller| poller.thread != self.0);
     }
 }
 
+/// No runtime's index: the thread is not listed.
+const NOT_LISTED: u32 = u32::MAX;
+
 thread_local! {
-    static IS_LISTED: Cell<bool> = const { Cell::new(false) };
+    static RUNTIME: Cell<u32> = const { Cell::new(NOT_LISTED) };
     static LISTED: Listed = Listed(poller::id());
 }
 
-/// The calling thread polls tracked tasks.
+/// The calling thread polls tracked tasks of that runtime.
 #[inline]
-pub(super) fn note() {
+pub(super) fn note(runtime: u32) {
     // Without a destructor, unlike the other: a look costs one load.
-    let is_listed = IS_LISTED.try_with(|listed| listed.replace(true));
-    if is_listed == Ok(false) {
-        list();
+    let before = RUNTIME.try_with(|listed| listed.replace(runtime));
+    if before.is_ok_and(|before| before != runtime) {
+        list(runtime);
     }
 }
 
 #[cold]
-fn list() {
-    if let Ok(thread) = LISTED.try_with(|listed| listed.0)
-        && thread != 0
-    {
-        threads().push(thread);
+fn list(runtime: u32) {
+    let Ok(thread) = LISTED.try_with(|listed| listed.0) else {
+        return;
+    };
+    if thread == 0 {
+        return;
+    }
+    let mut threads = threads();
+    match threads.iter_mut().find(|poller| poller.thread == thread) {
+        Some(poller) => poller.runtime = runtime,
+        None => threads.push(Poller { thread, runtime }),
     }
 }
 
 /// All of them but the calling one.
 pub(crate) fn others() -> Vec<u32> {
+    those(|_| true)
+}
+
+/// Those that polled a task of this runtime last, by its index, without the calling one.
+pub(crate) fn of_runtime(runtime: u32) -> Vec<u32> {
+    those(|poller| poller.runtime == runtime)
+}
+
+fn those(are: impl Fn(&Poller) -> bool) -> Vec<u32> {
     let own = poller::id();
     let threads = threads();
-    threads
-        .iter()
-        .copied()
-        .filter(|thread| *thread != own)
+    let those = threads.iter().filter(|poller| poller.thread != own);
+    those
+        .filter(|poller| are(poller))
+        .map(|poller| poller.thread)
         .collect()
 }

@@ -332,6 +332,12 @@ impl Slot {
         super::TrackedRuntime::by_index(self.runtime.load(Relaxed))
     }
 
+    /// The same by its index, 0 for unknown.
+    #[inline]
+    pub(super) fn runtime_index(&self) -> u32 {
+        self.runtime.load(Relaxed)
+    }
+
     #[inline]
     pub(super) fn origin(&self) -> OriginId {
         OriginId::from_bits(self.origin.load(Relaxed))

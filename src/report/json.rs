@@ -1,5 +1,6 @@
 //! The report for programs.
 
+use super::blocker::Blocker;
 use super::leak::Leak;
 use super::leak_report::LeakReport;
 use super::owner::Owner;
@@ -16,6 +17,7 @@ struct Report<'a> {
     grace_seconds: f64,
     leaks: Vec<LeakJson<'a>>,
     tolerated: Vec<LeakJson<'a>>,
+    blockers: Vec<BlockerJson<'a>>,
     unseen_count: usize,
     unseen: Vec<UnseenJson<'a>>,
     threads: Vec<&'a str>,
@@ -141,6 +143,25 @@ struct UnseenJson<'a> {
     awaits: Vec<AwaitJson<'a>>,
 }
 
+#[derive(Serialize)]
+struct BlockerJson<'a> {
+    name: Option<&'a str>,
+    test: Option<&'a str>,
+    thread: Option<&'a str>,
+    blocked_in: Vec<FrameJson>,
+}
+
+impl<'a> BlockerJson<'a> {
+    fn of(blocker: &'a Blocker) -> Self {
+        Self {
+            name: blocker.name(),
+            test: blocker.task().and_then(|task| task.scope()),
+            thread: blocker.thread(),
+            blocked_in: blocker.frames().into_iter().map(FrameJson::of).collect(),
+        }
+    }
+}
+
 impl<'a> LeakJson<'a> {
     fn of(leak: &'a Leak) -> Self {
         let frames = leak.user_frames();
@@ -198,7 +219,7 @@ impl LeakReport {
     /// The report as a line of JSON, with the feature `json`.
     ///
     /// An object with `test`, `verdict` (`leaked`, `stuck`, `timed-out` or `clean`), `grace_seconds`, `leaks`,
-    /// `tolerated`, `unseen_count`, `unseen` and `threads`. Each leak has what [`Leak`] has, under the same names.
+    /// `tolerated`, `blockers`, `unseen_count`, `unseen` and `threads`. Each leak has what [`Leak`] has, under the same names.
     ///
     /// # Examples
     ///
@@ -221,6 +242,7 @@ impl LeakReport {
             grace_seconds: self.grace.as_secs_f64(),
             leaks: self.leaks().iter().map(LeakJson::of).collect(),
             tolerated: self.tolerated().iter().map(LeakJson::of).collect(),
+            blockers: self.blockers().iter().map(BlockerJson::of).collect(),
             unseen_count: self.unseen_count(),
             unseen: self
                 .unseen()

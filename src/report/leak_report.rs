@@ -1,5 +1,6 @@
 //! The report.
 
+use super::blocker::{Blocker, Blockers};
 use super::leak::Leak;
 use super::leaked_thread::LeakedThread;
 use super::paint::Paint;
@@ -58,6 +59,7 @@ pub struct LeakReport {
     pub(super) unseen: Box<Unseen>,
     pub(super) threads: Box<Threads>,
     pub(super) hooked: Box<Hooked>,
+    pub(super) blockers: Box<Blockers>,
     pub(super) settled: Settled,
     pub(super) grace: Duration,
 }
@@ -110,6 +112,7 @@ impl LeakReport {
                 undecided: Leak::group(judgement.undecided),
                 unexplained: judgement.unexplained,
             }),
+            blockers: Box::new(Blockers::of(judgement.strangers)),
             settled,
             grace,
         }
@@ -168,6 +171,12 @@ impl LeakReport {
     /// The tasks that were alive and may be: background tasks, and those that a rule ignores.
     pub fn tolerated(&self) -> &[Leak] {
         &self.tolerated
+    }
+
+    /// Tasks that are not judged and hold threads which leaked tasks need to go on: their polls have not returned for
+    /// longer than [`Options::blocked_after`](crate::Options::blocked_after). Only if leaked tasks were due and not polled.
+    pub fn blockers(&self) -> &[Blocker] {
+        &self.blockers.all
     }
 
     /// Whether nothing leaked.

@@ -2,6 +2,7 @@
 
 mod awaits;
 mod blocked;
+mod blocker;
 mod diagnosis;
 mod dump;
 mod frames;
@@ -23,6 +24,7 @@ mod unseen;
 mod unseen_help;
 mod warned;
 
+pub use blocker::Blocker;
 pub use dump::Dump;
 pub use leak::Leak;
 pub use leak_report::LeakReport;

@@ -137,6 +137,10 @@ impl Text<'_> {
                 writeln!(f, "{} {note}", paint.strong("note:"))?;
             }
         }
+        if !report.blockers().is_empty() {
+            writeln!(f)?;
+            write!(f, "{}", report.blockers.text(*paint))?;
+        }
         if report.unseen_leaked() {
             let more = if report.leaks.is_empty() { "" } else { " more" };
             let (count, are) = (

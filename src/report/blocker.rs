@@ -1,0 +1,144 @@
+//! Who else holds the threads that leaked tasks need.
+
+use super::blocked;
+use super::paint::Paint;
+use super::project;
+use super::text::tasks_of;
+use crate::guard::{Stranger, Strangers};
+use crate::registry::TaskInfo;
+use crate::stack::Frame;
+use crate::wait::blocked::frames_in_task;
+use std::fmt;
+
+/// A task that is not the test's, inside a poll that has not returned, on a runtime whose turns leaked tasks wait for.
+///
+/// It is one that may live on (a background task, or by a rule), another test's on a runtime that both share, or one that
+/// taskleak did not see spawned.
+///
+/// # Examples
+///
+/// ```
+/// use taskleak::{Options, find};
+///
+/// if let Err(report) = find(Options::new()) {
+///     for blocker in report.blockers() {
+///         println!("{} holds a thread", blocker.name().unwrap_or("a task"));
+///     }
+/// }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Blocker(Stranger);
+
+impl Blocker {
+    /// The task; none if taskleak did not see it spawned.
+    pub fn task(&self) -> Option<&TaskInfo> {
+        self.0.task.as_ref()
+    }
+
+    /// The task's name; of one that taskleak did not see spawned, the function that it was found in, if that can be told.
+    pub fn name(&self) -> Option<&str> {
+        match self.task() {
+            Some(task) => Some(task.name()),
+            None => self.frames().last().map(|frame| frame.function()),
+        }
+    }
+
+    /// The thread that it holds, by its name, and what the system says that it was doing. Only on Linux.
+    pub fn thread(&self) -> Option<&str> {
+        self.0.thread.as_deref()
+    }
+
+    /// Where the thread was, innermost frame first; as [`TaskInfo::blocked_frames`].
+    pub fn frames(&self) -> Vec<&'static Frame> {
+        match (self.task(), self.0.stack) {
+            (Some(task), _) => task.blocked_frames(),
+            (None, stack) => stack.and_then(frames_in_task).unwrap_or_default(),
+        }
+    }
+
+    fn title(&self) -> String {
+        let Some(task) = self.task() else {
+            return "a task that taskleak did not see spawned".to_owned();
+        };
+        let location = task.location();
+        let file = project::relative(location.file());
+        let whose = match task.scope() {
+            Some(scope) if scope.starts_with("the guard ") => format!(", of {scope}"),
+            Some(scope) => format!(", of `{scope}`"),
+            None => String::new(),
+        };
+        let (name, line) = (task.name(), location.line());
+        format!("task `{name}` (spawned at {file}:{line}){whose}")
+    }
+}
+
+/// All of them, and how many wait.
+#[derive(Clone, Debug)]
+pub(super) struct Blockers {
+    pub(super) all: Vec<Blocker>,
+    waiting: usize,
+}
+
+impl Blockers {
+    pub(super) fn of(strangers: Strangers) -> Self {
+        Self {
+            all: strangers.tasks.into_iter().map(Blocker).collect(),
+            waiting: strangers.waiting,
+        }
+    }
+
+    pub(super) fn text(&self, paint: Paint) -> impl fmt::Display + '_ {
+        BlockersText {
+            blockers: self,
+            paint,
+        }
+    }
+}
+
+struct BlockersText<'a> {
+    blockers: &'a Blockers,
+    paint: Paint,
+}
+
+impl fmt::Display for BlockersText<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { blockers, paint } = self;
+        let waiting = tasks_of(blockers.waiting);
+        let (were, their) = if blockers.waiting == 1 {
+            ("was", "its")
+        } else {
+            ("were", "their")
+        };
+        writeln!(
+            f,
+            "{} {waiting} of these {were} due and not polled, while on {their} runtime polls have not returned of tasks \
+             that are not judged here:",
+            paint.strong("note:")
+        )?;
+        for blocker in &blockers.all {
+            writeln!(f, "  {}", paint.strong(blocker.title()))?;
+            let key = |key| format!("   {} {}", paint.frame("="), paint.strong(key));
+            if let Some(thread) = blocker.thread() {
+                writeln!(f, "{} {thread}", key("thread:"))?;
+            }
+            let frames = blocker.frames();
+            if !frames.is_empty() {
+                writeln!(f, "{}", key("blocks in:"))?;
+                let lines = blocked::lines(&frames);
+                let width = lines.iter().map(|(function, _)| function.chars().count());
+                let width = width.max().unwrap_or(0).min(48);
+                for (function, place) in lines {
+                    match place {
+                        Some(place) => {
+                            writeln!(f, "       {function:width$}  {}", paint.dim(place))?;
+                        }
+                        None => writeln!(f, "       {function}")?,
+                    }
+                }
+            } else if let Some(why) = blocker.task().and_then(TaskInfo::not_told_where_blocked) {
+                writeln!(f, "{} unknown: {why}", key("blocks in:"))?;
+            }
+        }
+        Ok(())
+    }
+}
