@@ -26,8 +26,10 @@ impl Deadlocks {
         let Some(mut facts) = census::holdings(&runtimes, &elsewhere(scope, &runtimes)) else {
             return Self::default();
         };
+        let ids = tasks.iter().filter_map(|task| Some((task.tokio_id()?, task)));
+        let by_id: HashMap<u64, &TaskInfo> = ids.collect();
         for facts in &mut facts.tasks {
-            let task = tasks.iter().find(|task| task.tokio_id() == Some(facts.id));
+            let task = by_id.get(&facts.id).copied();
             // A waker that taskleak keeps of it wakes nobody.
             let record = task.and_then(|task| task.id().read());
             let own = record.map_or(0, |task| reach(&task).own);

@@ -9,6 +9,7 @@
 
 mod holders;
 mod joins;
+mod reserved;
 mod shapes;
 
 use std::time::Duration;

@@ -5,7 +5,9 @@ use std::rc::Rc;
 use std::sync::{Arc, Mutex as StdMutex};
 use taskleak::spawn;
 use taskleak::task::JoinSet;
-use tokio::sync::{Barrier, Mutex, Notify, OnceCell, RwLock, Semaphore, mpsc, oneshot, watch};
+use tokio::sync::{
+    Barrier, Mutex, Notify, OnceCell, RwLock, Semaphore, broadcast, mpsc, oneshot, watch,
+};
 use tokio_util::sync::CancellationToken;
 
 /// Ends the tasks, when it is called, by what it has; dropped, it leaves them.
@@ -52,6 +54,18 @@ pub const SHAPES: &[Shape] = &[
     ("a cancellation", 1, cancellation),
     ("an abort", 2, abort),
     ("something within itself", 1, within_itself),
+    (
+        "a sender in a message that nobody receives",
+        1,
+        sender_in_a_message,
+    ),
+    ("an answer to a request in a queue", 2, request_in_a_queue),
+    ("senders in many messages", 1, senders_in_many_messages),
+    ("a sender that was sent and not taken", 1, sender_not_taken),
+    ("a sender in a watched value", 1, sender_in_a_watched_value),
+    ("a broadcast of its own", 2, broadcasts),
+    ("a broadcast that can be had again", 1, weak_broadcast),
+    ("room in a channel full of messages", 1, full_of_messages),
 ];
 
 fn notification() -> Help {
@@ -405,4 +419,112 @@ fn within_itself() -> Help {
         drop(outside);
     });
     Box::new(move || drop(help.lock().unwrap().take()))
+}
+
+/// Waits for a message, and keeps the queue as it is.
+async fn keeps<T>(queue: mpsc::Receiver<T>, mut messages: mpsc::Receiver<()>) {
+    messages.recv().await;
+    drop(queue);
+}
+
+fn sender_in_a_message() -> Help {
+    let (sender, messages) = mpsc::channel(1);
+    let (put, queue) = mpsc::channel(1);
+    put.try_send(sender.clone()).unwrap();
+    spawn(keeps(queue, messages));
+    Box::new(move || sender.try_send(()).unwrap())
+}
+
+fn request_in_a_queue() -> Help {
+    async fn client(server: mpsc::Sender<oneshot::Sender<u32>>) {
+        let (answers, answer) = oneshot::channel();
+        server.send(answers).await.unwrap();
+        _ = answer.await;
+    }
+    async fn server(mut requests: mpsc::Receiver<oneshot::Sender<u32>>, ready: Arc<Notify>) {
+        ready.notified().await;
+        while let Some(answer) = requests.recv().await {
+            _ = answer.send(17);
+        }
+    }
+    let (sender, requests) = mpsc::channel(4);
+    let ready = Arc::new(Notify::new());
+    spawn(server(requests, ready.clone()));
+    spawn(client(sender));
+    Box::new(move || ready.notify_one())
+}
+
+/// In more than one block, of which the first has been read in part.
+fn senders_in_many_messages() -> Help {
+    let (sender, messages) = mpsc::channel(1);
+    let (put, mut queue) = mpsc::channel(64);
+    for _ in 0..40 {
+        put.try_send(sender.clone()).unwrap();
+    }
+    for _ in 0..7 {
+        drop(queue.try_recv().unwrap());
+    }
+    spawn(keeps(queue, messages));
+    Box::new(move || sender.try_send(()).unwrap())
+}
+
+fn sender_not_taken() -> Help {
+    async fn waits(to_come: oneshot::Receiver<mpsc::Sender<()>>, mut messages: mpsc::Receiver<()>) {
+        messages.recv().await;
+        drop(to_come);
+    }
+    let (sender, messages) = mpsc::channel(1);
+    let (give, to_come) = oneshot::channel();
+    give.send(sender.clone()).unwrap();
+    spawn(waits(to_come, messages));
+    Box::new(move || sender.try_send(()).unwrap())
+}
+
+fn sender_in_a_watched_value() -> Help {
+    type Current = Option<mpsc::Sender<()>>;
+    async fn waits(current: watch::Receiver<Current>, mut messages: mpsc::Receiver<()>) {
+        messages.recv().await;
+        drop(current);
+    }
+    let (sender, messages) = mpsc::channel(1);
+    let (current, watched) = watch::channel(Some(sender));
+    spawn(waits(watched, messages));
+    Box::new(move || drop(current.send_replace(None)))
+}
+
+fn broadcasts() -> Help {
+    async fn member(all: broadcast::Sender<u32>) {
+        let mut news = all.subscribe();
+        _ = news.recv().await;
+    }
+    let all = broadcast::Sender::new(2);
+    for _ in 0..2 {
+        spawn(member(all.clone()));
+    }
+    Box::new(move || _ = all.send(1).unwrap())
+}
+
+fn weak_broadcast() -> Help {
+    async fn member(all: broadcast::Sender<u32>) {
+        let mut news = all.subscribe();
+        _ = news.recv().await;
+        drop(all);
+    }
+    let all = broadcast::Sender::new(2);
+    let weak = all.downgrade();
+    spawn(member(all));
+    Box::new(move || _ = weak.upgrade().unwrap().send(1).unwrap())
+}
+
+fn full_of_messages() -> Help {
+    async fn sends(queue: Arc<StdMutex<mpsc::Receiver<u32>>>, sender: mpsc::Sender<u32>) {
+        sender.send(3).await.unwrap();
+        drop(queue);
+    }
+    let (sender, queue) = mpsc::channel(2);
+    sender.try_send(1).unwrap();
+    sender.try_send(2).unwrap();
+    let queue = Arc::new(StdMutex::new(queue));
+    spawn(sends(queue.clone(), sender));
+    Box::new(move || assert_eq!(queue.lock().unwrap().try_recv(), Ok(1)))
 }

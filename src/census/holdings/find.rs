@@ -2,6 +2,7 @@
 
 use super::super::dwarf::{Field, Shape, Type};
 use super::super::future::{Reader, Value};
+use super::contents::Contents;
 use super::known::Known;
 use super::machine::calls;
 use crate::wait::deadlock::{Owner, Shared};
@@ -64,6 +65,9 @@ impl Walk<'_, '_> {
                 if known.has_an_arc() {
                     self.parts(value, owner, depth);
                 }
+                if let Some(contents) = Contents::of(self.reader, known, value) {
+                    self.contents(contents, value.address, owner, depth);
+                }
             }
             return;
         }
@@ -93,6 +97,23 @@ impl Walk<'_, '_> {
                 }
             }
             Behind::Itself => self.parts(value, owner, depth),
+        }
+    }
+
+    /// What goes with the receiver at that place: as if there were an `Arc` of it, of which the receiver is the one. Where
+    /// several seem to have the receiver, they so seem to have this.
+    fn contents(&mut self, contents: Contents, place: u64, owner: Owner, depth: usize) {
+        let Contents { address, values } = contents;
+        self.found.owned.push((owner, place, address));
+        if self.seen.insert((address, "(contents)")) {
+            self.found.shared.push(Shared {
+                address,
+                strong: 1,
+                weak: 1,
+            });
+            for value in values {
+                self.once(value, Owner::Shared(address), depth);
+            }
         }
     }
 

@@ -1,6 +1,7 @@
 //! The types of tokio that one task waits at and another keeps.
 
 use super::super::future::{Reader, Value};
+use super::contents::is_full_of_messages;
 use super::find::{inner_of, named, pointer_in};
 use crate::wait::deadlock::{Hold, Room, Source};
 
@@ -28,9 +29,12 @@ pub(super) enum Known {
     WatchReceiver,
     JoinSet,
     AbortHandle,
+    BroadcastSender,
+    BroadcastWeakSender,
+    BroadcastRecv,
 }
 
-const PATHS: [(&str, Known); 22] = [
+const PATHS: [(&str, Known); 25] = [
     ("tokio::sync::mpsc::chan::Tx", Known::Sender),
     ("tokio::sync::mpsc::chan::Rx", Known::Receiver),
     ("tokio::sync::oneshot::Sender", Known::OneshotSender),
@@ -53,6 +57,9 @@ const PATHS: [(&str, Known); 22] = [
     ("tokio::sync::watch::Receiver", Known::WatchReceiver),
     ("tokio::util::idle_notified_set::IdleNotifiedSet", Known::JoinSet),
     ("tokio::runtime::task::abort::AbortHandle", Known::AbortHandle),
+    ("tokio::sync::broadcast::Sender", Known::BroadcastSender),
+    ("tokio::sync::broadcast::WeakSender", Known::BroadcastWeakSender),
+    ("tokio::sync::broadcast::Recv", Known::BroadcastRecv),
 ];
 
 /// Tasks of one set that are looked at.
@@ -60,7 +67,7 @@ const MOST_JOINED: usize = 256;
 
 /// The bits of a oneshot channel's state: its receiver waits; there is a value; its end has come.
 const RECEIVER_WAITS: u64 = 1;
-const VALUE_SENT: u64 = 2;
+pub(super) const VALUE_SENT: u64 = 2;
 const CLOSED: u64 = 4;
 
 impl Known {
@@ -73,22 +80,32 @@ impl Known {
         PATHS.iter().find(|(_, known)| *known == self).map_or("", |(path, _)| *path)
     }
 
-    /// Whether it owns the lock or whatever it is of, which others may own too.
+    /// Whether it owns the lock or whatever it is of, which others may own too; of a watch channel, the value in it.
     pub(super) fn has_an_arc(self) -> bool {
-        use Known::{OwnedMutexGuard, OwnedNotified, OwnedPermit, OwnedReadGuard, OwnedWriteGuard};
+        use Known::{
+            OwnedMutexGuard, OwnedNotified, OwnedPermit, OwnedReadGuard, OwnedWriteGuard, WatchReceiver, WatchSender,
+        };
         matches!(
             self,
-            OwnedMutexGuard | OwnedNotified | OwnedPermit | OwnedReadGuard | OwnedWriteGuard
+            OwnedMutexGuard
+                | OwnedNotified
+                | OwnedPermit
+                | OwnedReadGuard
+                | OwnedWriteGuard
+                | WatchReceiver
+                | WatchSender
         )
     }
 
     /// What its owner keeps from others.
     pub(super) fn hold(self, reader: &mut Reader<'_>, value: Value) -> Option<Hold> {
         Some(match self {
-            Self::Sender => Hold::Sender(pointer_in(reader, value)?),
+            Self::Sender | Self::BroadcastSender => Hold::Sender(pointer_in(reader, value)?),
             Self::Receiver => Hold::Receiver(pointer_in(reader, value)?),
             Self::OneshotSender => Hold::OneshotSender(inner_of(reader, value)?.address),
-            Self::WeakSender => Hold::WeakSender(pointer_in(reader, value)?),
+            Self::WeakSender | Self::BroadcastWeakSender => {
+                Hold::WeakSender(pointer_in(reader, value)?)
+            }
             Self::WatchSender => Hold::WatchSender(pointer_in(reader, value)?),
             Self::WatchReceiver => Hold::WatchReceiver(pointer_in(reader, value)?),
             Self::MutexGuard => {
@@ -130,7 +147,8 @@ impl Known {
             | Self::JoinSet
             | Self::AbortHandle
             | Self::Notified
-            | Self::OwnedNotified => return None,
+            | Self::OwnedNotified
+            | Self::BroadcastRecv => return None,
         })
     }
 
@@ -155,6 +173,24 @@ impl Known {
                     None => 0,
                 };
                 let waker = reader.field(chan, "rx_waker")?;
+                let source = Source::Message { channel: channel.address, senders, weak };
+                Some((waker_in(reader, waker, 0)?, source))
+            }
+            Self::BroadcastRecv => {
+                let receiver = reader.field(value, "receiver")?;
+                let receiver = reader.target(receiver)?;
+                let arc = reader.field(receiver, "shared")?;
+                let channel = inner_of(reader, arc)?;
+                let shared = reader.field(channel, "data")?;
+                let senders = reader.field(shared, "num_tx")?;
+                let senders = reader.memory.number(senders.address, 8)?;
+                // Older versions have none.
+                let weak = match reader.field(shared, "num_weak_tx") {
+                    Some(weak) => reader.memory.number(weak.address, 8)?,
+                    None => 0,
+                };
+                let waiter = reader.field(value, "waiter")?;
+                let waker = named(reader, waiter, "waker", 0)?;
                 let source = Source::Message { channel: channel.address, senders, weak };
                 Some((waker_in(reader, waker, 0)?, source))
             }
@@ -227,8 +263,11 @@ impl Known {
                 .field(data, "semaphore")
                 .and_then(|bounded| reader.field(bounded, "semaphore"));
             let end = reader.field(data, "notify_rx_closed");
-            let places = semaphore.into_iter().chain(end);
-            rooms.extend(places.map(|at| room(at, Hold::Receiver(channel), 1)));
+            // What somebody has reserved comes free without the receiver.
+            let full = semaphore.is_some() && is_full_of_messages(reader, data) == Some(true);
+            let receivers = if full { 1 } else { u64::MAX };
+            rooms.extend(semaphore.map(|at| room(at, Hold::Receiver(channel), receivers)));
+            rooms.extend(end.map(|at| room(at, Hold::Receiver(channel), 1)));
             return rooms;
         }
         for (notify, count, held) in [

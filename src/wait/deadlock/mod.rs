@@ -34,6 +34,7 @@
 
 mod facts;
 mod finding;
+mod index;
 mod solve;
 
 #[allow(unused_imports, reason = "where there is no census, nobody finds any")]

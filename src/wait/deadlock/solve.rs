@@ -1,7 +1,9 @@
 //! Finding out who waits for whom.
 
-use super::{Facts, Finding, Hold, OtherHalf, Owner, Room, Source};
+use super::index::Index;
+use super::{Facts, Finding, Hold, OtherHalf, Owner, Source};
 use std::collections::{HashMap, HashSet};
+use std::hash::Hash;
 
 /// What is so of each task, by its number.
 pub(crate) fn solve(facts: &Facts) -> HashMap<u64, Finding> {
@@ -12,7 +14,7 @@ pub(crate) fn solve(facts: &Facts) -> HashMap<u64, Finding> {
         let mut owners: Vec<_> = graph
             .sources_of(header)
             .flat_map(|source| graph.named(source))
-            .filter_map(|(owner, half)| Some((*graph.ids.get(&owner)?, half)))
+            .filter_map(|(owner, half)| Some((*graph.index.ids.get(&owner)?, half)))
             .collect();
         owners.sort_unstable();
         owners.dedup();
@@ -33,31 +35,19 @@ pub(crate) fn solve(facts: &Facts) -> HashMap<u64, Finding> {
 
 struct Graph<'a> {
     facts: &'a Facts,
-    /// The tasks' numbers by their headers.
-    ids: HashMap<u64, u64>,
-    /// Where each task's wakers lie.
-    sources: HashMap<u64, HashSet<Source>>,
+    index: Index<'a>,
 }
 
 impl<'a> Graph<'a> {
     fn of(facts: &'a Facts) -> Self {
-        let mut sources: HashMap<u64, HashSet<Source>> = HashMap::new();
-        for (header, source) in &facts.sources {
-            sources.entry(*header).or_default().insert(*source);
-        }
         Self {
             facts,
-            ids: facts
-                .tasks
-                .iter()
-                .map(|task| (task.header, task.id))
-                .collect(),
-            sources,
+            index: Index::of(facts),
         }
     }
 
     fn sources_of(&self, header: u64) -> impl Iterator<Item = Source> + '_ {
-        self.sources.get(&header).into_iter().flatten().copied()
+        self.index.sources_of(header)
     }
 
     /// The tasks of which all that can wake them is known.
@@ -75,24 +65,27 @@ impl<'a> Graph<'a> {
     fn stuck(&self) -> HashSet<Owner> {
         let shared = self.facts.shared.iter();
         let shared = shared.map(|shared| Owner::Shared(shared.address));
-        let mut stuck: HashSet<_> = self.known().map(Owner::Task).chain(shared).collect();
+        let all = self.known().map(Owner::Task).chain(shared).collect();
         // Who can be reached by somebody else is taken out, until nobody is.
-        loop {
-            let reached: Vec<_> = stuck
-                .iter()
-                .copied()
-                .filter(|owner| match *owner {
-                    Owner::Task(header) => self
-                        .sources_of(header)
-                        .any(|source| !self.is_kept(source, &stuck)),
-                    Owner::Shared(address) => !self.is_owned_by(address, &stuck),
-                })
-                .collect();
-            if reached.is_empty() {
-                return stuck;
-            }
-            stuck.retain(|owner| !reached.contains(owner));
-        }
+        remaining(
+            all,
+            |owner| match owner {
+                Owner::Task(header) => self
+                    .sources_of(header)
+                    .flat_map(|source| self.keepers(source))
+                    .collect(),
+                Owner::Shared(address) => {
+                    let owners = [self.index.owned(address), self.index.weak(address)];
+                    owners.concat()
+                }
+            },
+            |owner, stuck| match owner {
+                Owner::Task(header) => self
+                    .sources_of(header)
+                    .all(|source| self.is_kept(source, stuck)),
+                Owner::Shared(address) => self.is_owned_by(address, stuck),
+            },
+        )
     }
 
     /// The tasks that nothing can wake but the ends of these, and the orphans among whom they end.
@@ -102,77 +95,76 @@ impl<'a> Graph<'a> {
             .filter(|task| task.is_queued)
             .map(|task| task.header)
             .collect();
-        let is_by_joins = |header: &u64| {
-            let mut sources = self.sources_of(*header);
-            !queued.contains(header) && sources.all(|source| matches!(source, Source::End(_)))
+        let end = |source| match source {
+            Source::End(of) => Some(of),
+            _ => None,
         };
-        let mut proved: HashSet<_> = self.known().filter(is_by_joins).collect();
-        loop {
-            let before = proved.len();
-            let rest = proved.clone();
-            proved.retain(|header| {
-                self.sources_of(*header)
-                    .all(|source| matches!(source, Source::End(of) if rest.contains(&of)))
-            });
-            if proved.len() == before {
-                return proved;
+        let all = self.known().filter(|header| !queued.contains(header));
+        remaining(
+            all.collect(),
+            |header| self.sources_of(header).filter_map(end).collect(),
+            |header, proved| {
+                let mut ends = self.sources_of(header).map(end);
+                ends.all(|of| of.is_some_and(|of| proved.contains(&of)))
+            },
+        )
+    }
+
+    /// All of whom it depends whether the waker there is kept: see [`is_kept`](Self::is_kept).
+    fn keepers(&self, source: Source) -> Vec<Owner> {
+        let of = |holds: &[Hold]| {
+            let owners = holds.iter().flat_map(|hold| self.index.owners(*hold));
+            owners.copied().collect::<Vec<_>>()
+        };
+        match source {
+            Source::Message { channel, .. } => {
+                of(&[Hold::Sender(channel), Hold::WeakSender(channel)])
             }
+            Source::Oneshot(channel) => of(&[Hold::OneshotSender(channel)]),
+            Source::Queue(place) => match self.index.room(place) {
+                Some(room) => of(&[room.held]),
+                None => {
+                    let mut owners = of(&[Hold::Guard(place), Hold::Permits(place)]);
+                    owners.extend(self.index.around(place));
+                    owners
+                }
+            },
+            Source::End(header) => vec![Owner::Task(header)],
+            Source::AnyEnd(set) => {
+                let headers = self.index.joined(set).iter();
+                headers.map(|header| Owner::Task(*header)).collect()
+            }
+            Source::Abort(place) => self.index.around(place).collect(),
         }
     }
 
     /// Whether all owners are found, and are among these.
     fn is_owned_by(&self, address: u64, stuck: &HashSet<Owner>) -> bool {
-        let Some(shared) = self
-            .facts
-            .shared
-            .iter()
-            .find(|shared| shared.address == address)
-        else {
+        let Some(shared) = self.index.shared(address) else {
             return false;
         };
         // All that were found, unless one is with somebody else.
-        let with_them = |all: &[(Owner, u64)]| {
-            let mut of_it = all.iter().filter(|(_, of)| *of == address);
-            let is_theirs = of_it.clone().all(|(owner, _)| stuck.contains(owner));
-            is_theirs.then(|| of_it.by_ref().count() as u64)
+        let with_them = |all: &[Owner]| {
+            let are_theirs = all.iter().all(|owner| stuck.contains(owner));
+            are_theirs.then_some(all.len() as u64)
         };
         // A `Weak` can become an owner wherever it is. All owners together count as one.
-        with_them(&self.facts.owned).is_some_and(|owners| owners >= shared.strong)
-            && with_them(&self.facts.weak).is_some_and(|weak| weak + 1 >= shared.weak)
+        with_them(self.index.owned(address)).is_some_and(|owners| owners >= shared.strong)
+            && with_them(self.index.weak(address)).is_some_and(|weak| weak + 1 >= shared.weak)
     }
 
     /// Whether nobody but these can come to that place.
     fn is_private(&self, place: u64, stuck: &HashSet<Owner>) -> bool {
-        let mut around = self
-            .facts
-            .memory
-            .iter()
-            .filter(|(range, _)| range.contains(&place))
-            .map(|(_, owner)| owner)
-            .peekable();
-        around.peek().is_some() && around.all(|owner| stuck.contains(owner))
-    }
-
-    fn room(&self, place: u64) -> Option<&Room> {
-        let mut rooms = self.facts.rooms.iter();
-        rooms.find(|room| room.at.contains(&place))
-    }
-
-    fn owners(&self, hold: Hold) -> impl Iterator<Item = Owner> + '_ {
-        let of_it = self
-            .facts
-            .holds
-            .iter()
-            .filter(move |(_, held)| *held == hold);
-        of_it.map(|(owner, _)| *owner)
+        let mut around = self.index.around(place).peekable();
+        around.peek().is_some() && around.all(|owner| stuck.contains(&owner))
     }
 
     /// Whether all of it, as far as can be told, is with these.
     fn is_with(&self, hold: Hold, count: u64, stuck: &HashSet<Owner>) -> bool {
         // A place that was moved out of may be among those that were found. If it is with somebody else too, it may
         // really be there.
-        self.owners(hold).all(|owner| stuck.contains(&owner))
-            && self.owners(hold).count() as u64 >= count
+        let owners = self.index.owners(hold);
+        owners.iter().all(|owner| stuck.contains(owner)) && owners.len() as u64 >= count
     }
 
     /// Whether the waker there, as far as can be told, is used by these only.
@@ -187,7 +179,7 @@ impl<'a> Graph<'a> {
                     && self.is_with(Hold::WeakSender(channel), weak, stuck)
             }
             Source::Oneshot(channel) => self.is_with(Hold::OneshotSender(channel), 1, stuck),
-            Source::Queue(place) => match self.room(place) {
+            Source::Queue(place) => match self.index.room(place) {
                 Some(room) => self.is_with(room.held, room.count, stuck),
                 // Permits can be added by whoever comes there, a lock's only by a guard's end.
                 None => {
@@ -198,7 +190,7 @@ impl<'a> Graph<'a> {
             },
             Source::End(header) => stuck.contains(&Owner::Task(header)),
             Source::AnyEnd(set) => {
-                let all = self.joined(set);
+                let all = self.index.joined(set);
                 !all.is_empty()
                     && all
                         .iter()
@@ -206,11 +198,6 @@ impl<'a> Graph<'a> {
             }
             Source::Abort(place) => self.is_private(place, stuck),
         }
-    }
-
-    fn joined(&self, set: u64) -> &[u64] {
-        let found = self.facts.sets.iter().find(|(address, _)| *address == set);
-        found.map_or(&[], |(_, headers)| headers)
     }
 
     /// Who has what it takes, but nobody where more seem to have it than there are, and who does is not clear.
@@ -224,7 +211,7 @@ impl<'a> Graph<'a> {
                 u64::MAX,
                 OtherHalf::Sender,
             ),
-            Source::Queue(place) => match self.room(place) {
+            Source::Queue(place) => match self.index.room(place) {
                 Some(room) => {
                     let half = match room.held {
                         Hold::Receiver(_) | Hold::WatchReceiver(_) => OtherHalf::Receiver,
@@ -239,14 +226,15 @@ impl<'a> Graph<'a> {
             },
             Source::End(header) => return vec![(header, OtherHalf::Task)],
             Source::AnyEnd(set) => {
-                let headers = self.joined(set).iter();
+                let headers = self.index.joined(set).iter();
                 return headers.map(|header| (*header, OtherHalf::Task)).collect();
             }
             Source::Abort(_) => return Vec::new(),
         };
         let owners: Vec<_> = holds
             .into_iter()
-            .flat_map(|hold| self.owners(hold))
+            .flat_map(|hold| self.index.owners(hold))
+            .copied()
             .collect();
         let is_one = owners.iter().all(|owner| *owner == owners[0]);
         if owners.len() as u64 > count && !is_one {
@@ -266,8 +254,7 @@ impl<'a> Graph<'a> {
                 _ if !seen.insert(owner) => {}
                 Owner::Task(header) => tasks.push(header),
                 Owner::Shared(address) => {
-                    let of_it = self.facts.owned.iter().filter(|(_, of)| *of == address);
-                    next.extend(of_it.map(|(owner, _)| *owner));
+                    next.extend(self.index.owned(address));
                 }
             }
         }
@@ -275,10 +262,33 @@ impl<'a> Graph<'a> {
     }
 }
 
+/// Takes out of these what does not hold, until all that is left does: `holds` says so of one among those that are left, and
+/// can come to be false for it only if one is taken out that `depends` tells. Looks at each once, and again only then.
+fn remaining<T: Copy + Eq + Hash>(
+    mut all: HashSet<T>,
+    depends: impl Fn(T) -> Vec<T>,
+    holds: impl Fn(T, &HashSet<T>) -> bool,
+) -> HashSet<T> {
+    let mut dependents: HashMap<T, Vec<T>> = HashMap::new();
+    for one in &all {
+        for on in depends(*one) {
+            dependents.entry(on).or_default().push(*one);
+        }
+    }
+    let mut next: Vec<T> = all.iter().copied().collect();
+    while let Some(one) = next.pop() {
+        if all.contains(&one) && !holds(one, &all) {
+            all.remove(&one);
+            next.extend(dependents.remove(&one).unwrap_or_default());
+        }
+    }
+    all
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wait::deadlock::{Shared, TaskFacts};
+    use crate::wait::deadlock::{Room, Shared, TaskFacts};
 
     const SHARED: u64 = 0x5000;
 
