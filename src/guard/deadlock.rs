@@ -26,7 +26,9 @@ impl Deadlocks {
         let Some(mut facts) = census::holdings(&runtimes, &elsewhere(scope, &runtimes)) else {
             return Self::default();
         };
-        let ids = tasks.iter().filter_map(|task| Some((task.tokio_id()?, task)));
+        let ids = tasks
+            .iter()
+            .filter_map(|task| Some((task.tokio_id()?, task)));
         let by_id: HashMap<u64, &TaskInfo> = ids.collect();
         for facts in &mut facts.tasks {
             let task = by_id.get(&facts.id).copied();

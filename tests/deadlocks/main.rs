@@ -9,6 +9,7 @@
 
 mod holders;
 mod joins;
+mod many;
 mod reserved;
 mod shapes;
 

@@ -1,6 +1,7 @@
 //! Ways to be stuck, each with what would help.
 
-use std::collections::{HashMap, VecDeque};
+use futures::stream::{FuturesUnordered, StreamExt};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::rc::Rc;
 use std::sync::{Arc, Mutex as StdMutex};
 use taskleak::spawn;
@@ -66,6 +67,10 @@ pub const SHAPES: &[Shape] = &[
     ("a broadcast of its own", 2, broadcasts),
     ("a broadcast that can be had again", 1, weak_broadcast),
     ("room in a channel full of messages", 1, full_of_messages),
+    ("senders in a tree", 1, tree),
+    ("futures in an unordered set", 1, unordered),
+    ("futures in a buffered stream", 1, buffered),
+    ("a lock behind an unordered set", 2, lock_behind_unordered),
 ];
 
 fn notification() -> Help {
@@ -527,4 +532,67 @@ fn full_of_messages() -> Help {
     let queue = Arc::new(StdMutex::new(queue));
     spawn(sends(queue.clone(), sender));
     Box::new(move || assert_eq!(queue.lock().unwrap().try_recv(), Ok(1)))
+}
+
+type Routes = BTreeMap<String, (u64, mpsc::Sender<()>)>;
+
+/// Of more nodes than one.
+fn tree() -> Help {
+    async fn client(routes: Arc<StdMutex<Routes>>) {
+        let (sender, mut answers) = mpsc::channel(1);
+        for number in 0..25 {
+            let route = (number, sender.clone());
+            routes.lock().unwrap().insert(number.to_string(), route);
+        }
+        drop(sender);
+        answers.recv().await;
+        drop(routes);
+    }
+    let routes: Arc<StdMutex<Routes>> = Arc::default();
+    spawn(client(routes.clone()));
+    Box::new(move || routes.lock().unwrap().clear())
+}
+
+fn unordered() -> Help {
+    async fn waits_for_all(stop: Arc<Notify>) {
+        let mut all: FuturesUnordered<_> = (0..3).map(|_| stop.notified()).collect();
+        while all.next().await.is_some() {}
+    }
+    let stop = Arc::new(Notify::new());
+    spawn(waits_for_all(stop.clone()));
+    Box::new(move || stop.notify_waiters())
+}
+
+fn buffered() -> Help {
+    async fn works(jobs: Arc<Semaphore>) {
+        let work = |_| {
+            let jobs = jobs.clone();
+            async move { drop(jobs.acquire_owned().await) }
+        };
+        let work = futures::stream::iter(0..5).map(work);
+        work.buffer_unordered(2).for_each(async |()| {}).await;
+    }
+    let jobs = Arc::new(Semaphore::new(0));
+    spawn(works(jobs.clone()));
+    Box::new(move || jobs.add_permits(1))
+}
+
+/// Each has what the other waits for.
+fn lock_behind_unordered() -> Help {
+    async fn locks(lock: Arc<Mutex<u32>>, then: Arc<Notify>) {
+        let _locked = lock.lock().await;
+        then.notified().await;
+    }
+    async fn wants(lock: Arc<Mutex<u32>>, then: Arc<Notify>) {
+        while lock.try_lock().is_ok() {
+            tokio::task::yield_now().await;
+        }
+        let all: FuturesUnordered<_> = [lock.lock(), lock.lock()].into_iter().collect();
+        all.for_each(async |locked| drop(locked)).await;
+        then.notify_one();
+    }
+    let (lock, then) = (Arc::<Mutex<u32>>::default(), Arc::<Notify>::default());
+    spawn(locks(lock.clone(), then.clone()));
+    spawn(wants(lock, then.clone()));
+    Box::new(move || then.notify_one())
 }

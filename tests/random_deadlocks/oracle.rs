@@ -38,6 +38,10 @@ impl World {
                 .map(Owner::Task)
                 .filter(|task| !can.contains(task) && self.can_run(*task, &can))
                 .chain(self.bags().filter(|bag| self.is_reached(*bag, &can)))
+                .chain(self.messages().filter(|owner| match owner {
+                    Owner::Message(channel) => self.has(&can, *channel, &[Kind::Receiver]),
+                    _ => false,
+                }))
                 .filter(|owner| !can.contains(owner))
                 .collect();
             if reached.is_empty() {
@@ -57,6 +61,12 @@ impl World {
             .iter()
             .filter(|handle| handle.kind == Kind::Bag);
         bags.map(|bag| Owner::Bag(bag.object))
+    }
+
+    /// Those that have handles.
+    fn messages(&self) -> impl Iterator<Item = Owner> + '_ {
+        let owners = self.handles.iter().map(|handle| handle.owner);
+        owners.filter(|owner| matches!(owner, Owner::Message(_)))
     }
 
     /// Whether one of these has a handle of the bag; a weak one will do as long as the bag is there.
@@ -94,6 +104,7 @@ impl World {
                 Kind::Sender => self.has(can, *object, &[Kind::Receiver]),
                 Kind::OneshotReceiver => self.has(can, *object, &[Kind::OneshotSender]),
                 Kind::WatchReceiver => self.has(can, *object, &[Kind::WatchSender]),
+                Kind::BroadcastReceiver => self.has(can, *object, &[Kind::BroadcastSender]),
                 Kind::WatchSender => self.has(can, *object, &[Kind::WatchReceiver]),
                 Kind::Join => {
                     can.contains(&Owner::Task(*object)) || self.tasks[*object] == State::Ended

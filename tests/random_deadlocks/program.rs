@@ -29,6 +29,8 @@ pub enum Owner {
     Outside,
     /// A bag that is shared.
     Bag(usize),
+    /// A message in that channel, which nobody has received.
+    Message(usize),
     Nobody,
 }
 
@@ -44,6 +46,8 @@ pub enum Kind {
     OneshotReceiver,
     WatchSender,
     WatchReceiver,
+    BroadcastSender,
+    BroadcastReceiver,
     /// A shared collection of handles.
     Bag,
     WeakBag,
@@ -62,6 +66,8 @@ pub enum Op {
     /// What can be done at once: send, notify, give back.
     Use(usize),
     Drop(usize),
+    /// Sends the other handle through the first, if there is room.
+    Put(usize, usize),
     /// Waits for what the handle gives; keeps that.
     Wait(usize, Way),
     /// Waits for whichever comes first.
@@ -77,6 +83,8 @@ pub enum Way {
     InPlace,
     /// In a function of its own, which is given the handle.
     Moved,
+    /// The same, which a set of futures polls.
+    InSet,
     /// The rest of the task runs while what was waited for lies in a variable called as the handle was.
     Shadowed,
 }
@@ -134,7 +142,7 @@ fn object_of(program: &mut Program, random: &mut Rng, object: usize, outside: u3
             add(program, random, kind, object, outside, bags);
         }
     };
-    match random.u32(..7) {
+    match random.u32(..8) {
         0 => {
             several(program, random, Kind::Mutex, 3);
             if random.u32(..4) == 0 {
@@ -162,6 +170,10 @@ fn object_of(program: &mut Program, random: &mut Rng, object: usize, outside: u3
         5 => {
             several(program, random, Kind::WatchSender, 2);
             several(program, random, Kind::WatchReceiver, 2);
+        }
+        6 => {
+            several(program, random, Kind::BroadcastSender, 2);
+            several(program, random, Kind::BroadcastReceiver, 2);
         }
         _ => {
             several(program, random, Kind::Mutex, 2);
@@ -204,12 +216,13 @@ fn ops(program: &Program, random: &mut Rng, task: usize) -> Vec<Op> {
             continue;
         };
         let another = own[random.usize(..own.len())];
-        let way = [Way::InPlace, Way::Moved, Way::Shadowed][random.usize(..3)];
-        ops.push(match random.u32(..16) {
+        let way = [Way::InPlace, Way::Moved, Way::InSet, Way::Shadowed][random.usize(..4)];
+        ops.push(match random.u32(..17) {
             0 | 1 => Op::Yield,
             2 | 3 => Op::Use(handle),
             4 => Op::Drop(handle),
             5 => Op::Select(handle, another),
+            7 => Op::Put(handle, another),
             6 if random.u32(..4) == 0 => Op::Never,
             _ => Op::Wait(handle, way),
         });

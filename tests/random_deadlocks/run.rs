@@ -3,6 +3,7 @@
 use super::oracle::{Now, State, World};
 use super::program::{Kind, MOST_TASKS, Op, Owner, Program, Way};
 use super::real::{self, Real, Reals};
+use futures::stream::{FuturesUnordered, StreamExt};
 use std::collections::HashSet;
 use std::future::Future;
 use std::pin::Pin;
@@ -112,18 +113,19 @@ async fn look(program: &Program) -> Option<Outcome> {
 }
 
 impl World {
-    /// Bags that nobody has are gone, and what was in them.
+    /// Bags that nobody has are gone, and what was in them; and messages that nobody can receive.
     fn let_go(&mut self) {
         loop {
-            let is_there = |bag: usize, handles: &[Now]| {
-                handles.iter().any(|handle| {
-                    (handle.kind, handle.object) == (Kind::Bag, bag)
-                        && handle.owner != Owner::Nobody
+            let is_there = |what: (Kind, usize)| {
+                self.handles.iter().any(|handle| {
+                    (handle.kind, handle.object) == what && handle.owner != Owner::Nobody
                 })
             };
-            let gone = self.handles.iter().position(
-                |handle| matches!(handle.owner, Owner::Bag(bag) if !is_there(bag, &self.handles)),
-            );
+            let gone = self.handles.iter().position(|handle| match handle.owner {
+                Owner::Bag(bag) => !is_there((Kind::Bag, bag)),
+                Owner::Message(channel) => !is_there((Kind::Receiver, channel)),
+                _ => false,
+            });
             match gone {
                 Some(gone) => self.handles[gone].owner = Owner::Nobody,
                 None => return,
@@ -210,7 +212,37 @@ impl TaskRun {
         self.world.lock().unwrap().drop_handle(handle);
     }
 
-    fn put_back(&mut self, handle: usize, real: Real, given: Option<Real>) {
+    /// What came through a channel is the task's own.
+    fn unpacks(&mut self, real: &mut Real) {
+        for (number, real) in real.received() {
+            self.world.lock().unwrap().handles[number].owner = Owner::Task(self.task);
+            self.reals.push((number, real));
+        }
+    }
+
+    /// Sends one handle through another.
+    fn puts(&mut self, through: usize, handle: usize) {
+        if through == handle {
+            return;
+        }
+        let Some(real) = self.has(handle) else { return };
+        let sender = self.reals.iter().find(|(number, _)| *number == through);
+        let refused = match sender {
+            Some((_, sender)) => sender.put(handle, real).err(),
+            None => Some(real),
+        };
+        if let Some(real) = refused {
+            self.reals.push((handle, real));
+            return;
+        }
+        let mut world = self.world.lock().unwrap();
+        let channel = world.handles[through].object;
+        world.handles[handle].owner = Owner::Message(channel);
+        world.let_go();
+    }
+
+    fn put_back(&mut self, handle: usize, mut real: Real, given: Option<Real>) {
+        self.unpacks(&mut real);
         if let Some(given) = given {
             let kind = match given {
                 Real::Guard(_) => Kind::Guard,
@@ -241,6 +273,7 @@ impl TaskRun {
                                 drop(real);
                                 self.gives_up(handle);
                             } else {
+                                self.unpacks(&mut real);
                                 self.reals.push((handle, real));
                             }
                         }
@@ -251,6 +284,7 @@ impl TaskRun {
                             self.gives_up(handle);
                         }
                     }
+                    Op::Put(through, handle) => self.puts(through, handle),
                     Op::Select(one, two) => self.select(one, two).await,
                     Op::Wait(handle, Way::Shadowed) => {
                         if self.shadowed(handle, &ops[at + 1..]).await {
@@ -268,9 +302,15 @@ impl TaskRun {
             return;
         }
         self.waits(&[handle]);
-        if way == Way::Moved {
+        if way == Way::Moved || way == Way::InSet {
             let real = self.has(handle).expect("it is there");
-            let (real, given) = real::wait_moved(real).await;
+            let waits = real::wait_moved(real);
+            let (real, given) = if way == Way::InSet {
+                let mut set = FuturesUnordered::from_iter([waits]);
+                set.next().await.expect("there is one")
+            } else {
+                waits.await
+            };
             self.now(State::Runs);
             self.put_back(handle, real, given);
             return;
@@ -332,7 +372,8 @@ impl TaskRun {
             _ = second.wait() => false,
         };
         self.now(State::Runs);
-        for (handle, real, came) in [(one, first, first_came), (two, second, !first_came)] {
+        for (handle, mut real, came) in [(one, first, first_came), (two, second, !first_came)] {
+            self.unpacks(&mut real);
             if !came || real.lasts() {
                 self.reals.push((handle, real));
             } else {

@@ -2,6 +2,7 @@
 
 use super::super::dwarf::{Field, Shape, Type};
 use super::super::future::{Reader, Value};
+use super::children::Children;
 use super::contents::Contents;
 use super::known::Known;
 use super::machine::calls;
@@ -13,13 +14,15 @@ const MOST_STEPS: usize = 1 << 13;
 const DEEPEST: usize = 64;
 /// Elements of one collection that are looked at.
 const MOST_ELEMENTS: u64 = 64;
+/// More than there are in one node of a tree, or levels of any.
+const MOST_IN_NODE: u64 = 11;
 const MOST_BUCKETS: u64 = 1 << 10;
 
 /// What lies in a future, wherever it owns it by value or by a box, a collection or an `Arc`.
 ///
 /// A compiler keeps room across an `.await` also for variables that were moved out of: what is found is kept there or
 /// was.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Found {
     /// What of tokio's there is, and who owns it.
     pub(super) known: Vec<(Owner, Known, Value)>,
@@ -29,6 +32,7 @@ pub(super) struct Found {
     pub(super) weak: Vec<(Owner, u64, u64)>,
     pub(super) shared: Vec<Shared>,
     pub(super) memory: Vec<(Range<u64>, Owner)>,
+    pub(super) children: Vec<Children>,
     /// Where taskleak's own wakers of the task point, with which guards polled it, and how many of them there are.
     pub(super) own_wakers: Vec<(u64, u64)>,
 }
@@ -75,6 +79,10 @@ impl Walk<'_, '_> {
         if path.starts_with("tokio::runtime::") {
             return;
         }
+        if let Some(children) = Children::of(self.reader, path, value) {
+            self.children(children, value.address, owner, depth);
+            return;
+        }
         match self.behind(value) {
             Behind::Nothing => {}
             Behind::Values(values) => {
@@ -115,6 +123,19 @@ impl Walk<'_, '_> {
                 self.once(value, Owner::Shared(address), depth);
             }
         }
+    }
+
+    fn children(&mut self, children: Children, place: u64, owner: Owner, depth: usize) {
+        let all = Owner::Shared(children.address);
+        let cells = children.all.iter().map(|child| child.cell);
+        let memory = cells.map(|cell| (cell.address..cell.address.saturating_add(cell.ty.size), all));
+        self.found.memory.extend(memory);
+        let contents = Contents {
+            address: children.address,
+            values: children.all.iter().map(|child| child.future).collect(),
+        };
+        self.found.children.push(children);
+        self.contents(contents, place, owner, depth);
     }
 
     fn once(&mut self, value: Value, owner: Owner, depth: usize) {
@@ -183,6 +204,7 @@ impl Walk<'_, '_> {
         match ty.plain_name() {
             "Vec" => return self.vector(value).unwrap_or(Behind::Nothing),
             "VecDeque" => return self.deque(value).unwrap_or(Behind::Nothing),
+            "BTreeMap" => return self.tree(value).unwrap_or(Behind::Nothing),
             "RawTable" => return self.table(value).unwrap_or(Behind::Nothing),
             "Arc" | "Rc" => return Behind::Shared,
             "Weak" => return Behind::Weak,
@@ -260,6 +282,43 @@ impl Walk<'_, '_> {
             .filter(|(_, byte)| byte & 0x80 == 0)
             .map(|(at, _): (u64, _)| self.reader.value(element, control.checked_sub(at * size)?))
             .collect::<Option<_>>()?;
+        Some(Behind::Values(values))
+    }
+
+    /// What lies in a tree: each node has its keys and values, and below the leaf that it begins with its children.
+    fn tree(&mut self, map: Value) -> Option<Behind> {
+        let types = [map.ty.argument("K")?, map.ty.argument("V")?];
+        let root = self.reader.field(map, "root")?;
+        if self.reader.parts(root).is_empty() {
+            return Some(Behind::Nothing);
+        }
+        let height = named(self.reader, root, "height", 0)?;
+        let height = self.reader.number(height)?;
+        let node = named(self.reader, root, "node", 0)?;
+        let mut nodes = vec![(inner_of(self.reader, node)?, height)];
+        let mut values = Vec::new();
+        while let Some((node, height)) = nodes.pop() {
+            let length = self.reader.field(node, "len")?;
+            let length = self.reader.number(length)?;
+            if length > MOST_IN_NODE || height > MOST_IN_NODE {
+                return None;
+            }
+            for (ty, name) in types.into_iter().zip(["keys", "vals"]) {
+                let start = self.reader.field(node, name)?.address;
+                let size = self.reader.debug.ty(ty)?.size;
+                for at in 0..length {
+                    values.push(self.reader.value(ty, start.checked_add(at * size)?)?);
+                }
+            }
+            if values.len() as u64 > MOST_ELEMENTS {
+                break;
+            }
+            let children = node.address.checked_add(node.ty.size)?;
+            for at in (0..=length).filter(|_| height > 0) {
+                let address = self.reader.memory.number(children.checked_add(at * 8)?, 8)?;
+                nodes.push((Value { address, ..node }, height - 1));
+            }
+        }
         Some(Behind::Values(values))
     }
 

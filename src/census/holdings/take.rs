@@ -5,7 +5,7 @@ use super::super::future::{Reader, Snapshot, Value};
 use super::super::tasks::{HeaderLayout, Listed};
 use super::find::{Found, find};
 use super::known::waker_in;
-use crate::wait::deadlock::{Facts, Hold, Owner, Room, Source, TaskFacts};
+use crate::wait::deadlock::{NO_TASK, Facts, Hold, Owner, Room, Source, TaskFacts};
 use crate::wait::{RuntimeKind, Schedule, schedule_of};
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
@@ -99,6 +99,19 @@ fn together(tasks: impl Iterator<Item = OfTask>) -> Facts {
         let own = of_task.found.own_wakers.iter();
         headers.extend(own.map(|(waker, _)| (*waker, header)));
         facts.tasks.push(of_task.task);
+        for set in of_task.found.children {
+            let children = set.all.iter().map(|child| TaskFacts {
+                header: child.cell.address,
+                id: NO_TASK,
+                holders: child.holders,
+                is_queued: child.is_queued,
+            });
+            facts.tasks.extend(children);
+            let any = Source::AnyEnd(set.address);
+            facts.sources.extend(set.waker.map(|waker| (waker, any)));
+            let cells = set.all.iter().map(|child| child.cell.address);
+            facts.sets.push((set.address, cells.collect()));
+        }
         for (owner, place, hold) in of_task.holds {
             if held.insert((place, hold)) {
                 facts.holds.push((owner, hold));

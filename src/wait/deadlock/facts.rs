@@ -23,12 +23,15 @@ pub(crate) struct Facts {
     pub(crate) sets: Vec<(u64, Vec<u64>)>,
 }
 
+/// The number of what is waked as a task is and is none: a child of a task that polls several futures.
+pub(crate) const NO_TASK: u64 = 0;
+
 /// One task.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct TaskFacts {
     /// Of its header.
     pub(crate) header: u64,
-    /// The number behind [`tokio::task::Id`].
+    /// The number behind [`tokio::task::Id`], or [`NO_TASK`].
     pub(crate) id: u64,
     /// How many wakers and abort handles of it there are. None of one of which nothing can be said.
     pub(crate) holders: Option<usize>,
@@ -101,7 +104,7 @@ pub(crate) enum Source {
     Queue(u64),
     /// In a task, for its end: that task's header.
     End(u64),
-    /// In a set of tasks, for the end of any.
+    /// In a set of tasks, for the end of any; or in one of futures, for the next turn of any.
     AnyEnd(u64),
     /// It is no waker but an abort handle, which lies there.
     Abort(u64),

@@ -1,6 +1,6 @@
 //! The facts, so that a look at any of them takes no search: there are thousands of tasks.
 
-use super::{Facts, Hold, Owner, Room, Shared, Source};
+use super::{Facts, Hold, NO_TASK, Owner, Room, Shared, Source};
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
@@ -31,7 +31,10 @@ impl<'a> Index<'a> {
         // Of several with one address the first is what was found.
         let sets = facts.sets.iter().rev();
         Self {
-            ids: tasks.map(|task| (task.header, task.id)).collect(),
+            ids: tasks
+                .filter(|task| task.id != NO_TASK)
+                .map(|task| (task.header, task.id))
+                .collect(),
             sources,
             shared: shared.map(|shared| (shared.address, shared)).collect(),
             owned: grouped(facts.owned.iter().map(|(owner, of)| (*of, *owner))),
@@ -39,7 +42,9 @@ impl<'a> Index<'a> {
             holds: grouped(facts.holds.iter().map(|(owner, hold)| (*hold, *owner))),
             rooms: Places::of(rooms.map(|room| (room.at.clone(), room))),
             memory: Places::of(memory.map(|(range, owner)| (range.clone(), *owner))),
-            sets: sets.map(|(at, headers)| (*at, headers.as_slice())).collect(),
+            sets: sets
+                .map(|(at, headers)| (*at, headers.as_slice()))
+                .collect(),
         }
     }
 

@@ -29,8 +29,27 @@
 //!   name that says whose they are.
 //! - What a borrow reaches from the awaited leaf is surely alive, but the halves that matter are those nobody borrows.
 //!
-//! What is not understood counts as owned by nobody that was found, and so as reachable: a message in a channel, a
-//! collection of somebody's own, a thread's stack, a static. That misses deadlocks and invents none.
+//! # What is understood
+//!
+//! Channels (mpsc, oneshot, broadcast, watch), locks, semaphores, `Notify` and what is made of it, joins and sets of them, abort
+//! handles; boxes, `Arc`s, `dyn` ones too, vectors, deques, hash and tree maps. What was sent and not received is with
+//! whoever has the receiver, and what lies in a watch channel with all who have either half. A `FuturesUnordered` (and so
+//! buffered streams) has a waker for each future in it: those are found as if each was a task, and who polls the set can be
+//! waked by any of them.
+//!
+//! A bounded channel's room comes free not only by its receiver: whoever reserved some of it gives that back when he likes. So
+//! nothing is said of a sender unless all that was taken of the room is messages in the channel.
+//!
+//! What is not understood counts as owned by nobody that was found, and so as reachable: a message in a broadcast
+//! channel, a collection of somebody's own, futures' other sets (`Shared`, `unfold` and the like that keep their wakers
+//! elsewhere), a thread's stack, a static; of a collection, all but its first 64 elements; what a task owns beyond some
+//! thousands of values. That misses deadlocks and invents none.
+//!
+//! # What it costs
+//!
+//! To read a task takes about 0.4 ms in an unoptimised build, and to solve it afterwards little: each task is looked at again
+//! only where somebody that it depends on was taken out. It is done only for a report of leaks, for at most 1024 tasks and
+//! for at most a second; of more, nothing is said but what one task alone tells.
 
 mod facts;
 mod finding;
@@ -38,7 +57,7 @@ mod index;
 mod solve;
 
 #[allow(unused_imports, reason = "where there is no census, nobody finds any")]
-pub(crate) use facts::{Facts, Hold, Owner, Room, Shared, Source, TaskFacts};
+pub(crate) use facts::{Facts, Hold, NO_TASK, Owner, Room, Shared, Source, TaskFacts};
 pub(crate) use finding::Finding;
 pub use finding::OtherHalf;
 pub(crate) use solve::solve;

@@ -1,7 +1,7 @@
 //! Finding out who waits for whom.
 
 use super::index::Index;
-use super::{Facts, Finding, Hold, OtherHalf, Owner, Source};
+use super::{Facts, Finding, Hold, NO_TASK, OtherHalf, Owner, Source};
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 
@@ -26,11 +26,8 @@ pub(crate) fn solve(facts: &Facts) -> HashMap<u64, Finding> {
             owners,
         }
     };
-    facts
-        .tasks
-        .iter()
-        .map(|task| (task.id, finding(task.header)))
-        .collect()
+    let tasks = facts.tasks.iter().filter(|task| task.id != NO_TASK);
+    tasks.map(|task| (task.id, finding(task.header))).collect()
 }
 
 struct Graph<'a> {

@@ -1,0 +1,50 @@
+//! Hundreds of tasks.
+
+use super::{report, said};
+use std::sync::Arc;
+use taskleak::{Action, spawn, verify_none};
+use tokio::sync::{Mutex, Notify};
+
+const PAIRS: usize = 200;
+
+async fn takes(one: Arc<Mutex<()>>, then: Arc<Mutex<()>>) {
+    let _one = one.lock().await;
+    // Until the other has the other one.
+    while then.try_lock().is_ok() {
+        tokio::task::yield_now().await;
+    }
+    let _then = then.lock().await;
+}
+
+fn pairs() {
+    for _ in 0..PAIRS {
+        let (one, other) = (Arc::default(), Arc::default());
+        spawn(takes(Arc::clone(&one), Arc::clone(&other)));
+        spawn(takes(other, one));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn pairs_that_lock_in_both_orders() {
+    let guard = verify_none();
+    pairs();
+    let report = report();
+    assert_eq!(said(&report), 2 * PAIRS, "{report}");
+    drop(guard.on_leak(Action::Warn));
+}
+
+/// Each waits for the end of the next, and the last for something that comes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_long_chain_with_a_way_out() {
+    let guard = verify_none();
+    let notify = Arc::new(Notify::new());
+    let last = notify.clone();
+    let mut next = spawn(async move { last.notified().await });
+    for _ in 0..2 * PAIRS {
+        next = spawn(async move { drop(next.await) });
+    }
+    let report = report();
+    assert_eq!(said(&report), 0, "{report}");
+    notify.notify_one();
+    guard.finish().await;
+}
