@@ -3,6 +3,7 @@
 use super::super::dwarf::{Field, Shape, Type};
 use super::super::future::{Reader, Value};
 use super::children::Children;
+use super::collections;
 use super::contents::Contents;
 use super::known::Known;
 use super::machine::calls;
@@ -12,11 +13,6 @@ use std::ops::Range;
 
 const MOST_STEPS: usize = 1 << 13;
 const DEEPEST: usize = 64;
-/// Elements of one collection that are looked at.
-const MOST_ELEMENTS: u64 = 64;
-/// More than there are in one node of a tree, or levels of any.
-const MOST_IN_NODE: u64 = 11;
-const MOST_BUCKETS: u64 = 1 << 10;
 
 /// What lies in a future, wherever it owns it by value or by a box, a collection or an `Arc`.
 ///
@@ -202,10 +198,10 @@ impl Walk<'_, '_> {
     fn behind(&mut self, value: Value) -> Behind {
         let ty = value.ty;
         match ty.plain_name() {
-            "Vec" => return self.vector(value).unwrap_or(Behind::Nothing),
-            "VecDeque" => return self.deque(value).unwrap_or(Behind::Nothing),
-            "BTreeMap" => return self.tree(value).unwrap_or(Behind::Nothing),
-            "RawTable" => return self.table(value).unwrap_or(Behind::Nothing),
+            "Vec" => return collections::vector(self.reader, value).unwrap_or(Behind::Nothing),
+            "VecDeque" => return collections::deque(self.reader, value).unwrap_or(Behind::Nothing),
+            "BTreeMap" => return collections::tree(self.reader, value).unwrap_or(Behind::Nothing),
+            "RawTable" => return collections::table(self.reader, value).unwrap_or(Behind::Nothing),
             "Arc" | "Rc" => return Behind::Shared,
             "Weak" => return Behind::Weak,
             // Nobody knows whether it is there.
@@ -228,98 +224,6 @@ impl Walk<'_, '_> {
             Shape::Pointer(_) => Behind::Nothing,
             _ => Behind::Itself,
         }
-    }
-
-    fn vector(&mut self, vector: Value) -> Option<Behind> {
-        let element = vector.ty.argument("T")?;
-        let size = self.reader.debug.ty(element)?.size;
-        let length = self.reader.field(vector, "len")?;
-        let length = self.reader.number(length)?;
-        let start = pointer_in(self.reader, vector)?;
-        let values = (0..length.min(MOST_ELEMENTS))
-            .map(|at| self.reader.value(element, start.checked_add(at * size)?))
-            .collect::<Option<_>>()?;
-        Some(Behind::owned(values))
-    }
-
-    fn deque(&mut self, deque: Value) -> Option<Behind> {
-        let element = deque.ty.argument("T")?;
-        let size = self.reader.debug.ty(element)?.size;
-        let number = |walk: &mut Self, name| {
-            let field = walk.reader.field(deque, name)?;
-            walk.reader.memory.number(field.address, 8)
-        };
-        let (head, length) = (number(self, "head")?, number(self, "len")?);
-        let buffer = self.reader.field(deque, "buf")?;
-        let room = named(self.reader, buffer, "cap", 0)?;
-        let room = self.reader.memory.number(room.address, 8)?;
-        let start = pointer_in(self.reader, deque)?;
-        let values = (0..length.min(MOST_ELEMENTS))
-            .map(|at| {
-                let at = head.checked_add(at)?;
-                let at = if at >= room { at.checked_sub(room)? } else { at };
-                let offset = at.checked_mul(size)?;
-                self.reader.value(element, start.checked_add(offset)?)
-            })
-            .collect::<Option<_>>()?;
-        Some(Behind::owned(values))
-    }
-
-    /// What lies in a hash table: each bucket below the control bytes, one of which says whether it is taken.
-    fn table(&mut self, table: Value) -> Option<Behind> {
-        let element = table.ty.argument("T")?;
-        let size = self.reader.debug.ty(element)?.size;
-        let mask = named(self.reader, table, "bucket_mask", 0)?;
-        let mask = self.reader.number(mask)?;
-        let control = named(self.reader, table, "ctrl", 0)?;
-        let control = pointer_in(self.reader, control)?;
-        if mask >= MOST_BUCKETS {
-            return None;
-        }
-        let taken = self.reader.memory.bytes(control, mask + 1)?.to_vec();
-        let values = (1..)
-            .zip(taken)
-            .filter(|(_, byte)| byte & 0x80 == 0)
-            .map(|(at, _): (u64, _)| self.reader.value(element, control.checked_sub(at * size)?))
-            .collect::<Option<_>>()?;
-        Some(Behind::Values(values))
-    }
-
-    /// What lies in a tree: each node has its keys and values, and below the leaf that it begins with its children.
-    fn tree(&mut self, map: Value) -> Option<Behind> {
-        let types = [map.ty.argument("K")?, map.ty.argument("V")?];
-        let root = self.reader.field(map, "root")?;
-        if self.reader.parts(root).is_empty() {
-            return Some(Behind::Nothing);
-        }
-        let height = named(self.reader, root, "height", 0)?;
-        let height = self.reader.number(height)?;
-        let node = named(self.reader, root, "node", 0)?;
-        let mut nodes = vec![(inner_of(self.reader, node)?, height)];
-        let mut values = Vec::new();
-        while let Some((node, height)) = nodes.pop() {
-            let length = self.reader.field(node, "len")?;
-            let length = self.reader.number(length)?;
-            if length > MOST_IN_NODE || height > MOST_IN_NODE {
-                return None;
-            }
-            for (ty, name) in types.into_iter().zip(["keys", "vals"]) {
-                let start = self.reader.field(node, name)?.address;
-                let size = self.reader.debug.ty(ty)?.size;
-                for at in 0..length {
-                    values.push(self.reader.value(ty, start.checked_add(at * size)?)?);
-                }
-            }
-            if values.len() as u64 > MOST_ELEMENTS {
-                break;
-            }
-            let children = node.address.checked_add(node.ty.size)?;
-            for at in (0..=length).filter(|_| height > 0) {
-                let address = self.reader.memory.number(children.checked_add(at * 8)?, 8)?;
-                nodes.push((Value { address, ..node }, height - 1));
-            }
-        }
-        Some(Behind::Values(values))
     }
 
     fn shared(&mut self, arc: Value, owner: Owner, depth: usize) {
@@ -357,7 +261,7 @@ impl Walk<'_, '_> {
     }
 }
 
-enum Behind {
+pub(super) enum Behind {
     /// It is no pointer.
     Itself,
     Values(Vec<Value>),
@@ -372,7 +276,7 @@ enum Behind {
 }
 
 impl Behind {
-    fn owned(values: Vec<Value>) -> Self {
+    pub(super) fn owned(values: Vec<Value>) -> Self {
         let (Some(first), Some(last)) = (values.first(), values.last()) else {
             return Self::Nothing;
         };

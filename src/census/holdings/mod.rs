@@ -2,6 +2,7 @@
 //! which of these wakers of them lie.
 
 mod children;
+mod collections;
 mod contents;
 mod find;
 mod known;

@@ -41,8 +41,8 @@
 //! nothing is said of a sender unless all that was taken of the room is messages in the channel.
 //!
 //! What is not understood counts as owned by nobody that was found, and so as reachable: a message in a broadcast
-//! channel, a collection of somebody's own, futures' other sets (`Shared`, `unfold` and the like that keep their wakers
-//! elsewhere), a thread's stack, a static; of a collection, all but its first 64 elements; what a task owns beyond some
+//! channel, a collection of somebody's own, futures that keep wakers of their own making (such as
+//! `Shared`), a thread's stack, a static; of a collection, all but its first 64 elements; what a task owns beyond some
 //! thousands of values. That misses deadlocks and invents none.
 //!
 //! # What it costs
