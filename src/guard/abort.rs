@@ -10,7 +10,7 @@ use crate::registry::slot::Reading;
 use crate::registry::{self, TaskId};
 use crate::report::LeakReport;
 use crate::task::assisted;
-use crate::wait::HeldTask;
+use crate::wait;
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
@@ -35,11 +35,10 @@ impl Aborted {
         let tasks: Vec<_> = registry::live()
             .filter(|task| leaked.contains(&task.id))
             .collect();
-        let held = HeldTask::of_all(&tasks);
-        held.values().for_each(HeldTask::abort);
+        let aborted = wait::abort(&tasks);
         let tasks: Vec<_> = tasks
             .into_iter()
-            .filter(|task| held.contains_key(&task.id))
+            .filter(|task| aborted.contains(&task.id))
             .collect();
         (!tasks.is_empty()).then(|| Self {
             tasks,

@@ -1,6 +1,7 @@
 //! How long to wait for tasks that are asked.
 
-use crate::wait::HeldTask;
+use crate::registry::Reading;
+use crate::wait;
 use crate::wait::trace::Inquiry;
 use std::time::{Duration, Instant};
 
@@ -56,7 +57,7 @@ impl Patience {
 /// Waits until the polls have returned in which tasks answered: what a task keeps can be read only between polls.
 pub(super) struct Returning {
     end: Instant,
-    tasks: Vec<HeldTask>,
+    tasks: Vec<Reading>,
 }
 
 impl Returning {
@@ -64,16 +65,19 @@ impl Returning {
         let answered = inquiry.tasks().iter();
         let answered = answered.filter(|task| inquiry.has_answer_of(task));
         let answered: Vec<_> = answered.copied().collect();
+        let polled = answered.iter().zip(are_polled(&answered));
         Self {
             end: Instant::now() + ANSWER,
-            tasks: HeldTask::of_all(&answered).into_values().collect(),
+            // Who is not polled now has returned from that poll.
+            tasks: polled
+                .filter_map(|(task, is_polled)| is_polled.then_some(*task))
+                .collect(),
         }
     }
 
     /// Whether nothing more is to be waited for.
     pub(super) fn is_over(&self) -> bool {
-        let is_polled = |task: &HeldTask| task.schedule().is_some_and(|now| now.running);
-        !self.tasks.iter().any(is_polled) || Instant::now() >= self.end
+        !are_polled(&self.tasks).any(|is_polled| is_polled) || Instant::now() >= self.end
     }
 
     /// Waits on this thread.
@@ -82,4 +86,9 @@ impl Returning {
             std::thread::sleep(NAP);
         }
     }
+}
+
+fn are_polled(tasks: &[Reading]) -> impl Iterator<Item = bool> {
+    let schedules = wait::schedules(tasks).into_iter();
+    schedules.map(|schedule| schedule.is_some_and(|now| now.running))
 }

@@ -5,31 +5,29 @@ use super::judge::{is_tolerated, members};
 use crate::registry::slot::{Reading, flag};
 use crate::registry::{Scope, TaskInfo, TaskKind, TrackedRuntime, poller};
 use crate::task::assisted;
-use crate::wait::{HeldTask, Liveness, Standing};
+use crate::wait::{self, Liveness, Standing};
 
 /// What is known of live tasks' chances, in their order.
 pub(super) fn standings(tasks: &[Reading]) -> Vec<Standing> {
     // A waker that a guard's poll gave away is no holder that the runtime knows of. None is made
     // between the two looks, since only guards poll so, and this is one.
     let before: Vec<_> = tasks.iter().map(assisted::reach).collect();
-    let held = HeldTask::of_all(tasks);
-    let standing = |(task, before): (&Reading, assisted::Reach)| {
-        let Some(held) = held.get(&task.id) else {
-            return Standing::default();
-        };
-        let mut standing = Standing::of(held, before.own);
+    let standing = |((task, before), schedule): ((&Reading, assisted::Reach), _)| {
+        let mut standing = Standing::of(schedule, before.own);
         if before.wakeable || assisted::reach(task).wakeable {
             standing.liveness = standing.liveness.min(Liveness::Wakeable);
         }
         standing
     };
-    tasks.iter().zip(before).map(standing).collect()
+    let schedules = wait::schedules(tasks);
+    let tasks = tasks.iter().zip(before);
+    tasks.zip(schedules).map(standing).collect()
 }
 
 /// Learns what telling takes, which takes a moment the first time: before a grace begins.
 pub(super) fn prepare() {
     if let Some(here) = TrackedRuntime::current() {
-        crate::wait::calibrate(here.is_current_thread());
+        wait::calibrate(here.is_current_thread());
     }
 }
 

@@ -3,7 +3,7 @@
 use super::snapshot::Snapshot;
 use super::task_record::TaskRecord;
 use crate::registry::{Reading, TaskKind};
-use crate::wait::{HeldTask, Liveness, Standing};
+use crate::wait::{self, Liveness, Standing};
 
 /// `Scope` of tasks that no guard answers for.
 const NO_SCOPE: u32 = 0;
@@ -30,12 +30,12 @@ impl Snapshot {
     pub fn orphans(&self) -> Vec<&TaskRecord> {
         let candidates: Vec<_> = self.tasks.iter().filter(|task| may_be_told(task)).collect();
         let readings: Vec<Reading> = candidates.iter().map(|task| task.reading()).collect();
-        let held = HeldTask::of_all(&readings);
-        let is_orphan = |task: &&TaskRecord| {
-            let held = held.get(&task.id());
-            held.is_some_and(|held| Standing::of(held, 0).liveness == Liveness::Orphan)
-        };
-        candidates.into_iter().filter(is_orphan).collect()
+        let schedules = wait::schedules(&readings).into_iter();
+        let standings = schedules.map(|schedule| Standing::of(schedule, 0));
+        let standing = candidates.into_iter().zip(standings);
+        standing
+            .filter_map(|(task, standing)| (standing.liveness == Liveness::Orphan).then_some(task))
+            .collect()
     }
 }
 

@@ -1,6 +1,6 @@
 //! Whether a task can still go on.
 
-use super::state_word::HeldTask;
+use super::state_word::Schedule;
 
 /// Whether a leaked task can ever be polled again, as far as that can be told.
 ///
@@ -72,12 +72,12 @@ impl Standing {
         self.liveness == Liveness::Orphan && !self.join_handle
     }
 
-    /// Of a live task, of whose wakers taskleak itself keeps `own`.
+    /// By a live task's state word, if that is known, of whose wakers taskleak itself keeps `own`.
     ///
     /// One look at the state word is enough: where it shows a parked task that nobody can reach,
     /// nobody is left to change that.
-    pub(crate) fn of(task: &HeldTask, own: usize) -> Self {
-        let Some(schedule) = task.schedule() else {
+    pub(crate) fn of(schedule: Option<Schedule>, own: usize) -> Self {
+        let Some(schedule) = schedule else {
             return Self::default();
         };
         let liveness = if schedule.cancelled || schedule.complete {

@@ -15,7 +15,7 @@ pub use await_trace::{AwaitNode, AwaitTrace, TraceSource};
 pub use deadlock::OtherHalf;
 pub use liveness::Liveness;
 pub(crate) use liveness::Standing;
-pub(crate) use state_word::{Header, HeldTask, calibrate};
+pub(crate) use state_word::{Header, abort, calibrate, schedules};
 #[allow(unused_imports, reason = "the census's, where there is one")]
 pub(crate) use state_word::{RuntimeKind, Schedule, schedule_of};
 pub(crate) use tokio_waker::header_of;

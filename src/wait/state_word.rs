@@ -13,9 +13,9 @@
 #![allow(unsafe_code)]
 
 use super::probe::{Flags, counts_hold, flags};
-use crate::registry::numbers::NumberMap;
 use crate::registry::slot::Reading;
 use crate::registry::{TaskId, TaskKind, TrackedRuntime, pin};
+use std::collections::HashSet;
 use std::mem::{ManuallyDrop, transmute_copy};
 use std::ptr::NonNull;
 use std::sync::atomic::AtomicUsize;
@@ -99,63 +99,47 @@ impl Header {
     }
 }
 
-/// A task that cannot leave the memory, since this refers to it as an abort handle does.
-pub(crate) struct HeldTask {
-    handle: AbortHandle,
-    /// Whether a runtime of this kind was seen to refer to its tasks as often as it must.
-    counts_hold: bool,
+/// What the state words of these tasks say, in their order; none of one that has ended, or whose word cannot be relied upon.
+pub(crate) fn schedules(tasks: &[Reading]) -> Vec<Option<Schedule>> {
+    let Some(flags) = flags() else {
+        return vec![None; tasks.len()];
+    };
+    let mut words = Vec::with_capacity(tasks.len());
+    pin::with_headers(tasks, |task, header| {
+        let header = Header(header.as_ptr().cast_const().cast());
+        // SAFETY: the task's future is not dropped before this closure returns (`with_headers`' promise).
+        words.push((task.id, unsafe { header.word() }));
+    });
+    // Not in there: this may start a runtime.
+    let mut words = words.into_iter().peekable();
+    let schedule = |task: &Reading| {
+        let (_, word) = words.next_if(|(id, _)| *id == task.id)?;
+        counts_hold(RuntimeKind::of(task)?).then(|| Schedule::of(word, flags))
+    };
+    tasks.iter().map(schedule).collect()
 }
 
-impl HeldTask {
-    /// Takes hold of those of the tasks that are alive and whose headers are known: none if this tokio
-    /// could not be calibrated.
-    pub(crate) fn of_all(tasks: &[Reading]) -> NumberMap<TaskId, Self> {
-        let mut held = NumberMap::default();
-        if flags().is_none() {
-            return held;
-        }
-        let mut handles = Vec::with_capacity(tasks.len());
-        pin::with_headers(tasks, |task, header| {
-            // SAFETY: calibration showed an abort handle to be the same pointer as its task's waker
-            // points at, which is what was noted; the task lives until this closure returns
-            // (`with_headers`' promise), and so does its header. The handle is lent, so its count
-            // stays as it is; its clone is counted.
-            let lent =
-                unsafe { ManuallyDrop::new(transmute_copy::<NonNull<()>, AbortHandle>(&header)) };
-            handles.push((*task, AbortHandle::clone(&lent)));
-        });
-        // Not in there: this may start a runtime.
-        for (task, handle) in handles {
-            held.insert(task.id, Self::new(&task, handle));
-        }
-        held
+/// Aborts those of the tasks that are alive and whose headers are known, as by their `JoinHandle`s; says which.
+pub(crate) fn abort(tasks: &[Reading]) -> HashSet<TaskId> {
+    if flags().is_none() {
+        return HashSet::new();
     }
-
-    fn new(task: &Reading, handle: AbortHandle) -> Self {
-        let counts_hold = RuntimeKind::of(task).is_some_and(counts_hold);
-        Self {
-            handle,
-            counts_hold,
-        }
-    }
-
-    /// What the task's state word says now; none if it cannot be relied upon. Of the holders, this
-    /// one is left out.
-    pub(crate) fn schedule(&self) -> Option<Schedule> {
-        let flags = flags().filter(|_| self.counts_hold)?;
-        let header = Header::pointer_in(&self.handle)?;
-        // SAFETY: `handle` is a reference to the task.
-        let schedule = Schedule::of(unsafe { header.word() }, flags);
-        Some(Schedule {
-            holders: schedule.holders.saturating_sub(1),
-            ..schedule
-        })
-    }
-
-    /// Aborts the task, as by its `JoinHandle`.
-    pub(crate) fn abort(&self) {
-        self.handle.abort();
-    }
+    let mut handles = Vec::with_capacity(tasks.len());
+    pin::with_headers(tasks, |task, header| {
+        // SAFETY: calibration showed an abort handle to be the same pointer as its task's waker
+        // points at, which is what was noted; the task lives until this closure returns
+        // (`with_headers`' promise), and so does its header. The handle is lent, so its count
+        // stays as it is; its clone is counted.
+        let lent =
+            unsafe { ManuallyDrop::new(transmute_copy::<NonNull<()>, AbortHandle>(&header)) };
+        handles.push((task.id, AbortHandle::clone(&lent)));
+    });
+    // Not in there: this may end tasks.
+    let abort = |(task, handle): (TaskId, AbortHandle)| {
+        handle.abort();
+        task
+    };
+    handles.into_iter().map(abort).collect()
 }
 
 /// Leads the probe through its states, if nobody has yet, for a runtime of that kind.
