@@ -211,6 +211,49 @@ fn one_that_yields_does_not() {
     assert!(functions(&found.unwrap_err()).is_empty());
 }
 
+/// Its worker is another thread by then.
+#[test]
+fn one_that_blocks_in_place_and_one_beside_it() {
+    let _turn = turn();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .build()
+        .unwrap();
+    let guard = verify_none();
+    let (sender, receiver) = mpsc::channel();
+    let (begins, begun) = mpsc::channel();
+    runtime.spawn_tracked(async move {
+        tokio::task::block_in_place(|| {
+            begins.send(()).unwrap();
+            _ = receives(&receiver);
+        });
+    });
+    begun.recv().unwrap();
+    let (end, ended) = tokio::sync::oneshot::channel::<()>();
+    runtime.spawn_tracked(async move { _ = ended.await });
+    // A busy machine may take its time to come to the other one.
+    let report = loop {
+        let found = find(Options::new().grace(3 * SHORT).blocked_after(SHORT));
+        let report = found.unwrap_err();
+        if report
+            .leaks()
+            .iter()
+            .any(|leak| leak.await_trace().is_some())
+        {
+            break report;
+        }
+    };
+    let blocks = |leak: &&taskleak::Leak| !leak.tasks()[0].blocked_frames().is_empty();
+    assert_eq!(report.leaks().iter().filter(blocks).count(), 1, "{report}");
+    assert!(report.blockers().is_empty(), "{report}");
+    let text = report.to_string();
+    assert!(text.contains("it blocks a thread in place"), "{text}");
+    assert!(!text.contains("on which no other task can run"), "{text}");
+    drop(end);
+    sender.send(1).unwrap();
+    guard.grace(Duration::from_secs(60)).finish_blocking();
+}
+
 #[test]
 fn a_closure_on_the_blocking_pool() {
     let (sender, receiver) = mpsc::channel();

@@ -144,13 +144,19 @@ fn whoever_keeps_a_waker_is_believed() {
                 let task = waits_with_its_first_waker(place.clone());
                 let task = Builder::new().name("waits").spawn(task);
                 // It joins one that can be waked.
-                let joins = Builder::new().name("joins").spawn(async { task.await.unwrap() });
+                let joins = Builder::new()
+                    .name("joins")
+                    .spawn(async { task.await.unwrap() });
                 while place.lock().unwrap().is_none() {
                     tokio::task::yield_now().await;
                 }
                 tokio::time::sleep(SHORT).await;
                 // That it was taken out is not to be seen before it is waked.
-                let waker = place.lock().unwrap().replace(Waker::noop().clone()).unwrap();
+                let waker = place
+                    .lock()
+                    .unwrap()
+                    .replace(Waker::noop().clone())
+                    .unwrap();
                 let wake = keep(waker);
                 for _ in 0..2 {
                     let report = find(Options::new().grace(SHORT)).unwrap_err();

@@ -211,6 +211,11 @@ impl TaskInfo {
         }
     }
 
+    /// Whether it had left its runtime's worker to another thread then, by `block_in_place`.
+    pub(crate) fn blocks_in_place(&self) -> bool {
+        matches!(self.blocked, Some(Ok(stack)) if wait::blocked::gave_its_worker_away(stack))
+    }
+
     /// The task's id.
     pub fn id(&self) -> TaskId {
         self.id

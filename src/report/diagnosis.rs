@@ -205,6 +205,9 @@ impl<'a> Diagnosis<'a> {
             WaitsFor::Blocking if self.kind == TaskKind::Blocking => {
                 format!("nothing: {it} holds a thread of the blocking pool")
             }
+            WaitsFor::Blocking if self.leak.oldest().blocks_in_place() => format!(
+                "nothing: {it} blocks a thread in place, while other tasks run on another one"
+            ),
             WaitsFor::Blocking => format!(
                 "nothing: {it} holds a thread of the runtime, on which no other task can run"
             ),
@@ -288,6 +291,10 @@ impl<'a> Diagnosis<'a> {
             WaitsFor::Signal => "`select!` on a shutdown signal of your own beside it, or abort it",
             WaitsFor::Blocking if self.kind == TaskKind::Blocking => {
                 "an abort does not end a closure that runs: give it a flag to look at, or a wait \
+                 that ends, such as `recv_timeout`"
+            }
+            WaitsFor::Blocking if self.leak.oldest().blocks_in_place() => {
+                "an abort does not end what blocks in place: give it a flag to look at, or a wait \
                  that ends, such as `recv_timeout`"
             }
             WaitsFor::Blocking => {
