@@ -125,6 +125,8 @@ pub(super) struct Diagnosis<'a> {
     waits_for: WaitsFor,
     count: usize,
     kind: TaskKind,
+    /// It blocks its thread by `block_in_place`.
+    in_place: bool,
     leaf: Vec<&'a str>,
 }
 
@@ -136,6 +138,7 @@ impl<'a> Diagnosis<'a> {
             waits_for,
             count: leak.count(),
             kind: leak.kind(),
+            in_place: leak.oldest().blocks_in_place(),
             leaf: trace.map_or_else(Vec::new, |trace| leaf(trace, waits_for)),
         })
     }
@@ -147,6 +150,7 @@ impl<'a> Diagnosis<'a> {
             waits_for,
             count,
             kind: TaskKind::Task,
+            in_place: false,
             leaf: leaf(task.await_trace(), waits_for),
         })
     }
@@ -205,7 +209,7 @@ impl<'a> Diagnosis<'a> {
             WaitsFor::Blocking if self.kind == TaskKind::Blocking => {
                 format!("nothing: {it} holds a thread of the blocking pool")
             }
-            WaitsFor::Blocking if self.leak.oldest().blocks_in_place() => format!(
+            WaitsFor::Blocking if self.in_place => format!(
                 "nothing: {it} blocks a thread in place, while other tasks run on another one"
             ),
             WaitsFor::Blocking => format!(
@@ -293,7 +297,7 @@ impl<'a> Diagnosis<'a> {
                 "an abort does not end a closure that runs: give it a flag to look at, or a wait \
                  that ends, such as `recv_timeout`"
             }
-            WaitsFor::Blocking if self.leak.oldest().blocks_in_place() => {
+            WaitsFor::Blocking if self.in_place => {
                 "an abort does not end what blocks in place: give it a flag to look at, or a wait \
                  that ends, such as `recv_timeout`"
             }
