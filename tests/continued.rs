@@ -200,7 +200,7 @@ fn a_task_whose_runtime_stands_still_is_seen() {
         let task = taskleak::task::Builder::new().name("stands still");
         let task = task.spawn(notified(Arc::default()));
         tokio::task::yield_now().await;
-        task
+        task.abort_handle()
     });
     let dump = taskleak::dump_blocking();
     let group = dump.groups().iter();
