@@ -21,15 +21,25 @@ pub(crate) struct Unseen {
 #[derive(Clone, Debug)]
 pub(crate) struct Found {
     pub(crate) task: SeenTask,
-    /// Who spawned it, if the allocator has noted that.
+    /// Who spawned it, if the allocator or its runtime's hook has noted that.
     pub(crate) spawned_by: Option<Stack>,
 }
 
 impl From<SeenTask> for Found {
     fn from(task: SeenTask) -> Self {
-        let spawned_by = alloc::spawn_backtrace(task.address);
+        let spawned_by = alloc::spawn_backtrace(task.address).or_else(|| hook_saw(task.id));
         Self { task, spawned_by }
     }
+}
+
+#[cfg(tokio_unstable)]
+fn hook_saw(task: u64) -> Option<Stack> {
+    registry::hooked::spawn_backtrace(task)
+}
+
+#[cfg(not(tokio_unstable))]
+fn hook_saw(_: u64) -> Option<Stack> {
+    None
 }
 
 impl Default for Unseen {

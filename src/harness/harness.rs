@@ -1,6 +1,6 @@
 //! What the attributes expand to.
 
-use super::own_runtime::{Flavor, RuntimeSpec};
+use super::own_runtime::{Flavor, LocalDefaults, RuntimeSpec};
 use super::test_name;
 use super::unstable::TokioUnstable;
 use super::watchdog::Watchdog;
@@ -153,7 +153,7 @@ impl Harness {
         if self.runtime.flavor == Flavor::Local {
             #[allow(unused_imports, reason = "needed if tokio has no local runtimes")]
             use super::own_runtime::WithoutLocal as _;
-            let runtime = built(builder.build_local(Default::default()));
+            let runtime = built(builder.build_local(LocalDefaults::defaults()));
             hooked.is(runtime.handle());
             if !checks {
                 return runtime.block_on(body);

@@ -47,6 +47,39 @@ pub(super) trait WithoutLocal {
 
 impl WithoutLocal for Builder {}
 
+/// The options of a local runtime, which tokio takes by reference before 1.46.
+pub(super) trait LocalDefaults {
+    fn defaults() -> Self;
+}
+
+impl LocalDefaults for () {
+    fn defaults() -> Self {}
+}
+
+const _: () = {
+    // What a glob imports into a block comes before what stands in for it here.
+    #[allow(unused_imports, reason = "tokio may have no type of that name")]
+    use tokio::runtime::*;
+
+    impl LocalDefaults for LocalOptions {
+        fn defaults() -> Self {
+            Self::default()
+        }
+    }
+
+    impl LocalDefaults for &'static LocalOptions {
+        fn defaults() -> Self {
+            // Nothing is lost: in the versions concerned the type has no size.
+            Box::leak(Box::default())
+        }
+    }
+};
+
+/// Stands in for tokio's.
+#[allow(dead_code, reason = "used if tokio has no type of that name")]
+#[derive(Default)]
+struct LocalOptions;
+
 impl RuntimeSpec {
     pub(super) fn builder(&self) -> Builder {
         let mut builder = match self.flavor {

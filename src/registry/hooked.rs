@@ -16,6 +16,9 @@
 //! - The poll hooks surround every poll on the polling thread. A task that ends otherwise than by its
 //!   runtime's shutdown does so between the two.
 //!
+//! Before tokio 1.46 the spawn hook is not told where. Such a task has no record and is left to the
+//! count; what is kept of it is the stack of its spawn, for when the census finds it.
+//!
 //! Nothing here may panic: a task whose spawn hook panics stays with its runtime and is never run.
 
 use super::entered;
@@ -25,6 +28,7 @@ use super::own_spawn::{self, Spawned};
 use super::slot::{Slot, flag};
 use super::spawner::Spec;
 use super::{TaskKind, TrackedRuntime, current};
+use crate::stack::{self, Stack};
 use std::cell::{Cell, RefCell};
 use std::hash::BuildHasherDefault;
 use std::panic::Location;
@@ -49,6 +53,8 @@ impl std::fmt::Debug for TrackedRuntime {
 /// A hooked task that lives.
 enum Known {
     Task(Entry),
+    /// Without a record, since its spawn site is not told.
+    Spawned(Stack),
     /// Its entry is with its future, which turned out to be marked.
     Claimed,
 }
@@ -57,7 +63,7 @@ impl Known {
     fn task(&self) -> Option<&'static Slot> {
         match self {
             Self::Task(entry) => Some(entry.slot()),
-            Self::Claimed => None,
+            Self::Spawned(_) | Self::Claimed => None,
         }
     }
 }
@@ -112,8 +118,8 @@ impl HookedRuntime {
         self.is_closing.store(true, SeqCst);
     }
 
-    /// The running code has spawned a task.
-    pub(crate) fn spawned(&self, id: u64, location: &'static Location<'static>) {
+    /// The running code has spawned a task, at this location if that is told.
+    pub(crate) fn spawned(&self, id: u64, location: Option<&'static Location<'static>>) {
         let own = own_spawn::take();
         if take_refused() == id {
             return;
@@ -127,12 +133,14 @@ impl HookedRuntime {
             }
             Some(Spawned::Probe) => return,
         }
-        let spec = Spec::new(TaskKind::Hooked, location, "");
-        let runtime = self.runtime.get().copied().or_else(TrackedRuntime::current);
-        let entry = Entry::begin_hooked(spec, runtime);
-        entry.slot().set_tokio_id(id);
+        let known = match location {
+            Some(location) => self.begin(id, location),
+            None if entry::backtraces_are_wanted() => stack::capture().map(Known::Spawned),
+            None => None,
+        };
+        let Some(known) = known else { return };
         // Of a task with the same id the end was not seen, but it has ended.
-        let former = shard(id).insert(id, Known::Task(entry));
+        let former = shard(id).insert(id, known);
         drop(former);
         // If another thread shuts the runtime down, its terminate hook may have come before the
         // insertion; then this sees the flag.
@@ -141,13 +149,25 @@ impl HookedRuntime {
         }
     }
 
+    fn begin(&self, id: u64, location: &'static Location<'static>) -> Option<Known> {
+        let spec = Spec::new(TaskKind::Hooked, location, "");
+        let runtime = self.runtime.get().copied().or_else(TrackedRuntime::current);
+        let entry = Entry::begin_hooked(spec, runtime);
+        entry.slot().set_tokio_id(id);
+        Some(Known::Task(entry))
+    }
+
     /// A task has ended.
     pub(crate) fn terminated(&self, id: u64) {
         let known = remove(id);
         let in_its_poll = leave_poll(id);
-        let Some(known) = known else {
-            let _ = REFUSED.try_with(|refused| refused.set(id));
-            return;
+        let known = match known {
+            Some(Known::Spawned(_)) => return,
+            Some(known) => known,
+            None => {
+                let _ = REFUSED.try_with(|refused| refused.set(id));
+                return;
+            }
         };
         if !in_its_poll {
             self.close();
@@ -162,6 +182,15 @@ impl HookedRuntime {
             }
         }
         drop(known);
+    }
+}
+
+/// The stack of the spawn of a live task that has no record, if its runtime's hook could be told no more and it was
+/// spawned while a guard was open.
+pub(crate) fn spawn_backtrace(id: u64) -> Option<Stack> {
+    match shard(id).get(&id)? {
+        Known::Spawned(stack) => Some(*stack),
+        Known::Task(_) | Known::Claimed => None,
     }
 }
 
@@ -230,8 +259,9 @@ fn innermost<T>(tell: impl FnOnce(&Poll) -> Option<T>) -> Option<T> {
 /// A task is going to be polled on this thread.
 pub(crate) fn poll_begins(id: u64) {
     take_refused();
-    let Some(task) = shard(id).get(&id).map(Known::task) else {
-        return;
+    let task = match shard(id).get(&id) {
+        Some(Known::Spawned(_)) | None => return,
+        Some(known) => known.task(),
     };
     let outer = match task {
         Some(task) => {

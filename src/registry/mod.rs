@@ -38,6 +38,7 @@ mod ring;
 pub(crate) mod runtimes;
 pub(crate) mod scope;
 pub(crate) mod slot;
+pub(crate) mod spawned_at;
 pub(crate) mod spawner;
 mod sync;
 mod task_id;

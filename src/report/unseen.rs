@@ -154,7 +154,8 @@ impl UnseenTask {
     }
 
     /// The stack of the call that spawned it, innermost frame first, all frames. Empty unless
-    /// [`SpawnSites`](crate::alloc::SpawnSites) is the global allocator.
+    /// [`SpawnSites`](crate::alloc::SpawnSites) is the global allocator (or, under `--cfg tokio_unstable` with a tokio
+    /// before 1.46, taskleak built its runtime).
     pub fn frames(&self) -> &'static [Frame] {
         self.spawned_by.map_or(&[], Stack::frames)
     }

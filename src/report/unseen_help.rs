@@ -5,6 +5,7 @@ use super::paint::Paint;
 use super::project;
 use super::unseen::UnseenTask;
 use crate::alloc;
+use crate::registry::spawned_at;
 use crate::stack::FrameOrigin;
 use std::collections::BTreeSet;
 use std::fmt::{self, Display};
@@ -132,8 +133,9 @@ impl Display for UnseenHelp<'_> {
         if !dependencies.is_empty() {
             write!(
                 f,
-                "  {help} tasks of a dependency (here {}) are tracked {HOOKS}.",
-                listed(dependencies)
+                "  {help} tasks of a dependency (here {}) are tracked {}.",
+                listed(dependencies),
+                hooks()
             )?;
             if let Some(name) = self.ignored() {
                 write!(
@@ -150,7 +152,8 @@ impl Display for UnseenHelp<'_> {
             writeln!(
                 f,
                 "  {help} they were spawned by plain `tokio::spawn`, in your code or in a dependency. Yours are tracked with
-        `use taskleak_tokio as tokio;` at the top of the file, a dependency's {HOOKS}."
+        `use taskleak_tokio as tokio;` at the top of the file, a dependency's {}.",
+                hooks()
             )?;
         }
         let no_backtrace = |task: &UnseenTask| task.frames().is_empty();
@@ -172,11 +175,15 @@ fn listed(names: &BTreeSet<String>) -> String {
 }
 
 /// How tasks are seen that nobody spawns through taskleak.
-const HOOKS: &str = if cfg!(tokio_unstable) {
-    "on runtimes that `taskleak::runtime::Builder` builds"
-} else {
-    "with `--cfg tokio_unstable`, on runtimes that taskleak builds"
-};
+fn hooks() -> &'static str {
+    if spawned_at::is_told() {
+        "on runtimes that `taskleak::runtime::Builder` builds"
+    } else if cfg!(tokio_unstable) {
+        "with tokio 1.46 or newer, on runtimes that `taskleak::runtime::Builder` builds"
+    } else {
+        "with `--cfg tokio_unstable`, on runtimes that taskleak builds"
+    }
+}
 
 const SITES: &str = "for their spawn backtraces, make `taskleak::alloc::SpawnSites` the `#[global_allocator]` of the test binary.";
 

@@ -14,8 +14,9 @@ use std::time::Duration;
 /// # Task hooks
 /// With `--cfg tokio_unstable` the runtime has taskleak's task hooks: every task on it is known by its
 /// spawn site and spawn backtrace, whoever spawned it, a dependency included. Hooks of your own that are
-/// given to this builder are called beside them. Without the cfg, such tasks are counted only; so they
-/// are with a tokio before 1.47, whose hooks don't tell the spawn site.
+/// given to this builder are called beside them. Without the cfg such tasks are counted, and named by the
+/// census where there is one. So they are with a tokio before 1.46 too, whose hooks don't tell the spawn
+/// site; there the census has the spawn backtraces of those that were spawned while a guard was open.
 ///
 /// # Examples
 ///
@@ -205,8 +206,11 @@ impl Builder {
         self
     }
 
-    /// As [`tokio::runtime::Builder::on_before_task_poll`], called before the task is the current one. A later call replaces an earlier
+    /// As `on_before_task_poll` of [`tokio::runtime::Builder`], called before the task is the current one. A later call replaces an earlier
     /// one.
+    ///
+    /// # Panics
+    /// [`build`](Self::build) panics with a tokio before 1.44, which has no such hook.
     ///
     /// # Examples
     ///
@@ -223,8 +227,11 @@ impl Builder {
         self
     }
 
-    /// As [`tokio::runtime::Builder::on_after_task_poll`], called once the task is no longer the current one. A later call replaces an earlier
+    /// As `on_after_task_poll` of [`tokio::runtime::Builder`], called once the task is no longer the current one. A later call replaces an earlier
     /// one.
+    ///
+    /// # Panics
+    /// [`build`](Self::build) panics with a tokio before 1.44, which has no such hook.
     ///
     /// # Examples
     ///

@@ -3,9 +3,9 @@
 use crate::config;
 use crate::registry::TrackedRuntime;
 use crate::registry::hooked::{self, HookedRuntime};
+use crate::registry::spawned_at;
 use crate::registry::tokio_ids::id_number;
 use std::fmt;
-use std::panic::Location;
 use std::sync::Arc;
 use tokio::runtime::{Builder, Handle, TaskMeta};
 
@@ -137,17 +137,16 @@ impl Hooks {
             builder.on_task_spawn(move |task| {
                 let _ = &token;
                 // First, so that the task is known if the user's panics: the runtime has it by now.
-                if let Some(runtime) = &runtime
-                    && let Some(location) = task.spawned_at().if_known()
-                {
-                    runtime.spawned(id_number(&task.id()), location);
+                if let Some(runtime) = &runtime {
+                    runtime.spawned(id_number(&task.id()), spawned_at::of(task));
                 }
                 call(&user, task);
             });
         }
         if is_due(&self.before_poll) {
             let ((user, token), is_hooked) = (self.before_poll.claim(), runtime.is_some());
-            builder.on_before_task_poll(move |task| {
+            let is_wanted = user.is_some();
+            let hook = builder.on_before_task_poll(move |task| {
                 let _ = &token;
                 // Ours are the inner ones, so that nothing panics between them.
                 call(&user, task);
@@ -155,16 +154,25 @@ impl Hooks {
                     hooked::poll_begins(id_number(&task.id()));
                 }
             });
+            assert!(
+                hook.is_set() || !is_wanted,
+                "`on_before_task_poll` needs tokio 1.44 or newer"
+            );
         }
         if is_due(&self.after_poll) {
             let ((user, token), is_hooked) = (self.after_poll.claim(), runtime.is_some());
-            builder.on_after_task_poll(move |task| {
+            let is_wanted = user.is_some();
+            let hook = builder.on_after_task_poll(move |task| {
                 let _ = &token;
                 if is_hooked {
                     hooked::poll_ended(id_number(&task.id()));
                 }
                 call(&user, task);
             });
+            assert!(
+                hook.is_set() || !is_wanted,
+                "`on_after_task_poll` needs tokio 1.44 or newer"
+            );
         }
         if is_due(&self.terminate) {
             let ((user, token), runtime) = (self.terminate.claim(), runtime.cloned());
@@ -210,42 +218,37 @@ impl fmt::Debug for Hooks {
     }
 }
 
-// What older versions of tokio lack; an inherent method comes before these. Without a spawn site a
-// task is left to the count, and poll hooks are not missed.
+// What tokio lacks before 1.44; an inherent method comes before these. Our own poll hooks are not missed there: without
+// its spawn site, no task is known by its hooks.
 #[allow(dead_code, reason = "used if tokio has no method of that name")]
-trait Missing: Sized {
-    fn on_before_task_poll(&mut self, hook: impl Fn(&TaskMeta<'_>)) -> &mut Self {
+trait Missing {
+    fn on_before_task_poll(&mut self, hook: impl Fn(&TaskMeta<'_>)) -> Lacking {
         std::mem::forget(hook);
-        self
+        Lacking
     }
 
-    fn on_after_task_poll(&mut self, hook: impl Fn(&TaskMeta<'_>)) -> &mut Self {
+    fn on_after_task_poll(&mut self, hook: impl Fn(&TaskMeta<'_>)) -> Lacking {
         std::mem::forget(hook);
-        self
-    }
-
-    fn spawned_at(&self) -> Unknown {
-        Unknown
+        Lacking
     }
 }
 
 impl Missing for Builder {}
-impl Missing for TaskMeta<'_> {}
 
-struct Unknown;
+struct Lacking;
 
-trait IfKnown {
-    fn if_known(self) -> Option<&'static Location<'static>>;
+trait IfSet {
+    fn is_set(&self) -> bool;
 }
 
-impl IfKnown for &'static Location<'static> {
-    fn if_known(self) -> Option<&'static Location<'static>> {
-        Some(self)
+impl IfSet for Builder {
+    fn is_set(&self) -> bool {
+        true
     }
 }
 
-impl IfKnown for Unknown {
-    fn if_known(self) -> Option<&'static Location<'static>> {
-        None
+impl IfSet for Lacking {
+    fn is_set(&self) -> bool {
+        false
     }
 }
