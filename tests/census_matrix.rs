@@ -20,6 +20,13 @@ struct Build {
     environment: &'static [(&'static str, &'static str)],
 }
 
+/// How tasks on a hooked runtime are known.
+enum Known {
+    ByHook,
+    /// The hook tells no spawn site, but the spawn backtrace.
+    ByCensus,
+}
+
 const DEV: Build = Build {
     tokio: None,
     arguments: &[],
@@ -39,13 +46,13 @@ impl Build {
     /// A copy of the fixture that asks for this version of tokio.
     fn write_project(&self) -> PathBuf {
         let (from, to) = (workspace().join("fixtures/census-matrix"), self.folder());
-        for file in ["src/lib.rs", "tests/leaky.rs"] {
+        for file in ["src/lib.rs", "tests/hooked.rs", "tests/leaky.rs"] {
             fs::create_dir_all(to.join(file).parent().unwrap()).unwrap();
             fs::copy(from.join(file), to.join(file)).unwrap();
         }
         let mut manifest = fs::read_to_string(from.join("Cargo.toml")).unwrap();
         let taskleak = workspace().display().to_string();
-        manifest = manifest.replace("path = \"../..\"", &format!("path = {taskleak:?}"));
+        manifest = manifest.replace("path = \"../..", &format!("path = \"{taskleak}"));
         if let Some(version) = self.tokio {
             manifest = manifest.replace("\"1.40\"", &format!("\"={version}\""));
         }
@@ -53,15 +60,16 @@ impl Build {
         to
     }
 
-    /// The reports of its tests, by the kinds of runtime: current-thread and multi-thread.
+    /// The reports of these tests of its, by the kinds of runtime: current-thread and multi-thread.
     #[track_caller]
-    fn reports(&self) -> [String; 2] {
+    fn reports(&self, tests: &str, skipped: &[&str]) -> [String; 2] {
         let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         cargo
             .current_dir(self.write_project())
-            .args(["test", "--test", "leaky"])
+            .args(["test", "--test", tests])
             .args(self.arguments)
             .args(["--", "--nocapture", "--test-threads=1"])
+            .args(skipped.iter().flat_map(|test| ["--skip", test]))
             .env(
                 "CARGO_TARGET_DIR",
                 Path::new(env!("CARGO_TARGET_TMPDIR")).join("census-matrix"),
@@ -91,7 +99,7 @@ impl Build {
     /// The same with a note below the tasks.
     #[track_caller]
     fn names_all_with(&self, note: &str) {
-        let [current_thread, multi_thread] = self.reports();
+        let [current_thread, multi_thread] = self.reports("leaky", &[]);
         const BELOW: &str = "  help: what ";
         let expected = include_str!("golden/census/matrix.txt");
         let expected = expected.replace(BELOW, &format!("{note}{BELOW}"));
@@ -102,10 +110,24 @@ impl Build {
         assert_eq!(multi_thread.replace("`multi_thread`", "`test`"), expected);
     }
 
+    /// On runtimes that taskleak builds, each task has its name, its spawn site and backtrace, and what it waits for, be it
+    /// known by its hook or only counted; and what ends is no leak.
+    #[track_caller]
+    fn names_all_by_hooks(&self, known: Known, skipped: &[&str]) {
+        let number = match known {
+            Known::ByHook => "7 known, 0 counted",
+            Known::ByCensus => "0 known, 7 counted",
+        };
+        let expected = include_str!("golden/census/hooked.txt");
+        for report in self.reports("hooked", skipped) {
+            assert_eq!(report, format!("{number}\n{expected}"));
+        }
+    }
+
     /// The reports say in one line why they name nobody.
     #[track_caller]
     fn says(&self, reason: &str) {
-        for report in self.reports() {
+        for report in self.reports("leaky", &[]) {
             assert!(report.contains("7 tasks are alive"), "{report}");
             assert!(report.contains(reason), "{report}");
         }
@@ -146,11 +168,53 @@ fn the_newest_tokio() {
     DEV.names_all();
 }
 
-#[test]
-#[ignore = "a build of its own"]
-fn tokio_unstable() {
-    let environment = &[("RUSTFLAGS", "--cfg tokio_unstable")];
-    Build { environment, ..DEV }.names_all();
+/// With `--cfg tokio_unstable`: the stock runtimes, and those that taskleak builds.
+mod tokio_unstable {
+    use super::*;
+
+    const UNSTABLE: Build = Build {
+        environment: &[("RUSTFLAGS", "--cfg tokio_unstable")],
+        ..DEV
+    };
+
+    #[track_caller]
+    fn names_all(tokio: Option<&'static str>, known: Known, skipped: &[&str]) {
+        let build = Build { tokio, ..UNSTABLE };
+        build.names_all();
+        build.names_all_by_hooks(known, skipped);
+    }
+
+    #[test]
+    #[ignore = "a build of its own"]
+    fn tokio_1_40() {
+        // Local runtimes came with 1.41, hooks of polls with 1.44.
+        let skipped = ["local", "own_poll_hooks"];
+        names_all(Some("1.40.0"), Known::ByCensus, &skipped);
+    }
+
+    #[test]
+    #[ignore = "a build of its own"]
+    fn tokio_1_44() {
+        names_all(Some("1.44.0"), Known::ByCensus, &[]);
+    }
+
+    #[test]
+    #[ignore = "a build of its own"]
+    fn tokio_1_47() {
+        names_all(Some("1.47.0"), Known::ByHook, &[]);
+    }
+
+    #[test]
+    #[ignore = "a build of its own"]
+    fn tokio_1_49() {
+        names_all(Some("1.49.0"), Known::ByHook, &[]);
+    }
+
+    #[test]
+    #[ignore = "a build of its own"]
+    fn the_newest_tokio() {
+        names_all(None, Known::ByHook, &[]);
+    }
 }
 
 /// What many people set so that builds are quicker: their own crates have debug info, all others have none.
