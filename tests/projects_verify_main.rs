@@ -48,3 +48,34 @@ fn a_warning_leaves_the_exit_code() {
     seen.exits_with(0)
         .shows("leaves_a_task_on_the_shared_runtime");
 }
+
+#[test]
+fn what_nobody_tracked_fails_the_run_and_has_its_name() {
+    Project::new("verify-main")
+        .cargo_test("unseen")
+        .is("verify-main/unseen");
+}
+
+#[test]
+fn what_nobody_tracked_has_its_name_without_the_allocator() {
+    Project::new("verify-main")
+        .cargo_test("unseen_without_allocator")
+        .is("verify-main/unseen_without_allocator");
+}
+
+#[test]
+fn what_cannot_be_named_is_counted_with_the_reason() {
+    Project::new("verify-main")
+        .env("CARGO_PROFILE_DEV_STRIP", "symbols")
+        .cargo_test("unseen_without_allocator")
+        .exits_with(101)
+        .shows("1 task is alive that taskleak did not see spawned.")
+        .shows("they have no names here: the binary is stripped; set");
+}
+
+#[test]
+fn what_nobody_tracked_and_may_live_or_has_ended_passes() {
+    Project::new("verify-main")
+        .cargo_test("unseen_fixed")
+        .is("verify-main/unseen_fixed");
+}

@@ -32,12 +32,14 @@ where_there_is_one! {
     mod census;
     mod dwarf;
     mod future;
+    mod holders;
     mod holdings;
     mod memory;
     mod merged;
     mod tasks;
 
     pub(crate) use census::{holdings, look_at, take};
+    pub(crate) use holders::holders;
     pub(crate) use merged::names_may_be_merged;
 }
 
@@ -54,4 +56,4 @@ mod elsewhere;
     any(target_arch = "x86_64", target_arch = "aarch64"),
     not(miri)
 )))]
-pub(crate) use elsewhere::{holdings, look_at, names_may_be_merged, take};
+pub(crate) use elsewhere::{holders, holdings, look_at, names_may_be_merged, take};

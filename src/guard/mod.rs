@@ -24,6 +24,7 @@ mod row;
 mod rule;
 mod settle;
 mod strangers;
+pub(crate) mod strays;
 mod stuck;
 mod threads;
 mod timer;

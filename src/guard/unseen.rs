@@ -1,12 +1,13 @@
 //! Naming the tasks that are known by their number only.
 
-use super::Rule;
+use super::{Rule, strays};
 use crate::alloc;
 use crate::census::{self, SeenTask, Unavailable};
 use crate::registry::tokio_ids;
 use crate::registry::{self, Scope, TrackedRuntime};
 use crate::stack::Stack;
 use std::collections::HashSet;
+use tokio::runtime::Handle;
 
 /// What could be learned of the tasks that a scope's runtimes count and nobody tracked.
 #[derive(Debug)]
@@ -73,28 +74,41 @@ pub(super) fn name(scope: &'static Scope, count: usize) -> Unseen {
         if uncounted == 0 {
             continue;
         }
-        match census::take(watched.handle()) {
+        match census_of(watched.handle(), watched.runtime(), asking) {
             Ok(mut tasks) => {
-                let tracked = tracked_on(watched.runtime());
-                tasks.retain(|task| {
-                    !task.is_wrapped && !tracked.contains(&task.id) && Some(task.id) != asking
-                });
-                // tokio numbers tasks as they are spawned. Those that were there before the guard are the oldest.
-                tasks.sort_by_key(|task| task.id);
+                // Those that were there before the guard are the oldest.
                 let before = watched
                     .baseline()
                     .min(tasks.len().saturating_sub(uncounted));
+                strays::answered(watched.runtime(), Ok(&tasks[before..]));
                 if let Ok(found) = &mut found {
                     found.extend(tasks.drain(before..).map(Found::from));
                 }
             }
-            Err(reason) => found = Err(reason),
+            Err(reason) => {
+                strays::answered(watched.runtime(), Err(uncounted));
+                found = Err(reason);
+            }
         }
     }
     Unseen {
         count,
         tasks: found,
     }
+}
+
+/// The tasks of a runtime that nobody tracked, oldest first, but the one that asks.
+pub(super) fn census_of(
+    handle: &Handle,
+    runtime: &TrackedRuntime,
+    asking: Option<u64>,
+) -> Result<Vec<SeenTask>, Unavailable> {
+    let mut tasks = census::take(handle)?;
+    let tracked = tracked_on(runtime);
+    tasks.retain(|task| !task.is_wrapped && !tracked.contains(&task.id) && Some(task.id) != asking);
+    // tokio numbers tasks as they are spawned.
+    tasks.sort_by_key(|task| task.id);
+    Ok(tasks)
 }
 
 /// The numbers of the tracked tasks on a runtime that have been polled.

@@ -5,8 +5,9 @@
 //! there `_exit` may still change the code. This file calls it, and `on_exit` to learn the code.
 #![allow(unsafe_code)]
 
+use super::test_name::of_path;
 use crate::config::{self, Mode};
-use crate::guard::{Asked, Judgement, Options, is_tolerated_everywhere};
+use crate::guard::{Asked, Judgement, Options, is_tolerated_everywhere, strays};
 use crate::registry::{self, Reading, TaskInfo, TaskKind, scope};
 use crate::report::{LeakReport, Settled};
 use std::collections::BTreeMap;
@@ -21,6 +22,9 @@ static EXIT_CODE: AtomicI32 = AtomicI32::new(0);
 /// The code of a failed test run, as libtest has it.
 const FAILED: i32 = 101;
 
+/// Whom a report names if it is not known who spawned a task.
+const SOMEBODY: &str = "the test binary";
+
 /// Checks the whole test binary at its exit.
 ///
 /// Written once, as an item, in the root of a test binary: the library with its unit tests, or a
@@ -31,7 +35,10 @@ const FAILED: i32 = 101;
 /// - was killed by its runtime's shutdown, neither ending nor being aborted: what a stock
 ///   `#[tokio::test]` does to the tasks that it leaves behind.
 ///
-/// The report names the test that spawned each. Nothing is checked when the binary only lists its
+/// On Linux (with the feature `census`), so it does if tasks that nobody tracked are alive on a runtime that lives then and
+/// that taskleak has seen: it built it, or spawned on it, or a guard was opened in it.
+///
+/// The report names the test that spawned each, if that is known. Nothing is checked when the binary only lists its
 /// tests, and the exit code stays as it is if the run has failed anyway. With `TASKLEAK=warn` the
 /// report is printed and the code left alone. Works under libtest, whatever its number of threads,
 /// cargo-nextest, and with a `main` of one's own.
@@ -82,6 +89,7 @@ pub fn arm() {
     if config::get().backtraces == config::Backtraces::Guarded {
         registry::spawner::request_backtraces();
     }
+    strays::keep_runtimes();
     remember_exit_code();
 }
 
@@ -116,7 +124,7 @@ fn check() -> bool {
     let options = Options::new();
     let deadline = Instant::now() + options.grace_or_default();
     let mut settled = Settled::AtExit;
-    while strays_alive().next().is_some() {
+    while strays_alive().next().is_some() || strays::may_be_alive() {
         if Instant::now() >= deadline {
             settled = Settled::AtExitExpired;
             break;
@@ -127,18 +135,22 @@ fn check() -> bool {
     let alive: Vec<_> = strays_alive().map(|(reading, _)| reading).collect();
     let asked = Asked::block(&alive, options.blocked_after_or_default());
     let alive = strays_alive().map(|(_, task)| asked.tell(task));
-    let mut by_test: BTreeMap<String, Vec<TaskInfo>> = BTreeMap::new();
+    let mut by_test: BTreeMap<String, Judgement> = BTreeMap::new();
     let killed = scope::all_killed_by_strays()
         .into_iter()
         .filter(|task| !is_tolerated_everywhere(task));
     for task in alive.chain(killed) {
-        by_test.entry(test_of(&task)).or_default().push(task);
+        by_test.entry(test_of(&task)).or_default().leaks.push(task);
     }
-    for (test, leaks) in &by_test {
-        let judgement = Judgement {
-            leaks: leaks.clone(),
-            ..Judgement::default()
-        };
+    // The count has had its time to come down.
+    if settled == Settled::AtExitExpired {
+        for (test, unseen) in strays::take(&options) {
+            let test = test.map_or(SOMEBODY.to_owned(), |path| of_path(&path).to_string());
+            by_test.entry(test).or_default().unseen = unseen;
+        }
+    }
+    let has_leaked = !by_test.is_empty();
+    for (test, judgement) in by_test {
         LeakReport::new(
             test.as_str().into(),
             judgement,
@@ -147,7 +159,7 @@ fn check() -> bool {
         )
         .print();
     }
-    !by_test.is_empty() && config::get().mode == Mode::Fail
+    has_leaked && config::get().mode == Mode::Fail
 }
 
 /// The live tasks that no guard has answered for: of no scope, of a stray one, or of a guard that is
@@ -169,7 +181,7 @@ fn test_of(task: &TaskInfo) -> String {
         Some(test) if !test.is_empty() => test.to_owned(),
         _ => match task.user_frames().last() {
             Some(frame) => frame.function().to_owned(),
-            None => "the test binary".to_owned(),
+            None => SOMEBODY.to_owned(),
         },
     }
 }

@@ -17,6 +17,8 @@ static RUNTIMES: Table<OnceLock<TrackedRuntime>> = Table::new();
 static MADE: AtomicU32 = AtomicU32::new(0);
 static BY_ID: Mutex<Option<HashMap<u64, &'static TrackedRuntime>>> = Mutex::new(None);
 
+static ON_NEW: OnceLock<fn(&Handle)> = OnceLock::new();
+
 /// More than one scope has used the runtime: it is none of theirs.
 const SHARED: u64 = u64::MAX;
 const SHARDS: usize = 4;
@@ -102,6 +104,12 @@ impl TrackedRuntime {
     /// A runtime that was just built. With a tokio that has no ids of runtimes it may be where another
     /// one was.
     pub(crate) fn built(handle: &Handle) -> &'static Self {
+        Self::is_gone(handle);
+        Self::of(handle)
+    }
+
+    /// A runtime is no more. With such a tokio the next one may be where it was.
+    pub(crate) fn is_gone(handle: &Handle) {
         if tokio_ids::runtime_numbers_return(handle) {
             let mut by_id = BY_ID.lock().unwrap_or_else(PoisonError::into_inner);
             by_id
@@ -109,14 +117,27 @@ impl TrackedRuntime {
                 .remove(&tokio_ids::runtime(handle));
             let _ = LAST.try_with(|last| last.set(None));
         }
-        Self::of(handle)
+    }
+
+    /// Has this called with each runtime that is met for the first time, from now on.
+    pub(crate) fn on_new(call: fn(&Handle)) {
+        let _ = ON_NEW.set(call);
     }
 
     fn of_slowly(id: u64, handle: &Handle) -> &'static Self {
+        let (runtime, is_new) = Self::known_or_new(id, handle);
+        if let Some(call) = ON_NEW.get().filter(|_| is_new) {
+            call(handle);
+        }
+        runtime
+    }
+
+    /// And whether it is new.
+    fn known_or_new(id: u64, handle: &Handle) -> (&'static Self, bool) {
         let mut by_id = BY_ID.lock().unwrap_or_else(PoisonError::into_inner);
         let by_id = by_id.get_or_insert_default();
         if let Some(runtime) = by_id.get(&id) {
-            return runtime;
+            return (runtime, false);
         }
         // The lock is held.
         let index = MADE.fetch_add(1, Relaxed);
@@ -132,7 +153,7 @@ impl TrackedRuntime {
                 tracked: [const { Shard(AtomicI64::new(0)) }; SHARDS],
             });
         by_id.insert(id, runtime);
-        runtime
+        (runtime, true)
     }
 
     #[inline]

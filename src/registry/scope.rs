@@ -66,14 +66,18 @@ pub(crate) struct Watched {
 
 impl Watched {
     fn new(handle: &Handle) -> Self {
-        let runtime = TrackedRuntime::of(handle);
-        let mut watched = Self {
-            runtime,
-            handle: handle.clone(),
-            baseline: 0,
-        };
+        let mut watched = Self::in_all(handle);
         watched.baseline = watched.unseen();
         watched
+    }
+
+    /// From the runtime's beginning on.
+    pub(crate) fn in_all(handle: &Handle) -> Self {
+        Self {
+            runtime: TrackedRuntime::of(handle),
+            handle: handle.clone(),
+            baseline: 0,
+        }
     }
 
     pub(crate) fn runtime(&self) -> &'static TrackedRuntime {
