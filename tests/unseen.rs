@@ -51,7 +51,7 @@ mod leaks {
     #[test]
     #[cfg_attr(
         tokio_unstable,
-        ignore = "they are seen by the runtime's hooks: tests/hooked.rs"
+        ignore = "they are seen by the runtime's hooks: tests/hooked"
     )]
     fn in_a_leak_test() {
         let harness = || Harness::new("crate::test").grace(GRACE);
@@ -88,7 +88,7 @@ mod leaks {
     #[test]
     #[cfg_attr(
         tokio_unstable,
-        ignore = "they are seen by the runtime's hooks: tests/hooked.rs"
+        ignore = "they are seen by the runtime's hooks: tests/hooked"
     )]
     fn by_a_guard_around_a_runtime_that_taskleak_built() {
         let (guard, runtime) = (
@@ -102,7 +102,7 @@ mod leaks {
     #[test]
     #[cfg_attr(
         tokio_unstable,
-        ignore = "they are seen by the runtime's hooks: tests/hooked.rs"
+        ignore = "they are seen by the runtime's hooks: tests/hooked"
     )]
     fn beside_tracked_ones() {
         let report = report_of(|| {
