@@ -46,7 +46,7 @@ fn a_task_is_named_with_where_it_is_declared_and_what_it_awaits() {
         };
         at("hooked::by_the_census::listen ", DECLARED + 1);
         at("hooked::by_the_census::knock ", DECLARED + 5);
-        has("tokio::sync::notify::Notified");
+        has("tokio::sync::Notified");
         has("= spawn backtrace:");
     }
 }
