@@ -26,7 +26,7 @@ use super::entry::Entry;
 use super::numbers::NumberMap;
 use super::own_spawn::{self, Spawned};
 use super::slot::{Slot, flag};
-use super::spawner::Spec;
+use super::spawner::{self, Spec};
 use super::{TaskKind, TrackedRuntime, current};
 use crate::stack::{self, Stack};
 use std::cell::{Cell, RefCell};
@@ -135,7 +135,7 @@ impl HookedRuntime {
         }
         let known = match location {
             Some(location) => self.begin(id, location),
-            None if entry::backtraces_are_wanted() => stack::capture().map(Known::Spawned),
+            None if spawner::backtraces_are_wanted() => stack::capture().map(Known::Spawned),
             None => None,
         };
         let Some(known) = known else { return };
