@@ -3,7 +3,10 @@
 use super::dwarf::DebugInfo;
 use super::future::{Reader, Snapshot, Value, await_trace};
 use super::seen_task::UNKNOWN;
-use super::tasks::{describe, Cells, HeaderLayout, Listed, RuntimeLayout, anchor_address, has_join_handle, listed, state_of};
+use super::tasks::{
+    Cells, HeaderLayout, Listed, RuntimeLayout, anchor_address, describe, has_join_handle, listed,
+    state_of,
+};
 use super::{SeenState, SeenTask, Sight, Unavailable};
 use crate::wait::deadlock::Facts;
 use crate::wait::{AwaitTrace, RuntimeKind, TraceSource};
@@ -49,9 +52,7 @@ fn guarded<T>(read: impl FnOnce() -> Result<T, Unavailable>) -> Result<T, Unavai
 
 /// Reads tasks of which the header, the number and the scheduler are known; of any runtimes. Who asks has to see that a
 /// task did not end meanwhile: another may come to lie where it was.
-pub(crate) fn look_at(
-    tasks: &[((u64, u64), RuntimeKind)],
-) -> Result<Vec<SeenTask>, Unavailable> {
+pub(crate) fn look_at(tasks: &[((u64, u64), RuntimeKind)]) -> Result<Vec<SeenTask>, Unavailable> {
     guarded(|| {
         with_known(|Known { debug, cells }| {
             let header = HeaderLayout::of(debug)?;
@@ -66,10 +67,7 @@ pub(crate) fn look_at(
 
 /// What the tasks of the runtimes keep and wait at, as far as that can be told; and what others do, of which the header
 /// and the number are known.
-pub(crate) fn holdings(
-    runtimes: &[Handle],
-    others: &[((u64, u64), RuntimeKind)],
-) -> Option<Facts> {
+pub(crate) fn holdings(runtimes: &[Handle], others: &[((u64, u64), RuntimeKind)]) -> Option<Facts> {
     // Where functions are merged, so may be the types.
     if super::names_may_be_merged() {
         return None;
@@ -129,7 +127,13 @@ fn read_tasks(
         let mut cells = cells_of(tasks);
         for (task, kind) in tasks {
             let cell = cells.as_mut().and_then(Iterator::next);
-            seen.extend(read_task(debug, header.state(), *kind, *task, cell.unwrap_or_default()));
+            seen.extend(read_task(
+                debug,
+                header.state(),
+                *kind,
+                *task,
+                cell.unwrap_or_default(),
+            ));
         }
     }
     seen

@@ -12,7 +12,7 @@ const MOST: usize = 1 << 14;
 
 /// Puts on each task whose answer may not show all that it waits in, or that did not come to answer, what debug info
 /// shows of its future.
-pub(super) fn continue_traces(tasks: &mut [TaskInfo]) {
+pub(crate) fn continue_traces(tasks: &mut [TaskInfo]) {
     let stopped = tasks.iter().filter(|task| task.trace_may_go_on());
     let stopped: Vec<Reading> = stopped
         .filter_map(|task| task.id().read())

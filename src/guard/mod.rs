@@ -35,6 +35,7 @@ mod verdict;
 
 pub use action::Action;
 pub(crate) use asked::{Asked, answers_of};
+pub(crate) use continued::continue_traces;
 pub(crate) use deadlock::Deadlocks;
 pub use dump::{dump, dump_blocking};
 pub use find::find;

@@ -7,7 +7,7 @@
 
 use super::test_name::of_path;
 use crate::config::{self, Mode};
-use crate::guard::{Asked, Judgement, Options, is_tolerated_everywhere, strays};
+use crate::guard::{Asked, Judgement, Options, continue_traces, is_tolerated_everywhere, strays};
 use crate::registry::{self, Reading, TaskInfo, TaskKind, scope};
 use crate::report::{LeakReport, Settled};
 use std::collections::BTreeMap;
@@ -134,12 +134,13 @@ fn check() -> bool {
     // Those on runtimes that live on can still say what they wait for.
     let alive: Vec<_> = strays_alive().map(|(reading, _)| reading).collect();
     let asked = Asked::block(&alive, options.blocked_after_or_default());
-    let alive = strays_alive().map(|(_, task)| asked.tell(task));
+    let mut alive: Vec<_> = strays_alive().map(|(_, task)| asked.tell(task)).collect();
+    continue_traces(&mut alive);
     let mut by_test: BTreeMap<String, Judgement> = BTreeMap::new();
     let killed = scope::all_killed_by_strays()
         .into_iter()
         .filter(|task| !is_tolerated_everywhere(task));
-    for task in alive.chain(killed) {
+    for task in alive.into_iter().chain(killed) {
         by_test.entry(test_of(&task)).or_default().leaks.push(task);
     }
     // The count has had its time to come down.

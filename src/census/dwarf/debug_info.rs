@@ -36,8 +36,7 @@ pub(in crate::census) struct DebugInfo {
 }
 
 /// How to have what a census needs.
-pub(in crate::census) const REMEDY: &str =
-    "set `debug = 2` in the profile that the tests are built with (`[profile.test]`, or `[profile.dev]`)";
+pub(in crate::census) const REMEDY: &str = "set `debug = 2` in the profile that the tests are built with (`[profile.test]`, or `[profile.dev]`)";
 
 impl DebugInfo {
     /// The debug info of the image whose code is at the address.
@@ -111,7 +110,9 @@ impl DebugInfo {
         let unit = self.unit_of_address(address)?;
         let unit = &self.units[unit];
         if unit.is_split {
-            Some("the debug info is in files of its own; set `split-debuginfo = \"off\"` in the profile")
+            Some(
+                "the debug info is in files of its own; set `split-debuginfo = \"off\"` in the profile",
+            )
         } else if unit.version > 4 {
             Some("the debug info is written as DWARF 5; build with `-C dwarf-version=4`")
         } else {
@@ -487,7 +488,11 @@ impl DebugInfo {
     }
 
     /// The types in the unit of another that are called so, whatever their generic arguments.
-    pub(in crate::census) fn types_called(&mut self, beside: TypeRef, name: &str) -> Vec<&'static Type> {
+    pub(in crate::census) fn types_called(
+        &mut self,
+        beside: TypeRef,
+        name: &str,
+    ) -> Vec<&'static Type> {
         let unit = beside.unit;
         let scopes = self.units[unit].scopes();
         let called = |text: &String| text.split('<').next() == Some(name);

@@ -69,7 +69,10 @@ impl DebugInfo {
     }
 
     fn read_symbols(&self) -> Option<Vec<(String, u64)>> {
-        let (table, names) = (self.image.section(".symtab")?, self.image.section(".strtab")?);
+        let (table, names) = (
+            self.image.section(".symtab")?,
+            self.image.section(".strtab")?,
+        );
         let length = |size: u64| usize::try_from(size).ok();
         let symbols = self.image.read_in(table, 0, length(table.size)?)?;
         let names = self.image.read_in(names, 0, length(names.size)?)?;
@@ -82,7 +85,8 @@ impl DebugInfo {
             let name = name.split(|byte| *byte == 0).next()?;
             let name = std::str::from_utf8(name).ok()?;
             let address = number(symbol, 8, 8)?;
-            name.contains("drop_in_place").then(|| (name.to_owned(), address))
+            name.contains("drop_in_place")
+                .then(|| (name.to_owned(), address))
         };
         Some(symbols.chunks_exact(SYMBOL).filter_map(symbol).collect())
     }

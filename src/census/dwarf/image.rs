@@ -48,11 +48,8 @@ impl Image {
         {
             return None;
         }
-        let segments: Vec<ProgramHeader64<LittleEndian>> = array(
-            &file,
-            header.e_phoff.get(LE),
-            header.e_phnum.get(LE).into(),
-        )?;
+        let segments: Vec<ProgramHeader64<LittleEndian>> =
+            array(&file, header.e_phoff.get(LE), header.e_phnum.get(LE).into())?;
         let loaded = segments.iter().find(|segment| {
             let offset = segment.p_offset.get(LE);
             // The last page of one segment may be the first of the next: which of them holds code tells.
@@ -67,11 +64,8 @@ impl Image {
             .wrapping_add(mapping.offset);
         let bias = mapping.start.wrapping_sub(address);
 
-        let headers: Vec<SectionHeader64<LittleEndian>> = array(
-            &file,
-            header.e_shoff.get(LE),
-            header.e_shnum.get(LE).into(),
-        )?;
+        let headers: Vec<SectionHeader64<LittleEndian>> =
+            array(&file, header.e_shoff.get(LE), header.e_shnum.get(LE).into())?;
         let names = headers.get(usize::from(header.e_shstrndx.get(LE).0))?;
         let names = bytes(
             &file,

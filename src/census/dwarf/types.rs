@@ -103,9 +103,7 @@ impl Type {
         let Shape::Enum { variants, .. } = &self.shape else {
             return None;
         };
-        let exact = variants
-            .iter()
-            .find(|variant| variant.value == Some(value));
+        let exact = variants.iter().find(|variant| variant.value == Some(value));
         exact.or_else(|| variants.iter().find(|variant| variant.value.is_none()))
     }
 

@@ -136,7 +136,9 @@ impl Unit {
     pub(super) fn path(&mut self, offset: usize) -> Vec<usize> {
         let scopes = &self.index().scopes;
         let mut path = Vec::new();
-        let mut next = scopes.binary_search_by_key(&offset, |scope| scope.offset).ok();
+        let mut next = scopes
+            .binary_search_by_key(&offset, |scope| scope.offset)
+            .ok();
         while let Some(scope) = next.and_then(|at| scopes.get(at)) {
             path.push(scope.offset);
             next = scope.parent;
@@ -150,7 +152,11 @@ impl Unit {
 
     /// All namespaces and types, by their entries.
     pub(super) fn scopes(&mut self) -> Vec<usize> {
-        self.index().scopes.iter().map(|scope| scope.offset).collect()
+        self.index()
+            .scopes
+            .iter()
+            .map(|scope| scope.offset)
+            .collect()
     }
 
     fn index(&mut self) -> &Index {
@@ -186,7 +192,8 @@ impl Unit {
                     index.scopes.push(Scope { offset: at, parent });
                 }
                 Role::Function => {
-                    if let Some(low) = abbrev.low_pc.and_then(|low| number(bytes, values + low, 8)) {
+                    if let Some(low) = abbrev.low_pc.and_then(|low| number(bytes, values + low, 8))
+                    {
                         index.functions.push((low, at));
                     }
                 }

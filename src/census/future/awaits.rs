@@ -1,10 +1,10 @@
 //! What a suspended future waits for, down to the leaves.
 
+use super::super::dwarf::{Shape, Type};
 use super::live::{Reader, Value};
 use super::names::person;
 use crate::wait::trace::as_written;
 use crate::wait::{AwaitNode, AwaitTrace, TraceSource};
-use super::super::dwarf::{Shape, Type};
 
 /// Nodes of one task that are shown, and how deep.
 const MOST_NODES: usize = 256;
@@ -34,8 +34,14 @@ const LEAVES: [&str; 14] = [
 
 /// Futures that are kept behind an `Arc` by another: its type, its field, and the field of what is behind that.
 const BEHIND_ARCS: [(&str, [&str; 2]); 2] = [
-    ("futures_util::future::future::shared::Shared", ["inner", "future_or_output"]),
-    ("taskleak::task::assisted::future::Assisted", ["cell", "stage"]),
+    (
+        "futures_util::future::future::shared::Shared",
+        ["inner", "future_or_output"],
+    ),
+    (
+        "taskleak::task::assisted::future::Assisted",
+        ["cell", "stage"],
+    ),
 ];
 
 /// What only passes polls on, and says nothing to a person, by the ends of their paths: several crates have their own.
@@ -85,8 +91,9 @@ impl Walk<'_, '_> {
             return self.leaf(plain);
         }
         let inside = self.inside(future, depth);
-        let is_told_by_its_parent =
-            TRANSPARENT.iter().any(|end| plain.ends_with(end)) || plain.starts_with("taskleak::") || is_tuple(future.ty);
+        let is_told_by_its_parent = TRANSPARENT.iter().any(|end| plain.ends_with(end))
+            || plain.starts_with("taskleak::")
+            || is_tuple(future.ty);
         if is_told_by_its_parent {
             return inside;
         }
@@ -123,7 +130,8 @@ impl Walk<'_, '_> {
             return Vec::new();
         }
         let children = match data {
-            Some(data) if name.starts_with("Suspend") => match self.reader.field(data, "__awaitee") {
+            Some(data) if name.starts_with("Suspend") => match self.reader.field(data, "__awaitee")
+            {
                 Some(awaitee) => self.awaited(awaitee, depth + 1),
                 None => Vec::new(),
             },
@@ -224,7 +232,9 @@ impl Walk<'_, '_> {
         }
         if let Some(target) = self.behind(part) {
             let is_future = !part.ty.name.contains("dyn ")
-                || ["Future<", "Stream<"].iter().any(|name| part.ty.name.contains(name));
+                || ["Future<", "Stream<"]
+                    .iter()
+                    .any(|name| part.ty.name.contains(name));
             return match target {
                 Some(target) if is_future => self.among_pointed(part, target, depth),
                 _ => Vec::new(),
@@ -251,7 +261,10 @@ impl Walk<'_, '_> {
     /// The futures of a `FuturesUnordered`, which are in a list.
     fn unordered(&mut self, set: Value, depth: usize) -> Vec<AwaitNode> {
         let mut found = Vec::new();
-        let mut next = self.reader.field(set, "head_all").and_then(|head| self.pointed(head));
+        let mut next = self
+            .reader
+            .field(set, "head_all")
+            .and_then(|head| self.pointed(head));
         let mut seen = 0;
         while let Some(task) = next.take() {
             seen += 1;
@@ -261,7 +274,10 @@ impl Walk<'_, '_> {
             if let Some(future) = self.reader.field(task, "future") {
                 add(&mut found, self.inside(future, depth + 1));
             }
-            next = self.reader.field(task, "next_all").and_then(|link| self.pointed(link));
+            next = self
+                .reader
+                .field(task, "next_all")
+                .and_then(|link| self.pointed(link));
         }
         found
     }
@@ -283,7 +299,9 @@ impl Walk<'_, '_> {
     fn pointed(&mut self, mut value: Value) -> Option<Value> {
         while let Shape::Struct(fields) = &value.ty.shape {
             let only = fields.first()?;
-            value = self.reader.value(only.ty, value.address.checked_add(only.offset)?)?;
+            value = self
+                .reader
+                .value(only.ty, value.address.checked_add(only.offset)?)?;
         }
         self.reader.target(value)
     }
@@ -320,7 +338,11 @@ fn plain(path: &str) -> &str {
 
 /// What to call a future that is no coroutine: a closure by the function it is in.
 fn combinator(path: &str) -> String {
-    if path.contains('{') { person(path) } else { path.to_owned() }
+    if path.contains('{') {
+        person(path)
+    } else {
+        path.to_owned()
+    }
 }
 
 fn is_tuple(ty: &Type) -> bool {

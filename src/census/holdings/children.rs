@@ -42,7 +42,10 @@ impl Children {
         // Where in its `Arc` a child lies.
         let stub = reader.field(queue, "stub")?;
         let stub = inner_of(reader, stub)?;
-        let offset = reader.field(stub, "data")?.address.checked_sub(stub.address)?;
+        let offset = reader
+            .field(stub, "data")?
+            .address
+            .checked_sub(stub.address)?;
         let head = reader.field(value, "head_all")?;
         let mut next = inner_of(reader, head);
         let mut all = Vec::new();
@@ -56,7 +59,9 @@ impl Children {
             all.push(Child {
                 cell,
                 // The set itself has one.
-                holders: strong.checked_sub(1).and_then(|wakers| usize::try_from(wakers).ok()),
+                holders: strong
+                    .checked_sub(1)
+                    .and_then(|wakers| usize::try_from(wakers).ok()),
                 is_queued: reader.memory.number(queued.address, 1)? != 0,
                 future: reader.field(cell, "future")?,
             });

@@ -36,7 +36,11 @@ pub(super) fn deque(reader: &mut Reader<'_>, deque: Value) -> Option<Behind> {
     let values = (0..length.min(MOST_ELEMENTS))
         .map(|at| {
             let at = head.checked_add(at)?;
-            let at = if at >= room { at.checked_sub(room)? } else { at };
+            let at = if at >= room {
+                at.checked_sub(room)?
+            } else {
+                at
+            };
             let offset = at.checked_mul(size)?;
             reader.value(element, start.checked_add(offset)?)
         })

@@ -124,7 +124,8 @@ impl Walk<'_, '_> {
     fn children(&mut self, children: Children, place: u64, owner: Owner, depth: usize) {
         let all = Owner::Shared(children.address);
         let cells = children.all.iter().map(|child| child.cell);
-        let memory = cells.map(|cell| (cell.address..cell.address.saturating_add(cell.ty.size), all));
+        let memory =
+            cells.map(|cell| (cell.address..cell.address.saturating_add(cell.ty.size), all));
         self.found.memory.extend(memory);
         let contents = Contents {
             address: children.address,
@@ -281,7 +282,10 @@ impl Behind {
             return Self::Nothing;
         };
         let start = first.address.min(last.address);
-        let end = first.address.max(last.address).saturating_add(first.ty.size);
+        let end = first
+            .address
+            .max(last.address)
+            .saturating_add(first.ty.size);
         Self::Owned(start..end, values)
     }
 }

@@ -40,25 +40,55 @@ const PATHS: [(&str, Known); 25] = [
     ("tokio::sync::oneshot::Sender", Known::OneshotSender),
     ("tokio::sync::oneshot::Receiver", Known::OneshotReceiver),
     ("tokio::sync::mutex::MutexGuard", Known::MutexGuard),
-    ("tokio::sync::mutex::OwnedMutexGuard", Known::OwnedMutexGuard),
-    ("tokio::sync::rwlock::read_guard::RwLockReadGuard", Known::ReadGuard),
-    ("tokio::sync::rwlock::write_guard::RwLockWriteGuard", Known::WriteGuard),
-    ("tokio::sync::rwlock::owned_read_guard::OwnedRwLockReadGuard", Known::OwnedReadGuard),
-    ("tokio::sync::rwlock::owned_write_guard::OwnedRwLockWriteGuard", Known::OwnedWriteGuard),
+    (
+        "tokio::sync::mutex::OwnedMutexGuard",
+        Known::OwnedMutexGuard,
+    ),
+    (
+        "tokio::sync::rwlock::read_guard::RwLockReadGuard",
+        Known::ReadGuard,
+    ),
+    (
+        "tokio::sync::rwlock::write_guard::RwLockWriteGuard",
+        Known::WriteGuard,
+    ),
+    (
+        "tokio::sync::rwlock::owned_read_guard::OwnedRwLockReadGuard",
+        Known::OwnedReadGuard,
+    ),
+    (
+        "tokio::sync::rwlock::owned_write_guard::OwnedRwLockWriteGuard",
+        Known::OwnedWriteGuard,
+    ),
     ("tokio::sync::semaphore::SemaphorePermit", Known::Permit),
-    ("tokio::sync::semaphore::OwnedSemaphorePermit", Known::OwnedPermit),
+    (
+        "tokio::sync::semaphore::OwnedSemaphorePermit",
+        Known::OwnedPermit,
+    ),
     ("tokio::sync::batch_semaphore::Acquire", Known::Acquire),
     ("tokio::runtime::task::join::JoinHandle", Known::JoinHandle),
     ("tokio::sync::notify::Notified", Known::Notified),
     ("tokio::sync::notify::OwnedNotified", Known::OwnedNotified),
     ("tokio::sync::mpsc::bounded::WeakSender", Known::WeakSender),
-    ("tokio::sync::mpsc::unbounded::WeakUnboundedSender", Known::WeakSender),
+    (
+        "tokio::sync::mpsc::unbounded::WeakUnboundedSender",
+        Known::WeakSender,
+    ),
     ("tokio::sync::watch::Sender", Known::WatchSender),
     ("tokio::sync::watch::Receiver", Known::WatchReceiver),
-    ("tokio::util::idle_notified_set::IdleNotifiedSet", Known::JoinSet),
-    ("tokio::runtime::task::abort::AbortHandle", Known::AbortHandle),
+    (
+        "tokio::util::idle_notified_set::IdleNotifiedSet",
+        Known::JoinSet,
+    ),
+    (
+        "tokio::runtime::task::abort::AbortHandle",
+        Known::AbortHandle,
+    ),
     ("tokio::sync::broadcast::Sender", Known::BroadcastSender),
-    ("tokio::sync::broadcast::WeakSender", Known::BroadcastWeakSender),
+    (
+        "tokio::sync::broadcast::WeakSender",
+        Known::BroadcastWeakSender,
+    ),
     ("tokio::sync::broadcast::Recv", Known::BroadcastRecv),
 ];
 
@@ -73,17 +103,24 @@ const CLOSED: u64 = 4;
 impl Known {
     pub(super) fn of(path: &str) -> Option<Self> {
         let plain = path.split('<').next().unwrap_or_default();
-        PATHS.iter().find(|(path, _)| *path == plain).map(|(_, known)| *known)
+        PATHS
+            .iter()
+            .find(|(path, _)| *path == plain)
+            .map(|(_, known)| *known)
     }
 
     pub(super) fn path(self) -> &'static str {
-        PATHS.iter().find(|(_, known)| *known == self).map_or("", |(path, _)| *path)
+        PATHS
+            .iter()
+            .find(|(_, known)| *known == self)
+            .map_or("", |(path, _)| *path)
     }
 
     /// Whether it owns the lock or whatever it is of, which others may own too; of a watch channel, the value in it.
     pub(super) fn has_an_arc(self) -> bool {
         use Known::{
-            OwnedMutexGuard, OwnedNotified, OwnedPermit, OwnedReadGuard, OwnedWriteGuard, WatchReceiver, WatchSender,
+            OwnedMutexGuard, OwnedNotified, OwnedPermit, OwnedReadGuard, OwnedWriteGuard,
+            WatchReceiver, WatchSender,
         };
         matches!(
             self,
@@ -173,7 +210,11 @@ impl Known {
                     None => 0,
                 };
                 let waker = reader.field(chan, "rx_waker")?;
-                let source = Source::Message { channel: channel.address, senders, weak };
+                let source = Source::Message {
+                    channel: channel.address,
+                    senders,
+                    weak,
+                };
                 Some((waker_in(reader, waker, 0)?, source))
             }
             Self::BroadcastRecv => {
@@ -191,7 +232,11 @@ impl Known {
                 };
                 let waiter = reader.field(value, "waiter")?;
                 let waker = named(reader, waiter, "waker", 0)?;
-                let source = Source::Message { channel: channel.address, senders, weak };
+                let source = Source::Message {
+                    channel: channel.address,
+                    senders,
+                    weak,
+                };
                 Some((waker_in(reader, waker, 0)?, source))
             }
             Self::OneshotReceiver => {
@@ -247,8 +292,11 @@ impl Known {
             Self::WatchSender | Self::WatchReceiver => "shared",
             _ => return Vec::new(),
         };
-        let channel = reader.field(value, arc).and_then(|arc| inner_of(reader, arc));
-        let Some((channel, data)) = channel.and_then(|channel| Some((channel.address, reader.field(channel, "data")?)))
+        let channel = reader
+            .field(value, arc)
+            .and_then(|arc| inner_of(reader, arc));
+        let Some((channel, data)) =
+            channel.and_then(|channel| Some((channel.address, reader.field(channel, "data")?)))
         else {
             return Vec::new();
         };
@@ -276,8 +324,14 @@ impl Known {
         ] {
             let count = reader.field(data, count);
             // Older versions have but one sender.
-            let count = count.and_then(|count| reader.memory.number(count.address, 8)).unwrap_or(1);
-            rooms.extend(reader.field(data, notify).map(|at| room(at, held, count.max(1))));
+            let count = count
+                .and_then(|count| reader.memory.number(count.address, 8))
+                .unwrap_or(1);
+            rooms.extend(
+                reader
+                    .field(data, notify)
+                    .map(|at| room(at, held, count.max(1))),
+            );
         }
         rooms
     }

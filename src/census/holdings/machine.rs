@@ -18,7 +18,11 @@ const RDI: usize = 7;
 const CLOBBERED: [usize; 9] = [0, 1, 2, 6, 7, 8, 9, 10, 11];
 
 /// The calls that the function would make if it was called with this argument: each function with its first argument.
-pub(super) fn calls(memory: &mut Snapshot, function: u64, argument: u64) -> Option<Vec<(u64, u64)>> {
+pub(super) fn calls(
+    memory: &mut Snapshot,
+    function: u64,
+    argument: u64,
+) -> Option<Vec<(u64, u64)>> {
     // At once, since it is read by the byte.
     let _ = memory.bytes(function, LONGEST_FUNCTION);
     let mut machine = Machine {
@@ -98,7 +102,11 @@ struct Operands {
 }
 
 fn cut(value: u64, size: usize) -> u64 {
-    if size >= 8 { value } else { value & ((1 << (8 * size)) - 1) }
+    if size >= 8 {
+        value
+    } else {
+        value & ((1 << (8 * size)) - 1)
+    }
 }
 
 /// The same number in eight bytes.
@@ -114,7 +122,12 @@ impl Machine<'_> {
             Some(bytes) => bytes.to_vec(),
             None => return None,
         };
-        let mut code = Code { bytes, used: 0, rex: 0, has_rex: false };
+        let mut code = Code {
+            bytes,
+            used: 0,
+            rex: 0,
+            has_rex: false,
+        };
         let mut size = 4;
         let mut opcode = code.byte()?;
         if opcode == 0x66 {
@@ -149,12 +162,21 @@ impl Machine<'_> {
                         let operands = self.operands(&mut code, size == 1, 0)?;
                         self.next(&code);
                         let register = Place::Register(operands.register);
-                        let (to, from) = if form < 2 { (operands.place, register) } else { (register, operands.place) };
+                        let (to, from) = if form < 2 {
+                            (operands.place, register)
+                        } else {
+                            (register, operands.place)
+                        };
                         let is_zeroing = operation == 6
                             && matches!((to, from), (Place::Register(to), Place::Register(from)) if to == from);
                         if is_zeroing {
                             self.write(to, 0, size)?;
-                            self.flags = Some(Flags { zero: true, sign: false, carry: false, overflow: false });
+                            self.flags = Some(Flags {
+                                zero: true,
+                                sign: false,
+                                carry: false,
+                                overflow: false,
+                            });
                         } else {
                             let from = self.read(from, size)?;
                             self.calculate(operation, to, from, size)?;
@@ -217,7 +239,9 @@ impl Machine<'_> {
             0x8d => {
                 let operands = self.operands(&mut code, false, 0)?;
                 self.next(&code);
-                let Place::Memory(address) = operands.place else { return None };
+                let Place::Memory(address) = operands.place else {
+                    return None;
+                };
                 self.write(Place::Register(operands.register), address, size)?;
             }
             0x90 => self.next(&code),
@@ -315,7 +339,11 @@ impl Machine<'_> {
                 let operands = self.operands(&mut code, from == 1, 0)?;
                 self.next(&code);
                 let value = self.read(operands.place, from)?;
-                let value = if opcode & 8 == 0 { value } else { extended(value, from) };
+                let value = if opcode & 8 == 0 {
+                    value
+                } else {
+                    extended(value, from)
+                };
                 self.write(Place::Register(operands.register), value, size)?;
             }
             _ => return None,
@@ -376,9 +404,14 @@ impl Machine<'_> {
             _ => {}
         }
         if is_relative {
-            address = address.wrapping_add(self.at).wrapping_add((code.used + rest) as u64);
+            address = address
+                .wrapping_add(self.at)
+                .wrapping_add((code.used + rest) as u64);
         }
-        Some(Operands { register, place: Place::Memory(address) })
+        Some(Operands {
+            register,
+            place: Place::Memory(address),
+        })
     }
 
     fn read(&mut self, place: Place, size: usize) -> Option<u64> {
@@ -442,12 +475,26 @@ impl Machine<'_> {
             0 => {
                 let sum = cut(one.wrapping_add(another), size);
                 let overflow = sign(one) == sign(another) && sign(sum) != sign(one);
-                (sum, Flags { carry: sum < one, overflow, ..logic(sum, size) })
+                (
+                    sum,
+                    Flags {
+                        carry: sum < one,
+                        overflow,
+                        ..logic(sum, size)
+                    },
+                )
             }
             5 | 7 => {
                 let rest = cut(one.wrapping_sub(another), size);
                 let overflow = sign(one) != sign(another) && sign(rest) != sign(one);
-                (rest, Flags { carry: one < another, overflow, ..logic(rest, size) })
+                (
+                    rest,
+                    Flags {
+                        carry: one < another,
+                        overflow,
+                        ..logic(rest, size)
+                    },
+                )
             }
             1 => (one | another, logic(one | another, size)),
             4 => (one & another, logic(one & another, size)),
@@ -467,7 +514,10 @@ impl Machine<'_> {
         let value = match operands.register & 7 {
             4 => cut(value << by, size),
             5 => value >> by,
-            7 => cut((extended(value, size).cast_signed() >> by).cast_unsigned(), size),
+            7 => cut(
+                (extended(value, size).cast_signed() >> by).cast_unsigned(),
+                size,
+            ),
             _ => return None,
         };
         self.flags = None;
@@ -476,7 +526,12 @@ impl Machine<'_> {
 
     /// Whether a condition of a jump holds.
     fn holds(&self, condition: u8) -> Option<bool> {
-        let Flags { zero, sign, carry, overflow } = self.flags?;
+        let Flags {
+            zero,
+            sign,
+            carry,
+            overflow,
+        } = self.flags?;
         let is = match condition >> 1 {
             0 => overflow,
             1 => carry,

@@ -5,7 +5,7 @@ use super::super::future::{Reader, Snapshot, Value};
 use super::super::tasks::{HeaderLayout, Listed};
 use super::find::{Found, find};
 use super::known::waker_in;
-use crate::wait::deadlock::{NO_TASK, Facts, Hold, Owner, Room, Source, TaskFacts};
+use crate::wait::deadlock::{Facts, Hold, NO_TASK, Owner, Room, Source, TaskFacts};
 use crate::wait::{RuntimeKind, Schedule, schedule_of};
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
@@ -50,7 +50,9 @@ pub(in crate::census) fn holdings(
                     Ok(found) if memory.still_holds() => return Some((found, memory)),
                     Err(Unread::Never) if memory.still_holds() => return None,
                     // What was moved out of may lead to memory that is anybody's by now.
-                    Ok(found) if is_final && is_at_rest(&task.0, &memory) => return Some((found, memory)),
+                    Ok(found) if is_final && is_at_rest(&task.0, &memory) => {
+                        return Some((found, memory));
+                    }
                     _ if is_final => return None,
                     _ => std::thread::yield_now(),
                 }

@@ -32,7 +32,11 @@ impl Listed {
         let vtable = memory::read_word(address.checked_add(header.vtable)?)?;
         let layout = cells.layout(debug, header, vtable)?;
         let is_it = memory::read_word(address.checked_add(layout.id)?)? == id;
-        is_it.then_some(Self { address, id, layout })
+        is_it.then_some(Self {
+            address,
+            id,
+            layout,
+        })
     }
 
     /// The cell's address, and how much of it is known to be there.
@@ -63,11 +67,7 @@ pub(in crate::census) fn listed(
             }
             let mut again = walk.surely(*ends);
             again.sort_unstable_by_key(Listed::key);
-            lasting.retain(|task| {
-                again
-                    .binary_search_by_key(&task.key(), Listed::key)
-                    .is_ok()
-            });
+            lasting.retain(|task| again.binary_search_by_key(&task.key(), Listed::key).is_ok());
         }
         found.extend(lasting);
     }

@@ -279,13 +279,12 @@ impl HeaderLayout {
             return None;
         };
         let state = header.field("state")?;
-        (header.plain_name() == "Header" && is_word(debug, owner) && is_word(debug, state)).then_some(
-            Self {
+        (header.plain_name() == "Header" && is_word(debug, owner) && is_word(debug, state))
+            .then_some(Self {
                 state: state.offset,
                 vtable: vtable.offset,
                 owner: owner.offset,
                 vtable_type,
-            },
-        )
+            })
     }
 }
