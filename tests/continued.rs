@@ -154,6 +154,37 @@ fn what_a_set_of_futures_does_not_poll_is_seen() {
     );
 }
 
+/// A poll calls this block by its function, debug info calls it a block.
+fn block() -> impl Future<Output = ()> + Send {
+    async {
+        let mut set = FuturesUnordered::new();
+        set.push(notified(Arc::default()));
+        set.next().await;
+    }
+}
+
+struct Conn;
+
+impl Conn {
+    async fn run() {
+        let mut set = FuturesUnordered::new();
+        set.push(notified(Arc::default()));
+        set.next().await;
+    }
+}
+
+#[test]
+fn what_is_called_differently_is_the_same() {
+    for report in reports(block).into_iter().chain(reports(Conn::run)) {
+        let found = text(report.leaks()[0].await_trace().unwrap());
+        let (_, inside) = found.split_once("futures_util::stream::Next\n").unwrap();
+        assert_eq!(
+            inside, "+    continued::notified\n+      tokio::sync::Notified\n",
+            "{report}"
+        );
+    }
+}
+
 #[test]
 fn what_is_shared_is_seen_by_all_who_share_it() {
     check(

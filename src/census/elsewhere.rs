@@ -39,3 +39,8 @@ pub(crate) fn holdings(
 pub(crate) fn names_may_be_merged() -> bool {
     false
 }
+
+/// There are no types.
+pub(crate) fn types_are_exact() -> bool {
+    false
+}

@@ -40,7 +40,7 @@ where_there_is_one! {
 
     pub(crate) use census::{holdings, look_at, take};
     pub(crate) use holders::holders;
-    pub(crate) use merged::names_may_be_merged;
+    pub(crate) use merged::{names_may_be_merged, types_are_exact};
 }
 
 #[cfg(not(all(
@@ -56,4 +56,6 @@ mod elsewhere;
     any(target_arch = "x86_64", target_arch = "aarch64"),
     not(miri)
 )))]
-pub(crate) use elsewhere::{holders, holdings, look_at, names_may_be_merged, take};
+pub(crate) use elsewhere::{
+    holders, holdings, look_at, names_may_be_merged, take, types_are_exact,
+};

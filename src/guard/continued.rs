@@ -13,19 +13,23 @@ const MOST: usize = 1 << 14;
 /// Puts on each task whose answer may not show all that it waits in, or that did not come to answer, what debug info
 /// shows of its future.
 pub(crate) fn continue_traces(tasks: &mut [TaskInfo]) {
+    // Where equal functions are one, so are types that have nothing to do with each other.
+    if !census::types_are_exact() {
+        return;
+    }
     let stopped = tasks.iter().filter(|task| task.trace_may_go_on());
     let stopped: Vec<Reading> = stopped
         .filter_map(|task| task.id().read())
         .take(MOST)
         .collect();
-    // Where equal functions are one, so are types that have nothing to do with each other.
-    if stopped.is_empty() || census::names_may_be_merged() {
+    if stopped.is_empty() {
         return;
     }
     let mut seen = look_at(&stopped);
     let mut known = HashSet::new();
     for task in tasks {
-        if let Some(trace) = seen.remove(&task.id()) {
+        // One that has gone on may wait in something else since.
+        if let Some(trace) = seen.remove(&task.id()).filter(|_| task.has_stood_still()) {
             // Ten thousand tasks wait in a handful of ways.
             let trace = match known.get(&trace) {
                 Some(known) => Arc::clone(known),

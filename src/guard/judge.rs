@@ -66,7 +66,8 @@ pub(crate) fn judge(
     if !settled {
         if how != Settled::Stuck {
             // There were none then; who came since had no time to end.
-            judgement.unseen = super::unseen::name(scope, super::counted::unseen_surely(scope));
+            judgement.unseen =
+                super::unseen::name(scope, super::counted::unseen_surely(scope), how);
             judgement.unseen.ignore(&rules);
         }
         let sights =

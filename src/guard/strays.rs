@@ -9,11 +9,11 @@ use crate::census::{self, SeenState, SeenTask, Unavailable};
 use crate::registry::TrackedRuntime;
 use crate::registry::scope::Watched;
 use crate::registry::tokio_ids;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use tokio::runtime::Handle;
+use tokio::runtime::{Handle, RuntimeFlavor};
 
 static ARE_WANTED: AtomicBool = AtomicBool::new(false);
 static KEPT: Mutex<Vec<Handle>> = Mutex::new(Vec::new());
@@ -72,124 +72,195 @@ pub(super) fn answered(runtime: &TrackedRuntime, tasks: Result<&[SeenTask], usiz
     }
 }
 
-/// Whether any runtime that lives counts tasks which nobody tracked.
-pub(crate) fn may_be_alive() -> bool {
-    let kept = lock(&KEPT).clone();
-    let unseen = |handle: &Handle| Watched::in_all(handle).unseen() > 0;
-    kept.iter().any(|handle| unseen(handle) && is_alive(handle))
+/// Tasks that nobody tracked, as they were found when the process was about to end: those that outlive the grace from then
+/// on have outlived their tests for sure.
+pub(crate) struct Strays {
+    runtimes: Vec<OnRuntime>,
+    rules: Vec<Rule>,
 }
 
-/// They, by the path of the test that spawned each if that is known.
-pub(crate) fn take(options: &Options) -> BTreeMap<Option<String>, Unseen> {
-    let rules = options.all_rules();
-    let mut by_test: BTreeMap<Option<String>, Unseen> = BTreeMap::new();
-    let kept = lock(&KEPT).clone();
-    for handle in kept.iter().filter(|handle| is_alive(handle)) {
-        match on_runtime(handle) {
-            Left::None => {}
-            Left::Named(count, found) => add(&mut by_test, count, found, &rules),
-            Left::Counted(count, reason) => {
-                let unseen = by_test.entry(None).or_default();
-                unseen.count += count;
-                unseen.tasks = Err(reason);
-            }
-        }
-    }
-    by_test
-}
-
-fn add(
-    by_test: &mut BTreeMap<Option<String>, Unseen>,
-    count: usize,
-    found: Vec<Found>,
-    rules: &[Rule],
-) {
-    let mut all = Unseen {
-        count,
-        tasks: Ok(found),
-    };
-    all.ignore(rules);
-    let found = all.tasks.unwrap_or_default();
-    // What the runtime counts beyond those found is there too, if they are all that is left of it.
-    let beyond = all.count.saturating_sub(found.len());
-    if beyond > 0 {
-        by_test.entry(None).or_default().count += beyond;
-    }
-    for task in found {
-        let test = task.spawned_by.and_then(|stack| {
-            let frames = stack.user_frames();
-            frames.last().map(|frame| frame.function().to_owned())
-        });
-        let unseen = by_test.entry(test).or_default();
-        unseen.count += 1;
-        if let Ok(tasks) = &mut unseen.tasks {
-            tasks.push(task);
-        }
-    }
+struct OnRuntime {
+    handle: Handle,
+    left: Left,
 }
 
 /// What is left on one runtime.
 enum Left {
-    None,
-    /// As the runtime counts them, and those of them that were found.
-    Named(usize, Vec<Found>),
-    /// Only counted, and why.
+    /// The numbers of those that have to end.
+    Named(HashSet<u64>),
+    /// How many have to end at least, and why it is not known which.
     Counted(usize, Unavailable),
 }
 
-fn on_runtime(handle: &Handle) -> Left {
-    let watched = Watched::in_all(handle);
-    if watched.unseen() == 0 {
-        return Left::None;
-    }
-    let runtime = watched.runtime();
-    let taken = census_of(handle, runtime, tokio_ids::current_task());
-    // Who ended meanwhile may be in the list no more.
-    let count = watched.unseen();
-    let answered = lock(&ANSWERED);
-    let answered = answered.as_ref().and_then(|all| all.get(&runtime.index()));
-    match taken {
-        Ok(mut tasks) => {
-            let all = tasks.len();
-            tasks.retain(|task| {
-                answered.is_none_or(|answered| !answered.tasks.contains(&task.id))
-                    && !(runtime.is_current_thread() && could_end(task))
-            });
-            // Where some were left out, the others are known by name only.
-            let count = if tasks.len() < all {
-                tasks.len()
-            } else {
-                count
+impl Strays {
+    pub(crate) fn look(options: &Options) -> Self {
+        let mut strays = Self {
+            runtimes: Vec::new(),
+            rules: options.all_rules(),
+        };
+        let kept: Vec<Handle> = lock(&KEPT)
+            .iter()
+            .filter(|handle| is_alive(handle))
+            .cloned()
+            .collect();
+        for handle in kept {
+            let is_current_thread = handle.runtime_flavor() == RuntimeFlavor::CurrentThread;
+            let left = match strays.found_on(&handle) {
+                None => continue,
+                Some(Ok(found)) => {
+                    let (sure, unsure): (Vec<_>, Vec<_>) = found
+                        .into_iter()
+                        .partition(|found| !is_current_thread || has_no_waker(found));
+                    note_unsure(&unsure);
+                    Left::Named(sure.iter().map(|found| found.task.id).collect())
+                }
+                // Which of them a rule lets live on cannot be told, nor which could go on if somebody ran them.
+                Some(Err(reason)) if is_current_thread || !strays.rules.is_empty() => {
+                    note_untold(&handle, &reason);
+                    continue;
+                }
+                Some(Err(reason)) => Left::Counted(counted(&handle), reason),
             };
-            if count == 0 {
-                return Left::None;
-            }
-            Left::Named(count, tasks.into_iter().map(Found::from).collect())
+            strays.runtimes.push(OnRuntime { handle, left });
         }
-        Err(reason) => {
-            let known = answered.map_or(0, |answered| answered.tasks.len() + answered.unnamed);
-            let count = count.saturating_sub(known);
-            if count > 0 && runtime.is_current_thread() {
-                crate::report::note(format_args!(
-                    "a current-thread runtime that nobody runs any more counts {count} tasks that taskleak did not \
-                     see spawned. Whether they could end if it were run cannot be told: {reason}"
-                ));
-                return Left::None;
-            }
-            match count {
-                0 => Left::None,
-                count => Left::Counted(count, reason),
+        strays.forget_ended();
+        strays
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.runtimes.is_empty()
+    }
+
+    /// Looks again, and forgets those that have ended meanwhile.
+    pub(crate) fn look_again(&mut self) {
+        let mut runtimes = std::mem::take(&mut self.runtimes);
+        for on in &mut runtimes {
+            match (&mut on.left, self.found_on(&on.handle)) {
+                (Left::Named(tasks), Some(Ok(found))) => {
+                    let found: HashSet<_> = found.iter().map(|found| found.task.id).collect();
+                    tasks.retain(|task| found.contains(task));
+                }
+                (Left::Counted(count, _), Some(Err(_))) => {
+                    *count = (*count).min(counted(&on.handle));
+                }
+                (Left::Named(tasks), _) => tasks.clear(),
+                (Left::Counted(count, _), _) => *count = 0,
             }
         }
+        self.runtimes = runtimes;
+        self.forget_ended();
+    }
+
+    fn forget_ended(&mut self) {
+        self.runtimes.retain(|on| match &on.left {
+            Left::Named(tasks) => !tasks.is_empty(),
+            Left::Counted(count, _) => *count > 0,
+        });
+    }
+
+    /// What is left, by the path of the test that spawned each if that is known.
+    pub(crate) fn take(mut self) -> BTreeMap<Option<String>, Unseen> {
+        self.look_again();
+        let mut by_test: BTreeMap<Option<String>, Unseen> = BTreeMap::new();
+        for on in &self.runtimes {
+            match &on.left {
+                Left::Named(tasks) => {
+                    let found = self.found_on(&on.handle).and_then(Result::ok);
+                    let found = found.unwrap_or_default().into_iter();
+                    for task in found.filter(|found| tasks.contains(&found.task.id)) {
+                        let unseen = by_test.entry(test_of(&task)).or_default();
+                        unseen.count += 1;
+                        if let Ok(tasks) = &mut unseen.tasks {
+                            tasks.push(task);
+                        }
+                    }
+                }
+                Left::Counted(count, reason) => {
+                    let unseen = by_test.entry(None).or_default();
+                    unseen.count += count;
+                    // Those that were found on another runtime keep their names.
+                    if unseen.tasks.as_ref().is_ok_and(Vec::is_empty) {
+                        unseen.tasks = Err(reason.clone());
+                    }
+                }
+            }
+        }
+        by_test
+    }
+
+    /// The tasks on a runtime that have to end; `None` if it counts none.
+    fn found_on(&self, handle: &Handle) -> Option<Result<Vec<Found>, Unavailable>> {
+        let watched = Watched::in_all(handle);
+        if watched.unseen() == 0 {
+            return None;
+        }
+        let runtime = watched.runtime();
+        let mut tasks = match census_of(handle, runtime, tokio_ids::current_task()) {
+            Ok(tasks) => tasks,
+            Err(reason) => return Some(Err(reason)),
+        };
+        let answered = lock(&ANSWERED);
+        let answered = answered.as_ref().and_then(|all| all.get(&runtime.index()));
+        tasks.retain(|task| {
+            answered.is_none_or(|answered| !answered.tasks.contains(&task.id))
+                && !is_about_to_go_on(task, runtime.is_current_thread())
+        });
+        let found = tasks.into_iter().map(Found::from);
+        let is_ignored = |found: &Found| self.rules.iter().any(|rule| rule.matches_unseen(found));
+        Some(Ok(found.filter(|found| !is_ignored(found)).collect()))
     }
 }
 
-/// Whether the task would go on if its runtime were run, which nobody does any more.
-fn could_end(task: &SeenTask) -> bool {
+/// How many tasks no guard has answered for.
+fn counted(handle: &Handle) -> usize {
+    let watched = Watched::in_all(handle);
+    let answered = lock(&ANSWERED);
+    let answered = answered.as_ref();
+    let answered = answered.and_then(|all| all.get(&watched.runtime().index()));
+    let known = answered.map_or(0, |answered| answered.tasks.len() + answered.unnamed);
+    watched.unseen().saturating_sub(known)
+}
+
+fn note_untold(handle: &Handle, reason: &Unavailable) {
+    let count = counted(handle);
+    if count > 0 {
+        crate::report::note(format_args!(
+            "{count} tasks are alive at exit that taskleak did not see spawned. Whether they may be cannot be told: {reason}"
+        ));
+    }
+}
+
+/// Of tasks on a current-thread runtime, which nobody runs any more: what they wait for may have come meanwhile.
+fn note_unsure(tasks: &[Found]) {
+    if tasks.is_empty() {
+        return;
+    }
+    let names: BTreeSet<_> = tasks
+        .iter()
+        .map(|found| found.task.sight.name.as_str())
+        .collect();
+    let names: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
+    crate::report::note(format_args!(
+        "alive at exit on a current-thread runtime, and nobody tracked them: {}. Whether they could end if somebody ran \
+         it cannot be told; end a guard inside of it to know.",
+        names.join(", ")
+    ));
+}
+
+fn has_no_waker(found: &Found) -> bool {
+    found.task.sight.state == SeenState::NoWaker
+}
+
+fn test_of(task: &Found) -> Option<String> {
+    let frames = task.spawned_by?.user_frames();
+    frames.last().map(|frame| frame.function().to_owned())
+}
+
+/// Whether the task is about to end, or would go on if its runtime were run: a current-thread one nobody runs any more.
+fn is_about_to_go_on(task: &SeenTask, is_current_thread: bool) -> bool {
     match task.sight.state {
-        SeenState::Parked | SeenState::NoWaker | SeenState::Unknown => false,
-        SeenState::Runnable | SeenState::Cancelled | SeenState::Running | SeenState::Complete => {
-            true
-        }
+        SeenState::NoWaker | SeenState::Parked | SeenState::Unknown => false,
+        SeenState::Cancelled | SeenState::Complete => true,
+        SeenState::Runnable | SeenState::Running => is_current_thread,
     }
 }

@@ -5,6 +5,7 @@ use crate::alloc;
 use crate::census::{self, SeenTask, Unavailable};
 use crate::registry::tokio_ids;
 use crate::registry::{self, Scope, TrackedRuntime};
+use crate::report::Settled;
 use crate::stack::Stack;
 use std::collections::HashSet;
 use tokio::runtime::Handle;
@@ -63,11 +64,13 @@ impl Unseen {
 }
 
 /// Takes the census of the scope's runtimes, if it has anything to explain.
-pub(super) fn name(scope: &'static Scope, count: usize) -> Unseen {
+pub(super) fn name(scope: &'static Scope, count: usize, how: Settled) -> Unseen {
     if count == 0 {
         return Unseen::default();
     }
     let mut found = Ok(Vec::new());
+    // Without a grace they are only noted.
+    let is_verdict = how != Settled::WithoutGrace;
     let asking = tokio_ids::current_task();
     for watched in scope.watched() {
         let uncounted = watched.unseen();
@@ -80,13 +83,17 @@ pub(super) fn name(scope: &'static Scope, count: usize) -> Unseen {
                 let before = watched
                     .baseline()
                     .min(tasks.len().saturating_sub(uncounted));
-                strays::answered(watched.runtime(), Ok(&tasks[before..]));
+                if is_verdict {
+                    strays::answered(watched.runtime(), Ok(&tasks[before..]));
+                }
                 if let Ok(found) = &mut found {
                     found.extend(tasks.drain(before..).map(Found::from));
                 }
             }
             Err(reason) => {
-                strays::answered(watched.runtime(), Err(uncounted));
+                if is_verdict {
+                    strays::answered(watched.runtime(), Err(uncounted));
+                }
                 found = Err(reason);
             }
         }

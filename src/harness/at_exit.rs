@@ -7,20 +7,28 @@
 
 use super::test_name::of_path;
 use crate::config::{self, Mode};
-use crate::guard::{Asked, Judgement, Options, continue_traces, is_tolerated_everywhere, strays};
+use crate::guard::{
+    Asked, Judgement, Options, Strays, continue_traces, is_tolerated_everywhere, keep_runtimes,
+};
 use crate::registry::{self, Reading, TaskInfo, TaskKind, scope};
 use crate::report::{LeakReport, Settled};
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::AtomicI32;
+use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::time::{Duration, Instant};
 
 static ARMED: AtomicBool = AtomicBool::new(false);
+/// The process that is checked: not one that it forks.
+static PROCESS: AtomicU32 = AtomicU32::new(0);
 /// The code that the process was about to end with.
 static EXIT_CODE: AtomicI32 = AtomicI32::new(0);
 /// The code of a failed test run, as libtest has it.
 const FAILED: i32 = 101;
+
+/// How often to look, by a census, which of the tasks that nobody tracked have ended.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 /// Whom a report names if it is not known who spawned a task.
 const SOMEBODY: &str = "the test binary";
@@ -35,8 +43,9 @@ const SOMEBODY: &str = "the test binary";
 /// - was killed by its runtime's shutdown, neither ending nor being aborted: what a stock
 ///   `#[tokio::test]` does to the tasks that it leaves behind.
 ///
-/// On Linux (with the feature `census`), so it does if tasks that nobody tracked are alive on a runtime that lives then and
-/// that taskleak has seen: it built it, or spawned on it, or a guard was opened in it.
+/// On Linux (with the feature `census`), so it does if tasks that nobody tracked are alive then and still after the grace, on
+/// a runtime that taskleak has seen: it built it, or spawned on it, or a guard was opened in it. On a current-thread runtime,
+/// which nobody runs any more, they are noted only, but for those that nobody can wake.
 ///
 /// The report names the test that spawned each, if that is known. Nothing is checked when the binary only lists its
 /// tests, and the exit code stays as it is if the run has failed anyway. With `TASKLEAK=warn` the
@@ -89,14 +98,15 @@ pub fn arm() {
     if config::get().backtraces == config::Backtraces::Guarded {
         registry::spawner::request_backtraces();
     }
-    strays::keep_runtimes();
+    PROCESS.store(std::process::id(), Relaxed);
+    keep_runtimes();
     remember_exit_code();
 }
 
 /// After `main`, and after all that was registered with `atexit`.
 #[doc(hidden)]
 pub fn verify() {
-    if !ARMED.load(SeqCst) {
+    if !ARMED.load(SeqCst) || PROCESS.load(Relaxed) != std::process::id() {
         return;
     }
     // A mistake of ours must not fail anybody's run, nor unwind into C.
@@ -124,10 +134,17 @@ fn check() -> bool {
     let options = Options::new();
     let deadline = Instant::now() + options.grace_or_default();
     let mut settled = Settled::AtExit;
-    while strays_alive().next().is_some() || strays::may_be_alive() {
-        if Instant::now() >= deadline {
+    let mut untracked = Strays::look(&options);
+    let mut look_again = Instant::now() + LOOK_AGAIN;
+    while strays_alive().next().is_some() || !untracked.is_empty() {
+        let now = Instant::now();
+        if now >= deadline {
             settled = Settled::AtExitExpired;
             break;
+        }
+        if now >= look_again {
+            untracked.look_again();
+            look_again = now + LOOK_AGAIN;
         }
         std::thread::sleep(Duration::from_millis(1));
     }
@@ -143,12 +160,9 @@ fn check() -> bool {
     for task in alive.into_iter().chain(killed) {
         by_test.entry(test_of(&task)).or_default().leaks.push(task);
     }
-    // The count has had its time to come down.
-    if settled == Settled::AtExitExpired {
-        for (test, unseen) in strays::take(&options) {
-            let test = test.map_or(SOMEBODY.to_owned(), |path| of_path(&path).to_string());
-            by_test.entry(test).or_default().unseen = unseen;
-        }
+    for (test, unseen) in untracked.take() {
+        let test = test.map_or(SOMEBODY.to_owned(), |path| of_path(&path).to_string());
+        by_test.entry(test).or_default().unseen = unseen;
     }
     let has_leaked = !by_test.is_empty();
     for (test, judgement) in by_test {

@@ -55,6 +55,8 @@ pub struct TaskInfo {
     poller: u32,
     thread: Option<String>,
     sight: Option<Arc<Sight>>,
+    /// How often it had been polled when it was asked.
+    polls_asked: Option<u64>,
     continued: Option<Arc<AwaitTrace>>,
     blocked: Option<Result<Stack, &'static str>>,
 }
@@ -94,6 +96,7 @@ impl TaskInfo {
             poller: reading.poller,
             thread: None,
             sight: None,
+            polls_asked: None,
             continued: None,
             blocked: None,
         };
@@ -114,6 +117,7 @@ impl TaskInfo {
         let answer = answers.of(self.id);
         Self {
             silent: answer.is_some_and(|answer| answer.is_none()),
+            polls_asked: answers.polls(self.id),
             awaits: answer.flatten().cloned(),
             standing: answers.standing(self.id),
             ..self
@@ -140,6 +144,12 @@ impl TaskInfo {
         let is_polled = matches!(self.kind, TaskKind::Task | TaskKind::Local)
             && self.state == TaskState::Pending;
         is_polled && (self.silent || self.raw_trace().is_some_and(RawTrace::may_go_on))
+    }
+
+    /// Whether it has not been polled since it was asked: what it waits in is what it answered.
+    pub(crate) fn has_stood_still(&self) -> bool {
+        let now = self.id.read();
+        now.is_some_and(|now| Some(now.polls) == self.polls_asked && !now.has(flag::POLLING))
     }
 
     /// Goes on with what was seen of it where its own answer ends.
@@ -370,8 +380,11 @@ impl TaskInfo {
             (_, TaskKind::Blocking) => return Some(WaitsFor::Blocking),
             _ => {}
         }
-        if self.silent && self.state == TaskState::Running {
-            return Some(WaitsFor::Blocking);
+        match (self.silent, self.state, self.liveness()) {
+            (true, TaskState::Running, _) => return Some(WaitsFor::Blocking),
+            // It was woken by what it waited for.
+            (true, _, Liveness::Runnable) => return None,
+            _ => {}
         }
         let answered = self.raw_trace().map(RawTrace::waits_for);
         let mut all = answered.unwrap_or_default().to_vec();

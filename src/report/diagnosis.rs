@@ -202,6 +202,9 @@ impl<'a> Diagnosis<'a> {
             WaitsFor::Timer => "a point in time that has not come".to_owned(),
             WaitsFor::Accept => "the next connection: the listener is open".to_owned(),
             WaitsFor::Read => "bytes from a peer that is still connected".to_owned(),
+            WaitsFor::Write if self.connects() => {
+                "a connection that the peer has not accepted".to_owned()
+            }
             WaitsFor::Write => "room to write: the peer does not read".to_owned(),
             WaitsFor::Join => "the end of another task, which is alive".to_owned(),
             WaitsFor::Process => "the end of a child process, which runs".to_owned(),
@@ -287,6 +290,9 @@ impl<'a> Diagnosis<'a> {
             WaitsFor::Read => {
                 "close the peer's side before the test ends, or put a `timeout` around the read"
             }
+            WaitsFor::Write if self.connects() => {
+                "let the peer accept or refuse it, or put a `timeout` around the connecting"
+            }
             WaitsFor::Write => {
                 "let the peer read or close its side, or put a `timeout` around the write"
             }
@@ -315,6 +321,10 @@ impl<'a> Diagnosis<'a> {
                 "abort it when its work is done, or await something that can happen"
             }
         }
+    }
+
+    fn connects(&self) -> bool {
+        self.leaf_is("::connect")
     }
 
     fn ticks(&self) -> bool {

@@ -4,7 +4,6 @@
 //! as `FuturesUnordered` and `Shared` do; there the suspended future's own memory tells more.
 
 use super::{AwaitNode, AwaitTrace, TraceSource};
-use std::collections::VecDeque;
 
 impl AwaitTrace {
     /// The same trace, going on by what was `seen` of the same task; none if there is no more to tell.
@@ -17,57 +16,90 @@ impl AwaitTrace {
     }
 }
 
-/// Whether anything was added.
+/// Whether anything was added. Where it is not sure which is which, nothing is.
 fn continue_all(nodes: &mut [AwaitNode], seen: &[AwaitNode]) -> bool {
     let mut some_added = false;
+    let leaves: Vec<AwaitNode> = nodes
+        .iter()
+        .filter(|node| is_foreign_leaf(node))
+        .cloned()
+        .collect();
     for node in nodes {
-        some_added |= if !node.children.is_empty() {
-            // What combines futures may be called differently, or not at all.
-            let same = same_function(node, seen);
-            continue_all(&mut node.children, same.map_or(seen, AwaitNode::children))
-        } else if node.file.is_some() {
-            // A future of the project's own: what it has inside it need not await.
-            false
-        } else {
-            let same = same_future(node, seen);
+        some_added |= if is_foreign_leaf(node) {
+            let same = only(&same_futures(node, seen)).filter(|same| {
+                let is_it = |leaf: &&AwaitNode| is_alike(leaf, same);
+                leaves.iter().filter(is_it).count() == 1
+            });
             node.children =
                 same.map_or_else(Vec::new, |same| beyond(same, package(&node.function)));
             !node.children.is_empty()
+        } else if node.file.is_some() {
+            let same = same_function(node, seen);
+            same.is_some_and(|same| continue_all(&mut node.children, &same.children))
+        } else {
+            // What combines futures may be called differently, or not at all.
+            continue_all(&mut node.children, seen)
         };
     }
     some_added
 }
 
-/// The outermost node of the same function, if possible at the same line.
-fn same_function<'a>(node: &AwaitNode, seen: &'a [AwaitNode]) -> Option<&'a AwaitNode> {
-    let mut next: VecDeque<&AwaitNode> = seen.iter().collect();
-    let mut of_function = None;
-    while let Some(seen) = next.pop_front() {
-        if seen.function == node.function {
-            if seen.line == node.line {
-                return Some(seen);
-            }
-            of_function.get_or_insert(seen);
-        } else {
-            next.extend(&seen.children);
-        }
-    }
-    of_function
+/// Whether a trace ends there in another package. What a future of the project's own has inside it need not await.
+fn is_foreign_leaf(node: &AwaitNode) -> bool {
+    node.children.is_empty() && node.file.is_none()
 }
 
-/// What a poll calls as it is imported, and debug info by its whole path: the only one there is, or the only one of that
-/// type.
-fn same_future<'a>(node: &AwaitNode, seen: &'a [AwaitNode]) -> Option<&'a AwaitNode> {
-    if let [only] = seen {
-        return Some(only);
+/// The one node that is of the same function: if there are several, of the same line.
+fn same_function<'a>(node: &AwaitNode, seen: &'a [AwaitNode]) -> Option<&'a AwaitNode> {
+    let found = outermost(seen, &|seen| simple_name(seen) == simple_name(node));
+    only(&found).or_else(|| {
+        let of_line = found.into_iter().filter(|seen| seen.line == node.line);
+        only(&of_line.collect::<Vec<_>>())
+    })
+}
+
+/// The nodes that may be the same future.
+fn same_futures<'a>(node: &AwaitNode, seen: &'a [AwaitNode]) -> Vec<&'a AwaitNode> {
+    outermost(seen, &|seen| is_alike(node, seen))
+}
+
+/// The nodes of which that is so, and which are in no other of those.
+fn outermost<'a>(
+    nodes: &'a [AwaitNode],
+    is_so: &impl Fn(&AwaitNode) -> bool,
+) -> Vec<&'a AwaitNode> {
+    let mut found = Vec::new();
+    for node in nodes {
+        if is_so(node) {
+            found.push(node);
+        } else {
+            found.extend(outermost(&node.children, is_so));
+        }
     }
-    let is_alike = |seen: &&AwaitNode| {
-        let ty = seen.function.rsplit("::").next();
-        package(&seen.function) == package(&node.function)
-            && node.function.split("::").any(|part| Some(part) == ty)
-    };
-    let mut alike = seen.iter().filter(is_alike);
-    alike.next().filter(|_| alike.next().is_none())
+    found
+}
+
+fn only<'a>(nodes: &[&'a AwaitNode]) -> Option<&'a AwaitNode> {
+    match nodes {
+        [only] => Some(only),
+        _ => None,
+    }
+}
+
+/// A poll calls an async block by its function, and a method by its type; debug info may not know either.
+fn simple_name(node: &AwaitNode) -> &str {
+    let mut path = node.function.as_str();
+    while let Some((outer, _)) = path.rsplit_once("::{") {
+        path = outer;
+    }
+    path.rsplit("::").next().unwrap_or(path)
+}
+
+/// What a poll calls by its type or by a method of it, and debug info by its type.
+fn is_alike(polled: &AwaitNode, seen: &AwaitNode) -> bool {
+    let ty = seen.function.rsplit("::").next();
+    package(&seen.function) == package(&polled.function)
+        && polled.function.split("::").any(|part| Some(part) == ty)
 }
 
 /// What is inside a future of a package and not of that package: how it is made inside is its own business.
@@ -101,7 +133,11 @@ mod tests {
     use pretty_assertions::assert_eq;
 
     fn node(source: TraceSource, line: &str, children: Vec<AwaitNode>) -> AwaitNode {
-        let (function, line) = line.split_once(' ').unwrap_or((line, ""));
+        let is_number = |line: &&str| line.parse::<u32>().is_ok();
+        let (function, line) = match line.rsplit_once(' ') {
+            Some((function, number)) if is_number(&number) => (function, number),
+            _ => (line, ""),
+        };
         AwaitNode {
             source,
             function: function.to_owned(),
@@ -195,6 +231,69 @@ mod tests {
             "app::run 7\n  app::left 20\n    futures_util::future::Shared\n  tokio::time::Sleep",
             "app::run 3\n  tokio::time::sleep::Sleep\n  app::left 20\n    futures_util::future::future::shared::Shared\n      tokio::sync::oneshot::Receiver",
             " app::run\n   app::left\n     futures_util::future::Shared\n+      tokio::sync::oneshot::Receiver\n   tokio::time::Sleep\n",
+        );
+    }
+
+    #[test]
+    fn what_is_called_differently_is_the_same_nevertheless() {
+        const INSIDE: &str = "\n    futures_util::stream::Next\n      app::one 9";
+        for (polled, seen) in [
+            // A block in a function, a block in a block, a method that has no `self`.
+            ("app::start", "app::start::{async block}"),
+            (
+                "app::start::{async block}",
+                "app::start::{async block}::{closure}::{async block}",
+            ),
+            ("app::Conn::run", "app::run"),
+        ] {
+            check(
+                &format!("app::main 3\n  {polled} 7\n    futures_util::stream::Next"),
+                &format!("app::main 3\n  {seen} 7{INSIDE}"),
+                &format!(
+                    " app::main\n   {polled}\n     futures_util::stream::Next\n+      app::one\n"
+                ),
+            );
+        }
+    }
+
+    #[test]
+    fn below_a_function_that_is_not_found_nothing_is_added() {
+        check(
+            "app::run 7\n  futures_util::stream::Next",
+            "app::other 7\n  futures_util::stream::Next\n    app::one 9",
+            "",
+        );
+    }
+
+    #[test]
+    fn what_is_another_type_is_not_taken() {
+        check(
+            "app::run 7\n  futures_util::stream::Next",
+            "app::run 7\n  futures_util::future::JoinAll\n    app::one 9",
+            "",
+        );
+        check(
+            "app::run 7\n  futures_util::stream::Next",
+            "app::run 7\n  app::one 9",
+            "",
+        );
+    }
+
+    #[test]
+    fn two_that_may_be_one_are_neither() {
+        check(
+            "app::run 7\n  futures_util::stream::Next\n  futures_util::stream::Next::poll_next",
+            "app::run 7\n  futures_util::stream::Next\n    app::one 9",
+            "",
+        );
+    }
+
+    #[test]
+    fn inside_a_timeout_it_is_found() {
+        check(
+            "app::run 7\n  tokio::time::Timeout\n    futures_util::stream::Next\n    tokio::time::Sleep",
+            "app::run 7\n  tokio::time::Timeout\n    futures_util::stream::Next\n      app::one 9\n    tokio::time::Sleep",
+            " app::run\n   tokio::time::Timeout\n     futures_util::stream::Next\n+      app::one\n     tokio::time::Sleep\n",
         );
     }
 

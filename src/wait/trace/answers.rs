@@ -4,21 +4,31 @@ use super::raw_trace::RawTrace;
 use crate::registry::TaskId;
 use crate::registry::inquiry::{Answer, Found};
 use crate::registry::numbers::NumberMap;
+use crate::registry::slot::Reading;
 use crate::wait::Standing;
 use std::sync::Arc;
 
 /// What the tasks of one inquiry answered.
 #[derive(Debug, Default)]
 pub(crate) struct Answers {
-    traces: NumberMap<TaskId, Option<Arc<RawTrace>>>,
+    traces: NumberMap<TaskId, Answered>,
     some_ended: bool,
     /// What was known of their chances before they were asked.
     standings: NumberMap<TaskId, Standing>,
 }
 
+/// What one task answered.
+#[derive(Debug)]
+struct Answered {
+    /// How often it had been polled when it was asked.
+    polls: u64,
+    /// None if it is silent.
+    trace: Option<Arc<RawTrace>>,
+}
+
 impl Answers {
     /// From the answers of those asked; none from those that are silent.
-    pub(super) fn new(answers: impl Iterator<Item = (TaskId, Option<Answer>)>) -> Self {
+    pub(super) fn new<'a>(answers: impl Iterator<Item = (&'a Reading, Option<Answer>)>) -> Self {
         // Ten thousand tasks wait in a handful of ways: equal ones share a trace, and its resolution.
         let mut known: NumberMap<Arc<[Found]>, Arc<RawTrace>> = NumberMap::default();
         let mut some_ended = false;
@@ -37,7 +47,8 @@ impl Answers {
                 }
                 None => None,
             };
-            traces.insert(task, trace);
+            let polls = task.polls;
+            traces.insert(task.id, Answered { polls, trace });
         }
         Self {
             traces,
@@ -64,7 +75,13 @@ impl Answers {
 
     /// What the task answered: `None` if it was not asked, `Some(None)` if it is silent.
     pub(crate) fn of(&self, task: TaskId) -> Option<Option<&Arc<RawTrace>>> {
-        self.traces.get(&task).map(Option::as_ref)
+        let answered = self.traces.get(&task)?;
+        Some(answered.trace.as_ref())
+    }
+
+    /// How often the task had been polled when it was asked.
+    pub(crate) fn polls(&self, task: TaskId) -> Option<u64> {
+        self.traces.get(&task).map(|answered| answered.polls)
     }
 
     /// Whether some of those asked have ended meanwhile.

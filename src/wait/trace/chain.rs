@@ -17,7 +17,7 @@ const POLLERS: [&str; 3] = [
     "src/task/assisted/cell.rs",
     "src/task/blocking.rs",
 ];
-/// tokio's futures that poll another one which they were given: where they call, a new run begins.
+/// Futures that poll another one which they were given: where they call, a new run begins.
 const ADAPTERS: [&str; 3] = [
     "tokio::time::timeout::Timeout",
     "tokio::task::task_local::TaskLocalFuture",
@@ -124,10 +124,14 @@ fn is_of_run(entered: &Frame, frame: &Frame) -> bool {
     if entered.package() != frame.package() || entered.origin() != frame.origin() {
         return false;
     }
-    let is_adapter = ADAPTERS
+    !is_adapter(entered) || entered.file() == frame.file()
+}
+
+/// Whether it is of a future that polls another one which it was given.
+pub(super) fn is_adapter(frame: &Frame) -> bool {
+    ADAPTERS
         .iter()
-        .any(|adapter| name::is_of_type(entered.function(), adapter));
-    !is_adapter || entered.file() == frame.file()
+        .any(|adapter| name::is_of_type(frame.function(), adapter))
 }
 
 /// Whether `inner` is a closure inside of what `outer` awaits in the same place.

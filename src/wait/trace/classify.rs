@@ -84,8 +84,10 @@ const RULES: &[(&[&str], WaitsFor)] = &[
             "poll_flush",
             "poll_shutdown",
             "writable",
-            "connect",
-            "::send",
+            "Stream::connect",
+            "Socket::connect",
+            "Socket::send",
+            "UnixDatagram::send",
             // As debug info calls them, of a type only.
             "tokio::io::util::write",
             "tokio::io::util::flush",
@@ -124,17 +126,24 @@ pub(super) fn of(found: &Found) -> Option<WaitsFor> {
     if found.wakes {
         return Some(WaitsFor::Busy);
     }
-    let leaf: Vec<&Frame> = leaf(found).collect();
-    // Symbols of either mangling scheme: one writes `Sender<T>::closed`, one `<Sender<u8>>::closed`.
-    let plain = leaf
-        .iter()
-        .map(|frame| name::without_generics(frame.function()));
-    let plain: Vec<String> = plain.collect();
-    let written = leaf
-        .iter()
-        .flat_map(|frame| [frame.function(), frame.symbol()]);
-    let names: Vec<&str> = written.chain(plain.iter().map(String::as_str)).collect();
-    of_names(&names)
+    // Only the innermost futures that are known: what is built on them has names of its own.
+    let innermost = leaf(found)
+        .skip_while(|frame| !is_known(frame))
+        .take_while(|frame| is_known(frame) || frame.origin() == FrameOrigin::Std);
+    // Names of either mangling scheme: what a type's arguments are called says nothing.
+    let names: Vec<String> = innermost
+        .flat_map(|frame| [frame.function(), frame.symbol()])
+        .map(name::without_generics)
+        .collect();
+    of_names(&names.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+fn is_known(frame: &Frame) -> bool {
+    KNOWN.contains(&package(&name::without_generics(frame.function())))
+}
+
+fn package(path: &str) -> &str {
+    path.split("::").next().unwrap_or_default()
 }
 
 /// Whether it is inside of another package's future that is not known: it may have others inside that were not polled.
@@ -144,11 +153,12 @@ pub(super) fn is_untold(found: &Found) -> bool {
     of(found).is_none() && leaf(found).any(is_future_s)
 }
 
-/// The frames inside of what the project awaits: a hand-written future of the project's is not looked behind.
+/// The frames inside of what the project awaits, or gave to a future that passes polls on: a hand-written future of the
+/// project's is not looked behind.
 fn leaf(found: &Found) -> impl Iterator<Item = &Frame> {
     let frames = found.stack.frames().iter();
     frames
-        .take_while(|frame| frame.origin() != FrameOrigin::User)
+        .take_while(|frame| frame.origin() != FrameOrigin::User && !chain::is_adapter(frame))
         .filter(|frame| frame.origin() != FrameOrigin::Taskleak)
 }
 
@@ -173,9 +183,8 @@ fn add_leaves<'a>(
     around: &[&'a AwaitNode],
 ) {
     for node in nodes {
-        let package = node.path().split("::").next().unwrap_or_default();
         let mut path = Vec::new();
-        if KNOWN.contains(&package) {
+        if KNOWN.contains(&package(node.path())) {
             path.extend(around);
             path.push(node);
         }

@@ -78,8 +78,11 @@ impl Inquiry {
     /// What was answered so far.
     pub(crate) fn answers(&self) -> Answers {
         let mut answers = self.board.take();
-        let answer = |task: &Reading| (task.id, answers.remove(&task.id));
-        Answers::new(self.tasks.iter().map(answer))
+        let answers = self
+            .tasks
+            .iter()
+            .map(|task| (task, answers.remove(&task.id)));
+        Answers::new(answers)
     }
 }
 
