@@ -6,6 +6,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use taskleak::manager::{Config, Interest, Observer, ObserverHandle, Snapshot, Status, TaskRecord};
+use taskleak::TaskState;
 use taskleak::task::{Builder, TimeboxAction};
 
 const LONG: Duration = Duration::from_secs(60);
@@ -54,6 +55,7 @@ impl Observer for Notes {
     }
 
     fn timebox_exceeded(&self, task: &TaskRecord) {
+        assert!(task.ended_at().is_none());
         self.note("over", task);
     }
 
@@ -127,6 +129,40 @@ async fn it_is_told_once_that_a_time_box_is_over() {
     ];
     let expected = expected.map(|(what, name, status)| (what, name.to_owned(), status));
     assert_eq!(notes.seen(), expected);
+}
+
+/// What it is told of a task that has long run is not of its spawn.
+#[tokio::test]
+async fn a_task_over_its_time_box_is_told_as_it_is_then() {
+    struct Over(Mutex<Vec<TaskRecord>>);
+    impl Observer for Over {
+        fn timebox_exceeded(&self, task: &TaskRecord) {
+            if task.name() == "as it is then" {
+                self.0.lock().unwrap().push(task.clone());
+            }
+        }
+    }
+    let over = Arc::new(Over(Mutex::default()));
+    let handle = taskleak::manager().add_observer(over.clone());
+    let (polled, is_polled) = tokio::sync::oneshot::channel();
+    let task = Builder::new()
+        .name("as it is then")
+        // Long enough for a first poll on a busy machine.
+        .timebox(Duration::from_secs(1))
+        .on_timebox(TimeboxAction::Abort)
+        .spawn(async {
+            let _ = polled.send(());
+            pending::<()>().await;
+        });
+    is_polled.await.unwrap();
+    task.await.unwrap_err();
+    assert!(handle.flush(LONG));
+    let told = over.0.lock().unwrap();
+    assert_eq!(told.len(), 1);
+    assert_eq!(told[0].polls(), 1);
+    assert_eq!(told[0].state(), TaskState::Pending);
+    assert!(told[0].started_at().is_some());
+    assert!(told[0].tokio_id().is_some());
 }
 
 #[tokio::test]

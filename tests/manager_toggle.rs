@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 use taskleak::TaskId;
-use taskleak::manager::{Config, Counts, Observer, TaskRecord};
+use taskleak::manager::{Config, Counts, Interest, Observer, TaskRecord};
 use taskleak::task::{Builder, OperationId};
 use tokio::task::yield_now;
 
@@ -51,6 +51,14 @@ impl Observer for Told {
             );
             assert!(self.ended.lock().unwrap().insert(task.id()), "ended twice");
         }
+    }
+}
+
+struct EndsOnly;
+
+impl Observer for EndsOnly {
+    fn interest(&self) -> Interest {
+        Interest::all().without_starts()
     }
 }
 
@@ -107,11 +115,19 @@ fn storm(seed: u64, oracle: &Arc<Oracle>) {
     thread::scope(|scope| {
         scope.spawn(|| {
             let mut rng = Rng::with_seed(seed);
+            // Beside the one that is told everything, one that comes and goes.
+            let mut second = None;
             while is_over.load(SeqCst) == 0 {
                 if rng.bool() {
                     taskleak::manager().disable();
                 } else {
                     taskleak::manager().enable();
+                }
+                if rng.u8(..4) == 0 {
+                    second = match second {
+                        Some(_) => None,
+                        None => Some(taskleak::manager().add_observer(EndsOnly)),
+                    };
                 }
                 // Readers in between see no task that ended without a start.
                 for name in taskleak::manager().snapshot().names() {
@@ -177,6 +193,7 @@ fn nothing_is_lost_or_counted_twice() {
         }
         assert!(observing.flush(Duration::from_secs(60)));
         assert_eq!(observing.missed(), 0);
+        assert_eq!(observing.panics(), 0);
         assert_eq!(told.started.lock().unwrap().len() as u64, all);
         assert_eq!(told.ended.lock().unwrap().len() as u64, all);
     }

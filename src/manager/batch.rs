@@ -1,5 +1,6 @@
 //! Some of what happened to tasks, one after the other.
 
+use super::interest::Interest;
 use super::task_record::{Moment, TaskRecord};
 use crate::registry::events::{self, Event, What};
 
@@ -8,6 +9,18 @@ use crate::registry::events::{self, Event, What};
 pub(super) struct Batch {
     events: Vec<Event>,
     now: Moment,
+    /// The number of the first event; the others follow one by one.
+    first: u64,
+    starts: usize,
+    ends: usize,
+}
+
+/// What one observer is told.
+#[derive(Clone, Copy)]
+pub(super) struct Subscription {
+    pub(super) interest: Interest,
+    /// Not of events that have a lower number: they happened before it was added.
+    pub(super) since: u64,
 }
 
 impl Batch {
@@ -17,34 +30,70 @@ impl Batch {
 
     /// The next of the queue, and whether that was all there was; only for the queue's one reader.
     pub(super) fn take() -> (Self, bool) {
-        let now = Moment::now();
-        let mut events = Vec::new();
+        let mut batch = Self {
+            events: Vec::new(),
+            now: Moment::now(),
+            first: events::next_number(),
+            starts: 0,
+            ends: 0,
+        };
         while let Some(event) = events::next() {
-            if events.is_empty() {
-                events.reserve_exact(Self::MOST);
+            if batch.events.is_empty() {
+                batch.events.reserve_exact(Self::MOST);
             }
-            events.push(event);
-            if events.len() == Self::MOST {
-                return (Self { events, now }, false);
+            match event.what() {
+                What::Started => batch.starts += 1,
+                What::Ended(_) => batch.ends += 1,
+                What::OverTime => {}
+            }
+            batch.events.push(event);
+            if batch.events.len() == Self::MOST {
+                return (batch, false);
             }
         }
-        (Self { events, now }, true)
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.events.len()
+        (batch, true)
     }
 
     pub(super) fn is_empty(&self) -> bool {
         self.events.is_empty()
     }
 
-    /// Reads out the first so many.
-    pub(super) fn read_first(&self, count: usize, mut read: impl FnMut(What, &TaskRecord)) {
-        for event in &self.events[..count] {
+    /// How many of the events an observer is to be told.
+    pub(super) fn count(&self, wanted: Subscription) -> usize {
+        if self.first < wanted.since {
+            return self.wanted(wanted).count();
+        }
+        let unwanted_starts = if wanted.interest.starts {
+            0
+        } else {
+            self.starts
+        };
+        let unwanted_ends = if wanted.interest.ends { 0 } else { self.ends };
+        self.events.len() - unwanted_starts - unwanted_ends
+    }
+
+    /// Reads out the first so many of those that an observer is to be told.
+    pub(super) fn read_first(
+        &self,
+        count: usize,
+        wanted: Subscription,
+        mut read: impl FnMut(What, &TaskRecord),
+    ) {
+        for event in self.wanted(wanted).take(count) {
             if let Some(task) = TaskRecord::of_event(event, self.now) {
                 read(event.what(), &task);
             }
         }
+    }
+
+    fn wanted(&self, wanted: Subscription) -> impl Iterator<Item = &Event> {
+        let before = wanted.since.saturating_sub(self.first);
+        let before = usize::try_from(before).unwrap_or(usize::MAX);
+        let later = self.events.iter().skip(before);
+        later.filter(move |event| match event.what() {
+            What::Started => wanted.interest.starts,
+            What::Ended(_) => wanted.interest.ends,
+            What::OverTime => true,
+        })
     }
 }

@@ -29,6 +29,8 @@ pub struct Config {
 }
 
 impl Config {
+    const LONGEST_QUEUE: usize = 1 << 22;
+
     /// What the environment variables say; for those that are unset, the defaults below.
     ///
     /// # Examples
@@ -117,7 +119,8 @@ impl Config {
 
     /// How many events wait at most to be told to an observer; further ones are dropped and counted.
     /// Holds for observers that are added later. The queue that all share is made when the first one
-    /// is added, with room for so many or up to twice as many, and keeps its length. Default: 32 768.
+    /// is added, with room for so many or up to twice as many, and keeps its length. At most 4 194 304,
+    /// for which it takes some 400 MB. Default: 32 768.
     ///
     /// # Examples
     ///
@@ -125,7 +128,7 @@ impl Config {
     /// let config = taskleak::manager::Config::new().queue(1024);
     /// ```
     pub fn queue(mut self, events: usize) -> Self {
-        self.queue = events;
+        self.queue = events.min(Self::LONGEST_QUEUE);
         self
     }
 

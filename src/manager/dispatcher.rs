@@ -55,6 +55,7 @@ pub(super) fn add(observer: impl Observer, capacity: usize) -> std::io::Result<A
     if !observers.has_thread {
         let thread = std::thread::Builder::new().name("taskleak-events".to_owned());
         if let Err(error) = thread.spawn(run) {
+            events::want(wanted(&observers.mailboxes, None), 0);
             drop(observers);
             mailbox.close();
             return Err(error);

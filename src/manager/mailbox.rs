@@ -1,6 +1,6 @@
 //! What one observer has yet to be told, and the thread that tells it.
 
-use super::batch::Batch;
+use super::batch::{Batch, Subscription};
 use super::interest::Interest;
 use super::observer::Observer;
 use super::snapshot::Snapshot;
@@ -13,7 +13,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 enum Letter {
-    /// The first so many of some events that all observers share.
+    /// Of some events that all observers share, the first so many that this one is to be told.
     Tasks(Arc<Batch>, usize),
     /// With its suspects.
     Snapshot(Arc<Snapshot>),
@@ -28,12 +28,16 @@ impl Letter {
     }
 }
 
+/// A snapshot keeps a record of each task that was alive: not many of them wait.
+const MOST_SNAPSHOTS: usize = 2;
+
 #[derive(Default)]
 struct Content {
-    letters: VecDeque<Letter>,
+    /// With their numbers.
+    letters: VecDeque<(u64, Letter)>,
     /// How many events are in the letters.
     waiting: usize,
-    /// How many letters were ever put in, and how many were read.
+    /// The number of the last letter that was put in, and of the last before which none is left.
     sent: u64,
     done: u64,
     missed: u64,
@@ -49,7 +53,7 @@ pub(super) struct Mailbox {
     content: Mutex<Content>,
     changed: Condvar,
     capacity: usize,
-    interest: Interest,
+    wanted: Subscription,
     is_closed: AtomicBool,
 }
 
@@ -63,7 +67,10 @@ impl Mailbox {
             }),
             changed: Condvar::new(),
             capacity,
-            interest,
+            wanted: Subscription {
+                interest,
+                since: events::number_from_now(),
+            },
             is_closed: AtomicBool::new(false),
         }
     }
@@ -90,12 +97,16 @@ impl Mailbox {
         self.content.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Puts events in, as many as there is room for.
+    /// Puts events in that the observer wants, as many as there is room for.
     pub(super) fn send(&self, events: &Arc<Batch>) {
+        let wanted = events.count(self.wanted);
+        if wanted == 0 {
+            return;
+        }
         let mut content = self.lock();
         let room = self.capacity.saturating_sub(content.waiting);
-        let fitting = room.min(events.len());
-        let missed = (events.len() - fitting) as u64;
+        let fitting = room.min(wanted);
+        let missed = (wanted - fitting) as u64;
         content.missed += missed;
         content.missed_untold += missed;
         if fitting > 0 {
@@ -105,8 +116,20 @@ impl Mailbox {
         self.changed.notify_all();
     }
 
+    /// Puts a snapshot in, in the place of an older one if some wait already.
     pub(super) fn send_snapshot(&self, snapshot: &Arc<Snapshot>) {
         let mut content = self.lock();
+        let is_snapshot = |(_, letter): &(u64, Letter)| matches!(letter, Letter::Snapshot(_));
+        let waiting = content.letters.iter().filter(|one| is_snapshot(one));
+        let mut replaced = None;
+        if waiting.count() >= MOST_SNAPSHOTS
+            && let Some(oldest) = content.letters.iter().position(is_snapshot)
+        {
+            replaced = content.letters.remove(oldest);
+            content.waiting -= 1;
+            content.missed += 1;
+            content.missed_untold += 1;
+        }
         if content.waiting < self.capacity {
             self.put(&mut content, Letter::Snapshot(snapshot.clone()));
         } else {
@@ -115,13 +138,15 @@ impl Mailbox {
         }
         drop(content);
         self.changed.notify_all();
+        // Foreign data may go with it: not under the lock.
+        drop(replaced);
     }
 
     fn put(&self, content: &mut Content, letter: Letter) {
         if !self.is_closed() {
             content.waiting += letter.events();
             content.sent += 1;
-            content.letters.push_back(letter);
+            content.letters.push_back((content.sent, letter));
         }
     }
 
@@ -149,7 +174,7 @@ impl Mailbox {
     }
 
     pub(super) fn interest(&self) -> Interest {
-        self.interest
+        self.wanted.interest
     }
 
     fn is_closed(&self) -> bool {
@@ -191,12 +216,14 @@ impl Mailbox {
                 content = self.lock();
                 content.missed_untold -= missed;
                 self.changed.notify_all();
-            } else if let Some(letter) = content.letters.pop_front() {
+            } else if let Some((_, letter)) = content.letters.pop_front() {
                 drop(content);
                 self.read(&letter, &observer);
                 content = self.lock();
                 content.waiting -= letter.events();
-                content.done += 1;
+                // Some that were put in may have been replaced.
+                let next = content.letters.front();
+                content.done = next.map_or(content.sent, |(number, _)| number - 1);
                 self.changed.notify_all();
                 // Foreign data may go with it: not under the lock.
                 drop(content);
@@ -215,16 +242,12 @@ impl Mailbox {
     fn read(&self, letter: &Letter, observer: &impl Observer) {
         match letter {
             Letter::Tasks(events, count) => {
-                events.read_first(*count, |what, task| match what {
-                    What::Started if self.interest.starts => {
-                        self.call(|| observer.task_started(task));
-                    }
-                    What::Ended(_) if self.interest.ends => {
-                        self.call(|| observer.task_finished(task));
-                    }
-                    What::OverTime => self.call(|| observer.timebox_exceeded(task)),
-                    // Another observer wants it.
-                    What::Started | What::Ended(_) => {}
+                events.read_first(*count, self.wanted, |what, task| {
+                    self.call(|| match what {
+                        What::Started => observer.task_started(task),
+                        What::Ended(_) => observer.task_finished(task),
+                        What::OverTime => observer.timebox_exceeded(task),
+                    });
                 });
             }
             Letter::Snapshot(snapshot) => {

@@ -56,7 +56,7 @@ pub struct Monitor {
     state: Mutex<State>,
     /// Held while a snapshot is taken and made known: in the order in which they were taken, and none
     /// after [`stop`](Self::stop).
-    turn: Mutex<GrowthWatch>,
+    turn: Mutex<Turn>,
     /// The interval was changed, or the monitor stopped.
     changed: Notify,
 }
@@ -66,6 +66,15 @@ struct State {
     generation: u64,
     is_running: bool,
     last: Option<Arc<Snapshot>>,
+    /// As of its last snapshot; none once it has stopped, since nobody would take them back.
+    suspects: Vec<Suspect>,
+}
+
+#[derive(Default)]
+struct Turn {
+    growth: GrowthWatch,
+    /// The run that is watched: what grew in an earlier one, or while none was, is no part of it.
+    generation: u64,
 }
 
 /// One run of the monitor, from its start until its task is gone: also when its runtime goes.
@@ -83,6 +92,7 @@ impl Monitor {
                 generation: 0,
                 is_running: false,
                 last: None,
+                suspects: Vec::new(),
             }),
             turn: Mutex::default(),
             changed: Notify::new(),
@@ -143,7 +153,8 @@ impl Monitor {
             .spawn_on(run.go(), handle);
     }
 
-    /// Stops it: no observer is told of a snapshot that is not on its way when this returns.
+    /// Stops it: no observer is told of a snapshot that is not on its way when this returns, and no
+    /// name is suspect any more.
     ///
     /// # Examples
     ///
@@ -152,16 +163,17 @@ impl Monitor {
     /// assert!(!taskleak::manager().monitor().is_running());
     /// ```
     pub fn stop(&self) {
-        let mut growth = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let mut state = self.lock();
         if state.is_running {
             state.is_running = false;
             state.generation += 1;
             timings::release();
         }
-        *growth = GrowthWatch::default();
+        turn.growth = GrowthWatch::default();
+        state.suspects.clear();
         drop(state);
-        drop(growth);
+        drop(turn);
         self.changed.notify_waiters();
     }
 
@@ -216,16 +228,19 @@ impl Monitor {
         self.lock().last.clone()
     }
 
-    /// The names that kept growing as of its last snapshot.
+    /// The names that kept growing as of its last snapshot; none once it has stopped.
     pub(super) fn suspects(&self) -> Vec<Suspect> {
-        let last = self.last();
-        last.map(|last| last.suspects().to_vec())
-            .unwrap_or_default()
+        self.lock().suspects.clone()
     }
 
     fn is_current(&self, generation: u64) -> bool {
-        let state = self.lock();
-        state.is_running && state.generation == generation
+        self.lock().is_current(generation)
+    }
+}
+
+impl State {
+    fn is_current(&self, generation: u64) -> bool {
+        self.is_running && self.generation == generation
     }
 }
 
@@ -270,9 +285,15 @@ impl Run {
 impl Monitor {
     /// Takes a snapshot and makes it known, unless the monitor was stopped meanwhile.
     fn take(&self, generation: u64) {
-        let growth = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         if self.is_current(generation) {
-            self.publish(growth, |grown, snapshot| {
+            if turn.generation != generation {
+                *turn = Turn {
+                    growth: GrowthWatch::default(),
+                    generation,
+                };
+            }
+            self.publish(turn, Some(generation), |grown, snapshot| {
                 if manager().config().traces {
                     let some = grown.iter().flat_map(|name| name.tasks(snapshot));
                     let some: Vec<_> = some.map(TaskRecord::reading).collect();
@@ -294,24 +315,31 @@ impl Monitor {
     /// assert!(snapshot.suspects().is_empty());
     /// ```
     pub fn take_now(&self) -> Arc<Snapshot> {
-        let growth = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        self.publish(growth, |_, _| ())
+        let turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        self.publish(turn, None, |_, _| ())
     }
 
     fn publish(
         &self,
-        mut growth: MutexGuard<'_, GrowthWatch>,
+        mut turn: MutexGuard<'_, Turn>,
+        generation: Option<u64>,
         ask: impl FnOnce(&[Grown], &mut Snapshot),
     ) -> Arc<Snapshot> {
         let mut snapshot = Manager::take(Vec::new());
-        let grown = growth.look(&snapshot, manager().config().growth);
+        let grown = turn.growth.look(&snapshot, manager().config().growth);
         ask(&grown, &mut snapshot);
         let suspects = grown.into_iter().filter_map(|name| name.suspect(&snapshot));
         snapshot.suspects = suspects.collect();
         let snapshot = Arc::new(snapshot);
-        let former = self.lock().last.replace(snapshot.clone());
+        let mut state = self.lock();
+        let former = state.last.replace(snapshot.clone());
+        // The run may have ended while this looked, with its runtime.
+        if generation.is_none_or(|generation| state.is_current(generation)) {
+            state.suspects = snapshot.suspects.clone();
+        }
+        drop(state);
         dispatcher::publish(&snapshot);
-        drop(growth);
+        drop(turn);
         drop(former);
         snapshot
     }
@@ -320,8 +348,9 @@ impl Monitor {
 impl Drop for Run {
     fn drop(&mut self) {
         let mut state = self.monitor.lock();
-        if state.is_running && state.generation == self.generation {
+        if state.is_current(self.generation) {
             state.is_running = false;
+            state.suspects.clear();
             timings::release();
         }
     }

@@ -124,7 +124,7 @@ impl Snapshot {
     }
 
     /// The names that kept growing, as the [monitor](super::Monitor) last found; empty if it never
-    /// ran.
+    /// ran, or has stopped.
     pub fn suspects(&self) -> &[Suspect] {
         &self.suspects
     }

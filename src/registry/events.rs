@@ -239,6 +239,17 @@ pub(crate) fn next() -> Option<Event> {
     Some(Event { words, attached })
 }
 
+/// The number of the event that [`next`] takes next; only for the one reader. Events are numbered one
+/// after the other, but for those that are dropped.
+pub(crate) fn next_number() -> u64 {
+    QUEUE.get().map_or(0, |queue| queue.events.next_out())
+}
+
+/// What happens from now on has this number or a higher one.
+pub(crate) fn number_from_now() -> u64 {
+    QUEUE.get().map_or(0, |queue| queue.events.next_in())
+}
+
 /// How many events were dropped so far.
 pub(crate) fn missed() -> u64 {
     QUEUE.get().map_or(0, |queue| queue.missed.load(Relaxed))

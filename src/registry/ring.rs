@@ -116,6 +116,16 @@ impl<K, const WORDS: usize> Ring<K, WORDS> {
         Some((words, kept))
     }
 
+    /// The number of the next record to be put in: those that were there have lower ones.
+    pub(super) fn next_in(&self) -> u64 {
+        self.tail.0.load(SeqCst)
+    }
+
+    /// The number of the next record to be taken out. For the reader.
+    pub(super) fn next_out(&self) -> u64 {
+        self.head.0.load(Relaxed)
+    }
+
     /// Whether nobody has put, or begun to put, anything in that was not taken out. For the reader.
     ///
     /// In one order with `put`: of a reader that says it will sleep and then looks here, and a writer

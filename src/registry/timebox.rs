@@ -131,7 +131,9 @@ pub(super) fn is_due(task: &Reading) {
         return;
     };
     if timed.is_newly_over() {
-        tell(task, &attached);
+        // `task` is as it was at its spawn. One that has left its slot meanwhile is told so.
+        let latest = task.slot.read().filter(|latest| latest.id == task.id);
+        tell(latest.as_ref().unwrap_or(task), &attached);
     }
     let abort = timed.abort_handle().take();
     if let Some(abort) = abort {

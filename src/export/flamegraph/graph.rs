@@ -87,6 +87,7 @@ fn printable(text: &str) -> String {
     text.chars()
         .map(|character| match character {
             ';' => ',',
+            '\u{FFFE}' | '\u{FFFF}' => ' ',
             _ if character.is_control() => ' ',
             _ => character,
         })

@@ -61,7 +61,8 @@ fn fold(live: &mut BTreeMap<LabelSet<'_>, usize>, most: usize) -> usize {
         .collect();
     by_count.sort();
     for (count, label_set) in by_count.drain(..folded) {
-        live.remove(&label_set);
+        // More than it was, if this is what the others were folded into: data may be called so too.
+        let count = live.remove(&label_set).unwrap_or(count);
         let mut others = label_set;
         others[1..].fill(Cow::Borrowed(OTHER));
         *live.entry(others).or_default() += count;
