@@ -4,7 +4,7 @@
 use pretty_assertions::assert_eq;
 use std::future::pending;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
 use std::time::Duration;
 use taskleak::manager::{Config, Monitor, Observer, ObserverHandle, Snapshot, Suspect};
@@ -242,6 +242,89 @@ fn a_name_that_grows_and_whose_tasks_do_not_end_is_suspect() {
         })
         .collect();
     assert_eq!(told, suspects);
+}
+
+/// Nobody would take them back: what is suspect ends with what found it.
+#[test]
+fn no_name_is_suspect_once_the_monitor_has_stopped() {
+    let _turn = turn();
+    let tasks = runtime();
+    let leak = || {
+        Builder::new()
+            .name("was suspect")
+            .spawn_on(pending::<()>(), tasks.handle());
+    };
+    let are_there = || {
+        let snapshot = taskleak::manager().snapshot();
+        let mut names = snapshot.suspects().iter().map(Suspect::name);
+        names.any(|name| name == "was suspect")
+    };
+    for is_stopped in [true, false] {
+        let runtime = runtime();
+        monitor().start_on(runtime.handle());
+        while !are_there() {
+            leak();
+            thread::sleep(Duration::from_millis(2));
+        }
+        if is_stopped {
+            monitor().stop();
+        } else {
+            drop(runtime);
+        }
+        until_gone();
+        assert!(!monitor().is_running());
+        assert!(!are_there(), "stopped: {is_stopped}");
+    }
+    // Taken by hand: a run that starts after it does not go on from there.
+    monitor().stop();
+    for _ in 0..3 {
+        leak();
+        monitor().take_now();
+    }
+    let runtime = runtime();
+    let (told, _handle) = observe();
+    monitor().set_interval(Duration::from_millis(20));
+    leak();
+    monitor().start_on(runtime.handle());
+    assert_eq!(next_snapshot(&told).suspects(), []);
+    monitor().stop();
+    until_gone();
+}
+
+/// A snapshot has a record of each task: a few wait, however many are taken.
+#[test]
+fn an_observer_that_hangs_keeps_few_snapshots() {
+    struct Hangs(Mutex<Receiver<()>>, Sender<()>, Mutex<Vec<u64>>);
+    impl Observer for Hangs {
+        fn snapshot_taken(&self, snapshot: &Snapshot) {
+            self.2.lock().unwrap().push(snapshot.number());
+            let _ = self.1.send(());
+            let _ = self.0.lock().unwrap().recv();
+        }
+    }
+    let _turn = turn();
+    monitor().stop();
+    until_gone();
+    let (unblock, blocked) = channel();
+    let (called, calls) = channel();
+    let hangs = Arc::new(Hangs(Mutex::new(blocked), called, Mutex::default()));
+    let handle = taskleak::manager().add_observer(hangs.clone());
+    let take = || Arc::downgrade(&monitor().take_now());
+    let mut taken = vec![take()];
+    calls.recv().unwrap();
+    taken.extend((0..100).map(|_| take()));
+    let kept = |taken: &[Weak<Snapshot>]| {
+        let kept = taken.iter().filter(|one| one.strong_count() > 0);
+        kept.count()
+    };
+    // The one that is read, and the two that wait, of which one is the monitor's last.
+    assert_eq!(kept(&taken), 3);
+    assert_eq!(handle.missed(), 98);
+    let last_three = [0, 99, 100].map(|place: usize| taken[place].upgrade().unwrap().number());
+    drop(unblock);
+    assert!(handle.flush(LONG));
+    assert_eq!(*hangs.2.lock().unwrap(), last_three);
+    assert_eq!((handle.missed(), handle.panics()), (98, 0));
 }
 
 /// Cyclic snapshots ask the tasks of a suspect what they wait for.

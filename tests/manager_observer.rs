@@ -5,8 +5,8 @@ use std::future::pending;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use taskleak::manager::{Config, Interest, Observer, ObserverHandle, Snapshot, Status, TaskRecord};
 use taskleak::TaskState;
+use taskleak::manager::{Config, Interest, Observer, ObserverHandle, Snapshot, Status, TaskRecord};
 use taskleak::task::{Builder, TimeboxAction};
 
 const LONG: Duration = Duration::from_secs(60);
@@ -396,5 +396,75 @@ async fn an_observer_is_told_what_it_has_an_interest_in() {
             assert!(handle.flush(LONG));
             assert!(notes.seen().iter().any(|(what, ..)| *what == "started"));
         }
+    }
+}
+
+/// What others want takes no room from it, and it misses none of that.
+#[tokio::test]
+async fn an_observer_has_room_for_what_it_has_an_interest_in() {
+    struct OverTimeOnly(Mutex<Receiver<()>>, Sender<()>, Mutex<u64>);
+    impl Observer for OverTimeOnly {
+        fn interest(&self) -> Interest {
+            Interest::all().without_ends().without_starts()
+        }
+
+        fn timebox_exceeded(&self, task: &TaskRecord) {
+            if task.name() == "room" {
+                *self.2.lock().unwrap() += 1;
+                let _ = self.1.send(());
+                let _ = self.0.lock().unwrap().recv();
+            }
+        }
+    }
+    let (unblock, blocked) = channel();
+    let (called, calls) = channel();
+    let over = async || {
+        let task = Builder::new()
+            .name("room")
+            .timebox(Duration::from_millis(1))
+            .on_timebox(TimeboxAction::Abort)
+            .spawn(pending::<()>());
+        task.await.unwrap_err();
+    };
+    taskleak::manager().configure(&Config::new().queue(1000));
+    let few = Arc::new(OverTimeOnly(Mutex::new(blocked), called, Mutex::default()));
+    let stuck = taskleak::manager().add_observer(few.clone());
+    taskleak::manager().configure(&Config::new());
+    let (_notes, other) = Notes::of("room");
+    over().await;
+    calls.recv().unwrap();
+    for _ in 0..2000 {
+        Builder::new()
+            .name("in between")
+            .spawn(async {})
+            .await
+            .unwrap();
+        if fastrand::u8(..64) == 0 {
+            // The queue that all share is not what is tested here.
+            assert!(other.flush(LONG));
+        }
+    }
+    over().await;
+    assert!(other.flush(LONG));
+    // Snapshots that other tests take are told to it too.
+    assert!(stuck.missed() < 100, "{}", stuck.missed());
+    drop(unblock);
+    assert!(stuck.flush(LONG));
+    assert_eq!(*few.2.lock().unwrap(), 2);
+}
+
+/// Not of what was still on its way to others when it was added.
+#[tokio::test]
+async fn an_observer_is_told_nothing_of_before_it_was_added() {
+    let (_first, _handle) = Notes::of("before ");
+    for _ in 0..100 {
+        Builder::new()
+            .name("before it came")
+            .spawn(async {})
+            .await
+            .unwrap();
+        let (second, handle) = Notes::of("before ");
+        assert!(handle.flush(LONG));
+        assert_eq!(second.seen(), []);
     }
 }

@@ -117,7 +117,8 @@ impl Config {
         self
     }
 
-    /// How many events wait at most to be told to an observer; further ones are dropped and counted.
+    /// How many events wait at most to be told to an observer that wants them; further ones are dropped
+    /// and counted.
     /// Holds for observers that are added later. The queue that all share is made when the first one
     /// is added, with room for so many or up to twice as many, and keeps its length. At most 4 194 304,
     /// for which it takes some 400 MB. Default: 32 768.
@@ -151,5 +152,16 @@ impl Config {
 impl Default for Config {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_queue_of_any_length_can_be_made() {
+        assert_eq!(Config::new().queue(usize::MAX).queue, 1 << 22);
+        assert_eq!(Config::new().queue(7).queue, 7);
     }
 }

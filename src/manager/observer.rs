@@ -69,7 +69,8 @@ pub trait Observer: Send + Sync + 'static {
         let _ = task;
     }
 
-    /// The [monitor](super::Monitor) took a snapshot.
+    /// The [monitor](super::Monitor) took a snapshot. At most two wait to be told: of further ones the
+    /// latest are, and the others are missed.
     fn snapshot_taken(&self, snapshot: &Snapshot) {
         let _ = snapshot;
     }

@@ -93,3 +93,14 @@ fn printable(text: &str) -> String {
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::printable;
+
+    #[test]
+    fn what_xml_may_not_hold_is_blank() {
+        let text = "a;b\0c\u{1b}d\u{FFFE}e\u{FFFF}f\u{FFFD}\u{10FFFF}\u{df}";
+        assert_eq!(printable(text), "a,b c d e f\u{FFFD}\u{10FFFF}\u{df}");
+    }
+}

@@ -69,3 +69,28 @@ fn fold(live: &mut BTreeMap<LabelSet<'_>, usize>, most: usize) -> usize {
     }
     folded
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pretty_assertions::assert_eq;
+
+    /// Also if somebody's data is what the rest is called: it is folded into itself.
+    #[test]
+    fn folding_keeps_the_sum() {
+        let counts = [("a", 1), ("b", 2), (OTHER, 3), ("c", 9), ("d", 10)];
+        for most in 0..counts.len() {
+            let set = |value: &'static str| vec![Cow::Borrowed("name"), Cow::Borrowed(value)];
+            let mut live: BTreeMap<LabelSet<'_>, usize> = counts
+                .iter()
+                .map(|(value, count)| (set(value), *count))
+                .collect();
+            let folded = fold(&mut live, most);
+            assert_eq!(folded, counts.len() - most);
+            assert_eq!(live.values().sum::<usize>(), 25, "{live:?}");
+            if most == 2 {
+                assert_eq!(live[&set(OTHER)], 6);
+            }
+        }
+    }
+}

@@ -12,6 +12,9 @@ pub(super) struct Limit {
     size: Mutex<Size>,
 }
 
+/// Permits are added after the lock is released, since that wakes who waits. If the limit is made
+/// smaller in between, such a permit is one too many: who gets it while there is a surplus pays with it
+/// and has no place.
 struct Size {
     most: usize,
     /// So many tasks are alive beyond `most`, since it was made smaller: their end makes no room.
@@ -85,24 +88,42 @@ impl Limit {
 
     /// A place as soon as there is one, first come, first served.
     pub(super) async fn place(self: Arc<Self>) -> Place {
-        if let Ok(permit) = self.room.acquire().await {
-            permit.forget();
+        loop {
+            if let Ok(permit) = self.room.acquire().await {
+                permit.forget();
+            }
+            if self.has_place() {
+                return Place(self);
+            }
         }
-        Place(self)
     }
 
     /// A place if there is one now.
     pub(super) fn try_place(self: Arc<Self>) -> Option<Place> {
-        self.room.try_acquire().ok()?.forget();
-        Some(Place(self))
+        loop {
+            self.room.try_acquire().ok()?.forget();
+            if self.has_place() {
+                return Some(Place(self));
+            }
+        }
+    }
+
+    /// Whether a permit that was just taken is a place.
+    fn has_place(&self) -> bool {
+        !self.pay_surplus()
     }
 
     fn end(&self) {
-        let mut size = self.size();
-        let makes_room = size.surplus == 0;
-        size.surplus -= usize::from(!makes_room);
-        drop(size);
+        let makes_room = !self.pay_surplus();
         self.room.add_permits(usize::from(makes_room));
+    }
+
+    /// One task fewer is alive, or one permit fewer there: whether the surplus is now one less.
+    fn pay_surplus(&self) -> bool {
+        let mut size = self.size();
+        let has_surplus = size.surplus > 0;
+        size.surplus -= usize::from(has_surplus);
+        has_surplus
     }
 }
 
@@ -112,5 +133,26 @@ pub(super) struct Place(Arc<Limit>);
 impl Drop for Place {
     fn drop(&mut self) {
         self.0.end();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A task ends: it is decided that this makes room, then the limit is made smaller, and only then
+    /// is the permit there.
+    #[test]
+    fn a_limit_made_smaller_while_a_task_ends_holds() {
+        let limit = Limit::named("smaller meanwhile", 2);
+        let [first, second] = [0; 2].map(|_| limit.clone().try_place().unwrap());
+        assert!(!limit.pay_surplus());
+        limit.resize(1);
+        limit.room.add_permits(1);
+        std::mem::forget(first);
+        assert!(limit.clone().try_place().is_none(), "one is alive");
+        drop(second);
+        let third = limit.clone().try_place();
+        assert!(third.is_some() && limit.clone().try_place().is_none());
     }
 }
