@@ -349,3 +349,17 @@ fn the_page_follows_what_happens_until_it_is_told_not_to() {
         page.until(&count, |count| *count == json!(["6"]));
     });
 }
+
+/// The page asks every two seconds; none of these answers comes as soon.
+#[test]
+fn answers_that_take_longer_than_the_page_waits_are_shown() {
+    run(async |page| {
+        page.run(
+            "const real = window.fetch;\
+             window.fetch = (...request) => real(...request)\
+                 .then(answer => new Promise(done => setTimeout(done, 3000, answer)));",
+        );
+        let _live = Builder::new().name("told late").spawn(pending::<()>());
+        wait_for_rows(page, &["told late"]);
+    });
+}
