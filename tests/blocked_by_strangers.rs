@@ -9,6 +9,7 @@ use std::time::Duration;
 use taskleak::task::Builder;
 use taskleak::{Blocker, LeakReport, Options, find, verify_none};
 use tokio::runtime::{Handle, Runtime};
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 const SHORT: Duration = Duration::from_millis(20);
@@ -116,12 +117,16 @@ fn naps_until(end: &AtomicBool) {
 }
 
 fn leaks_on(runtime: &Handle) -> JoinHandle<()> {
+    waits_on(runtime, pending())
+}
+
+fn waits_on(runtime: &Handle, future: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
     let begun = Arc::new(AtomicBool::new(false));
     let begins = begun.clone();
     let task = Builder::new().name("leaks").spawn_on(
         async move {
             begins.store(true, SeqCst);
-            pending::<()>().await;
+            future.await;
         },
         runtime,
     );
@@ -143,9 +148,12 @@ fn functions(blocker: &Blocker) -> Vec<&'static str> {
         .collect()
 }
 
-/// The one blocker, which naps; and the text of the report.
+const DUE: &str = "1 task of these was due and not polled, while on its runtime";
+const UNASKED: &str = "1 task of these could not be asked what it waits for, while on its runtime";
+
+/// The one blocker, which naps; and the text of the report, which says so of the one task.
 #[track_caller]
-fn napping(report: &LeakReport) -> (&Blocker, String) {
+fn napping<'a>(report: &'a LeakReport, how: &str) -> (&'a Blocker, String) {
     let text = report.to_string();
     let [blocker] = report.blockers() else {
         panic!("not one blocker in\n{text}")
@@ -155,10 +163,7 @@ fn napping(report: &LeakReport) -> (&Blocker, String) {
         functions.iter().any(|one| one.ends_with("::naps_until")),
         "{functions:?}\n{text}"
     );
-    assert!(
-        text.contains("1 task of these was due and not polled"),
-        "{text}"
-    );
+    assert!(text.contains(&format!("note: {how}")), "{text}");
     assert!(text.contains("blocked_by_strangers::naps_until"), "{text}");
     assert!(blocker.thread().is_some(), "{text}");
     (blocker, text)
@@ -173,7 +178,7 @@ fn a_task_that_a_rule_lets_live_on() {
         let napper = Builder::new().name("napper");
         let nap = Nap::by(|nap| drop(napper.spawn_on(nap, &runtime.handle)));
         let report = find(options().ignore_named("napper")).unwrap_err();
-        let (blocker, text) = napping(&report);
+        let (blocker, text) = napping(&report, UNASKED);
         assert_eq!(blocker.name(), Some("napper"));
         assert!(
             text.contains("  task `napper` (spawned at tests/blocked_by_strangers.rs:"),
@@ -182,6 +187,26 @@ fn a_task_that_a_rule_lets_live_on() {
         assert_eq!(report.task_count(), 1);
         leak.abort();
         drop(nap);
+        guard.grace(Duration::from_secs(60)).finish_blocking();
+    }
+}
+
+/// Nobody had to ask it for it to be due.
+#[test]
+fn a_task_that_was_woken() {
+    let _turn = turn();
+    for runtime in Elsewhere::with_one_thread() {
+        let guard = verify_none().ignore_named("napper");
+        let notify = Arc::new(Notify::new());
+        let notified = notify.clone();
+        let woken = waits_on(&runtime.handle, async move { notified.notified().await });
+        let napper = Builder::new().name("napper");
+        let nap = Nap::by(|nap| drop(napper.spawn_on(nap, &runtime.handle)));
+        notify.notify_one();
+        let report = find(options().ignore_named("napper")).unwrap_err();
+        napping(&report, DUE);
+        drop(nap);
+        drop(woken);
         guard.grace(Duration::from_secs(60)).finish_blocking();
     }
 }
@@ -225,7 +250,7 @@ fn a_task_of_another_test() {
             .name("leaks")
             .spawn_on(pending::<()>(), &runtime.handle);
         let report = find(options()).unwrap_err();
-        let (blocker, text) = napping(&report);
+        let (blocker, text) = napping(&report, DUE);
         assert_eq!(blocker.name(), Some("other's"));
         assert!(text.contains(", of the guard "), "{text}");
         leak.abort();
@@ -260,7 +285,7 @@ fn a_task_that_nobody_tracked() {
         let leak = leaks_on(&runtime.handle);
         let nap = Nap::by(|nap| drop(runtime.handle.spawn(nap)));
         let report = find(options()).unwrap_err();
-        let (blocker, text) = napping(&report);
+        let (blocker, text) = napping(&report, UNASKED);
         assert!(blocker.task().is_none());
         assert!(
             text.contains("  a task that taskleak did not see spawned\n"),
@@ -308,7 +333,9 @@ fn answered(options: impl Fn() -> Options) -> LeakReport {
 fn assert_nobody(report: &LeakReport) {
     assert!(report.blockers().is_empty(), "{report}");
     assert!(
-        !report.to_string().contains("due and not polled"),
+        !report
+            .to_string()
+            .contains("while on its runtime polls have not returned"),
         "{report}"
     );
 }

@@ -10,6 +10,7 @@ use crate::registry::slot::{Reading, flag};
 use crate::registry::{self, Slot, TaskInfo, TaskKind, TaskState, current, poller, pollers};
 use crate::stack::Stack;
 use crate::thread::{self, Sights};
+use crate::wait::Liveness;
 use crate::wait::blocked::{frames_in_task, gave_its_worker_away};
 use std::collections::HashSet;
 use std::time::Duration;
@@ -30,20 +31,25 @@ pub(crate) struct Stranger {
     pub(crate) stack: Option<Stack>,
 }
 
-/// Those that leaks wait for to get their turns, and how many leaks do so.
+/// Those that leaks wait for to get their turns, and how many leaks do so, for themselves or to answer.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Strangers {
-    pub(crate) waiting: usize,
+    /// Those that were due before anybody asked them.
+    pub(crate) due: usize,
+    /// Those that could not be asked what they wait for: they were queued only for that.
+    pub(crate) unasked: usize,
     pub(crate) tasks: Vec<Stranger>,
 }
 
 impl Strangers {
-    /// Looks at the runtimes of those leaks that have no turn although they are due. Tells of polls that have not returned
+    /// Looks at the runtimes of those leaks that have no turn although they are due, or were asked. Tells of polls that have not returned
     /// for longer than `after`.
     pub(super) fn before(leaks: &[TaskInfo], after: Option<Duration>) -> Self {
-        let due = leaks.iter().filter(|task| is_due(task));
-        let due: Vec<_> = due.filter_map(|task| task.id().read()).collect();
-        let Some(after) = after.filter(|_| !due.is_empty()) else {
+        let waiting = leaks
+            .iter()
+            .filter_map(|task| Some((why_waiting(task)?, task.id().read()?)));
+        let (whys, waiting): (Vec<_>, Vec<_>) = waiting.unzip();
+        let Some(after) = after.filter(|_| !waiting.is_empty()) else {
             return Self::default();
         };
         let leaked: HashSet<_> = leaks.iter().map(TaskInfo::id).collect();
@@ -55,7 +61,7 @@ impl Strangers {
                 && !leaked.contains(&task.id)
                 && Some(task.id) != asking
                 && (task.poller == 0 || task.poller != own)
-                && due.iter().any(|due| needs_thread_of(due, task))
+                && waiting.iter().any(|due| needs_thread_of(due, task))
                 // Not timed: it began when nobody judged, and so before the leaks were spawned.
                 && (task.last_poll == 0 || blocked::age(task) >= after)
         };
@@ -63,9 +69,20 @@ impl Strangers {
         let sights = Sights::of(&found);
         let known = found.iter().filter_map(|task| Self::known(task, &sights));
         let mut tasks: Vec<_> = known.collect();
-        tasks.extend(Self::untracked(&due).into_iter().take(MOST - tasks.len()));
-        let waiting = if tasks.is_empty() { 0 } else { due.len() };
-        Self { waiting, tasks }
+        tasks.extend(
+            Self::untracked(&waiting)
+                .into_iter()
+                .take(MOST - tasks.len()),
+        );
+        if tasks.is_empty() {
+            return Self::default();
+        }
+        let due = whys.iter().filter(|why| **why == Waiting::Due).count();
+        Self {
+            due,
+            unasked: whys.len() - due,
+            tasks,
+        }
     }
 
     fn known(task: &Reading, sights: &Sights) -> Option<Stranger> {
@@ -90,8 +107,8 @@ impl Strangers {
 
     /// Threads of these tasks' runtimes that stand still inside a poll of a task that has no record. None where polls
     /// were timed tells how long: those that are somewhere else a moment later go on.
-    fn untracked(due: &[Reading]) -> Vec<Stranger> {
-        let on_workers = due.iter().filter(|task| task.kind() != TaskKind::Local);
+    fn untracked(waiting: &[Reading]) -> Vec<Stranger> {
+        let on_workers = waiting.iter().filter(|task| task.kind() != TaskKind::Local);
         let runtimes: HashSet<_> = on_workers.map(|task| task.runtime).collect();
         let look = |thread: u32| {
             let stack = thread::stack_of(thread)?;
@@ -115,16 +132,28 @@ impl Strangers {
     }
 }
 
-/// Whether the task waits for its turn and for nothing else.
-fn is_due(task: &TaskInfo) -> bool {
+/// Why a task waits for a turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Waiting {
+    /// It was woken, or never polled.
+    Due,
+    /// It was parked, as far as is known, and then asked what it waits for.
+    Unasked,
+}
+
+fn why_waiting(task: &TaskInfo) -> Option<Waiting> {
     match (task.kind(), task.state()) {
-        (TaskKind::Blocking, _) => false,
-        (_, TaskState::NeverPolled) => true,
+        (TaskKind::Blocking, _) | (_, TaskState::Running | TaskState::Killed) => None,
+        (_, TaskState::NeverPolled) => Some(Waiting::Due),
         (TaskKind::Hooked, TaskState::Pending) => {
-            task.sight().map(|sight| sight.state) == Some(SeenState::Runnable)
+            let state = task.sight().map(|sight| sight.state);
+            (state == Some(SeenState::Runnable)).then_some(Waiting::Due)
         }
-        (_, TaskState::Pending) => task.is_silent(),
-        (_, TaskState::Running | TaskState::Killed) => false,
+        // To ask is to wake: only what was so before tells.
+        (_, TaskState::Pending) => task.is_silent().then_some(match task.liveness() {
+            Liveness::Runnable => Waiting::Due,
+            _ => Waiting::Unasked,
+        }),
     }
 }
 

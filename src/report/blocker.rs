@@ -76,15 +76,38 @@ impl Blocker {
 #[derive(Clone, Debug)]
 pub(super) struct Blockers {
     pub(super) all: Vec<Blocker>,
-    waiting: usize,
+    due: usize,
+    unasked: usize,
 }
 
 impl Blockers {
     pub(super) fn of(strangers: Strangers) -> Self {
         Self {
             all: strangers.tasks.into_iter().map(Blocker).collect(),
-            waiting: strangers.waiting,
+            due: strangers.due,
+            unasked: strangers.unasked,
         }
+    }
+
+    fn due(&self) -> Option<String> {
+        let tasks = tasks_of(self.due);
+        match self.due {
+            0 => None,
+            1 => Some(format!("{tasks} of these was due and not polled")),
+            _ => Some(format!("{tasks} of these were due and not polled")),
+        }
+    }
+
+    fn unasked(&self) -> Option<String> {
+        let tasks = tasks_of(self.unasked);
+        let they = match self.unasked {
+            0 => return None,
+            1 => "it waits",
+            _ => "they wait",
+        };
+        Some(format!(
+            "{tasks} of these could not be asked what {they} for"
+        ))
     }
 
     pub(super) fn text(&self, paint: Paint) -> impl fmt::Display + '_ {
@@ -103,17 +126,18 @@ struct BlockersText<'a> {
 impl fmt::Display for BlockersText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { blockers, paint } = self;
-        let waiting = tasks_of(blockers.waiting);
-        let (were, their) = if blockers.waiting == 1 {
-            ("was", "its")
-        } else {
-            ("were", "their")
+        let due = blockers.due();
+        let unasked = blockers.unasked();
+        let waiting: Vec<_> = due.into_iter().chain(unasked).collect();
+        let their = match blockers.due + blockers.unasked {
+            1 => "its",
+            _ => "their",
         };
         writeln!(
             f,
-            "{} {waiting} of these {were} due and not polled, while on {their} runtime polls have not returned of tasks \
-             that are not judged here:",
-            paint.strong("note:")
+            "{} {}, while on {their} runtime polls have not returned of tasks that are not judged here:",
+            paint.strong("note:"),
+            waiting.join(", and ")
         )?;
         for blocker in &blockers.all {
             writeln!(f, "  {}", paint.strong(blocker.title()))?;

@@ -174,7 +174,8 @@ impl LeakReport {
     }
 
     /// Tasks that are not judged and hold threads which leaked tasks need to go on: their polls have not returned for
-    /// longer than [`Options::blocked_after`](crate::Options::blocked_after). Only if leaked tasks were due and not polled.
+    /// longer than [`Options::blocked_after`](crate::Options::blocked_after). Only if leaked tasks were due and
+    /// not polled, or could not be asked what they wait for.
     pub fn blockers(&self) -> &[Blocker] {
         &self.blockers.all
     }

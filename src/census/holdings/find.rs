@@ -20,8 +20,8 @@ const DEEPEST: usize = 64;
 /// was.
 #[derive(Default)]
 pub(super) struct Found {
-    /// What of tokio's there is, and who owns it.
-    pub(super) known: Vec<(Owner, Known, Value)>,
+    /// What of tokio's there is, who owns it, and how certain it is to be there still.
+    pub(super) known: Vec<(Owner, Known, Value, Presence)>,
     /// The `Arc`s and `Rc`s: who owns each, where it is, and what is behind it.
     pub(super) owned: Vec<(Owner, u64, u64)>,
     /// The same of `Weak`s.
@@ -33,12 +33,21 @@ pub(super) struct Found {
     pub(super) own_wakers: Vec<(u64, u64)>,
 }
 
+/// Whether what lies at a place may have been moved out of there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Presence {
+    Certain,
+    /// It is in a variable of a suspended future whose drop glue could not be followed.
+    Likely,
+}
+
 /// Walks the future of a task.
 pub(super) fn find(reader: &mut Reader<'_>, future: Value, task: Owner) -> Found {
     let mut walk = Walk {
         reader,
         seen: HashSet::new(),
         steps: 0,
+        presence: Presence::Certain,
         found: Found::default(),
     };
     walk.value(future, task, 0);
@@ -49,6 +58,8 @@ struct Walk<'a, 'b> {
     reader: &'a mut Reader<'b>,
     seen: HashSet<(u64, &'static str)>,
     steps: usize,
+    /// Of what is walked through now.
+    presence: Presence,
     found: Found,
 }
 
@@ -61,7 +72,7 @@ impl Walk<'_, '_> {
         let path = self.reader.debug.path(value.ty.at).unwrap_or_default();
         if let Some(known) = Known::of(path) {
             if self.seen.insert((value.address, known.path())) {
-                self.found.known.push((owner, known, value));
+                self.found.known.push((owner, known, value, self.presence));
                 if known.has_an_arc() {
                     self.parts(value, owner, depth);
                 }
@@ -171,7 +182,13 @@ impl Walk<'_, '_> {
                 field.name == name && value.address.checked_add(field.offset) == Some(part.address)
             };
             if !captured.iter().any(is_captured) {
+                let before = self.presence;
+                // What it awaits is there.
+                if value.ty.is_coroutine() && name != "__awaitee" {
+                    self.presence = Presence::Likely;
+                }
                 self.value(part, owner, depth + 1);
+                self.presence = before;
             }
         }
     }

@@ -179,9 +179,9 @@ impl Known {
                 let had = reader.number(wanted)?.checked_sub(missing)?;
                 Hold::Permits((had > 0).then_some(semaphore.address)?)
             }
+            Self::JoinHandle => Hold::Handle(pointer_in(reader, value)?),
+            Self::JoinSet => Hold::Handle(inner_of(reader, value)?.address),
             Self::OneshotReceiver
-            | Self::JoinHandle
-            | Self::JoinSet
             | Self::AbortHandle
             | Self::Notified
             | Self::OwnedNotified

@@ -3,8 +3,8 @@
 use super::super::dwarf::DebugInfo;
 use super::super::future::{Reader, Snapshot, Value};
 use super::super::tasks::{HeaderLayout, Listed};
-use super::find::{Found, find};
-use super::known::waker_in;
+use super::find::{Found, Presence, find};
+use super::known::{Known, waker_in};
 use crate::wait::deadlock::{Facts, Hold, NO_TASK, Owner, Room, Source, TaskFacts};
 use crate::wait::{RuntimeKind, Schedule, schedule_of};
 use std::collections::{HashMap, HashSet};
@@ -88,6 +88,7 @@ struct OfTask {
     rooms: Vec<Room>,
     sources: Vec<(u64, Source)>,
     sets: Vec<(u64, Vec<u64>)>,
+    joins: Vec<(u64, u64)>,
 }
 
 /// All that was read, what several tasks share but once.
@@ -142,6 +143,7 @@ fn together(tasks: impl Iterator<Item = OfTask>) -> Facts {
         facts.rooms.extend(of_task.rooms);
         facts.sources.extend(of_task.sources);
         facts.sets.extend(of_task.sets);
+        facts.joins.extend(of_task.joins);
     }
     for (header, _) in &mut facts.sources {
         *header = *headers.get(header).unwrap_or(header);
@@ -219,10 +221,16 @@ fn read_at_rest(
         rooms: Vec::new(),
         sources: Vec::new(),
         sets: Vec::new(),
+        joins: Vec::new(),
     };
     of_task.found.memory.push((task.address..end, owner));
-    for (owner, known, value) in std::mem::take(&mut of_task.found.known) {
+    let its_own = owner;
+    for (owner, known, value, presence) in std::mem::take(&mut of_task.found.known) {
         let hold = known.hold(reader, value);
+        let is_its_own = owner == its_own && presence == Presence::Certain;
+        if let (Known::JoinHandle, Some(Hold::Handle(of)), true) = (known, hold, is_its_own) {
+            of_task.joins.push((task.address, of));
+        }
         of_task
             .holds
             .extend(hold.map(|hold| (owner, value.address, hold)));

@@ -21,6 +21,8 @@ pub(crate) struct Facts {
     pub(crate) sources: Vec<(u64, Source)>,
     /// Sets of tasks that are joined together: each by its address, with the headers.
     pub(crate) sets: Vec<(u64, Vec<u64>)>,
+    /// Which task certainly has which one's `JoinHandle`, by value: nobody else can abort that one by it.
+    pub(crate) joins: Vec<(u64, u64)>,
 }
 
 /// The number of what is waked as a task is and is none: a child of a task that polls several futures.
@@ -77,6 +79,8 @@ pub(crate) enum Hold {
     Guard(u64),
     /// Permits of a semaphore, which perhaps is a lock.
     Permits(u64),
+    /// What can abort: a task's `JoinHandle`, by that task's header, or a set of tasks.
+    Handle(u64),
 }
 
 /// Where those wait who wait for all of what others hold.

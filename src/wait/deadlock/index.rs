@@ -16,13 +16,16 @@ pub(super) struct Index<'a> {
     rooms: Places<&'a Room>,
     memory: Places<Owner>,
     sets: HashMap<u64, &'a [u64]>,
+    joins: HashSet<(u64, u64)>,
 }
 
 impl<'a> Index<'a> {
     pub(super) fn of(facts: &'a Facts) -> Self {
+        let counts = Counts::of(facts);
         let mut sources: HashMap<u64, HashSet<Source>> = HashMap::new();
         for (header, source) in &facts.sources {
-            sources.entry(*header).or_default().insert(*source);
+            let source = counts.in_one(*source);
+            sources.entry(*header).or_default().insert(source);
         }
         let tasks = facts.tasks.iter();
         let shared = facts.shared.iter();
@@ -45,6 +48,7 @@ impl<'a> Index<'a> {
             sets: sets
                 .map(|(at, headers)| (*at, headers.as_slice()))
                 .collect(),
+            joins: facts.joins.iter().copied().collect(),
         }
     }
 
@@ -80,6 +84,48 @@ impl<'a> Index<'a> {
 
     pub(super) fn joined(&self, set: u64) -> &[u64] {
         self.sets.get(&set).copied().unwrap_or_default()
+    }
+
+    /// Whether that task certainly has the other's `JoinHandle` for itself.
+    pub(super) fn has_handle(&self, task: u64, of: u64) -> bool {
+        self.joins.contains(&(task, of))
+    }
+}
+
+/// How many senders each channel has. Of a channel that was found in several tasks the counts may differ, since the
+/// tasks are read one after the other: its one waker must not count as several for that.
+struct Counts(HashMap<u64, (u64, u64)>);
+
+impl Counts {
+    fn of(facts: &Facts) -> Self {
+        let mut counts: HashMap<u64, (u64, u64)> = HashMap::new();
+        for (_, source) in &facts.sources {
+            if let Source::Message {
+                channel,
+                senders,
+                weak,
+            } = source
+            {
+                // Whoever had one may have it still.
+                let most = counts.entry(*channel).or_default();
+                *most = (most.0.max(*senders), most.1.max(*weak));
+            }
+        }
+        Self(counts)
+    }
+
+    fn in_one(&self, source: Source) -> Source {
+        match source {
+            Source::Message { channel, .. } => {
+                let (senders, weak) = self.0.get(&channel).copied().unwrap_or_default();
+                Source::Message {
+                    channel,
+                    senders,
+                    weak,
+                }
+            }
+            source => source,
+        }
     }
 }
 

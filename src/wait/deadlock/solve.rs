@@ -85,7 +85,8 @@ impl<'a> Graph<'a> {
         )
     }
 
-    /// The tasks that nothing can wake but the ends of these, and the orphans among whom they end.
+    /// The tasks that nothing can wake but the ends of these, and the orphans among whom they end. Whoever else may have
+    /// the awaited task's handle could abort it: so the one that joins must have it for itself.
     fn proved(&self) -> HashSet<u64> {
         let tasks = self.facts.tasks.iter();
         let queued: HashSet<_> = tasks
@@ -102,7 +103,9 @@ impl<'a> Graph<'a> {
             |header| self.sources_of(header).filter_map(end).collect(),
             |header, proved| {
                 let mut ends = self.sources_of(header).map(end);
-                ends.all(|of| of.is_some_and(|of| proved.contains(&of)))
+                ends.all(|of| {
+                    of.is_some_and(|of| proved.contains(&of) && self.index.has_handle(header, of))
+                })
             },
         )
     }
@@ -126,10 +129,16 @@ impl<'a> Graph<'a> {
                     owners
                 }
             },
-            Source::End(header) => vec![Owner::Task(header)],
+            Source::End(header) => {
+                let mut owners = of(&[Hold::Handle(header)]);
+                owners.push(Owner::Task(header));
+                owners
+            }
             Source::AnyEnd(set) => {
+                let mut owners = of(&[Hold::Handle(set)]);
                 let headers = self.index.joined(set).iter();
-                headers.map(|header| Owner::Task(*header)).collect()
+                owners.extend(headers.map(|header| Owner::Task(*header)));
+                owners
             }
             Source::Abort(place) => self.index.around(place).collect(),
         }
@@ -185,10 +194,15 @@ impl<'a> Graph<'a> {
                             && self.is_with(Hold::Permits(place), 0, stuck))
                 }
             },
-            Source::End(header) => stuck.contains(&Owner::Task(header)),
+            // Who has the handle can abort it.
+            Source::End(header) => {
+                stuck.contains(&Owner::Task(header)) && self.is_with(Hold::Handle(header), 1, stuck)
+            }
             Source::AnyEnd(set) => {
                 let all = self.index.joined(set);
-                !all.is_empty()
+                // What drives futures has no handle.
+                self.is_with(Hold::Handle(set), 0, stuck)
+                    && !all.is_empty()
                     && all
                         .iter()
                         .all(|header| stuck.contains(&Owner::Task(*header)))
@@ -363,7 +377,7 @@ mod tests {
         let facts = facts(&[
             (1, 1, &[Hold::Guard(7)], &[Source::Queue(8)]),
             (2, 1, &[Hold::Guard(8)], &[Source::Queue(7)]),
-            (3, 1, &[], &[Source::End(100)]),
+            (3, 1, &[Hold::Handle(100)], &[Source::End(100)]),
         ]);
         assert_eq!(deadlocked(&facts), [1, 2, 3]);
         assert_eq!(solve(&facts)[&1].owners, [(2, OtherHalf::Permits)]);
@@ -386,6 +400,24 @@ mod tests {
         assert_eq!(deadlocked(&facts(&[(1, 1, sender, &[message(1, 0)])])), [1]);
         assert!(deadlocked(&facts(&[(1, 1, sender, &[message(2, 0)])])).is_empty());
         assert!(deadlocked(&facts(&[(1, 1, sender, &[message(1, 1)])])).is_empty());
+    }
+
+    /// A sender was cloned between the two looks.
+    #[test]
+    fn one_waker_that_was_read_twice_is_one() {
+        let sender: &[Hold] = &[Hold::Sender(9)];
+        let read_twice = |holders| {
+            let twice = [message(1, 0), message(2, 0)];
+            facts(&[(1, holders, sender, &twice), (2, 0, sender, &[])])
+        };
+        assert_eq!(deadlocked(&read_twice(1)), [1]);
+        assert!(
+            deadlocked(&read_twice(2)).is_empty(),
+            "somebody has a waker"
+        );
+        // And no fewer senders than there were.
+        let few = facts(&[(1, 1, sender, &[message(2, 0), message(1, 0)])]);
+        assert!(deadlocked(&few).is_empty());
     }
 
     #[test]
@@ -445,12 +477,20 @@ mod tests {
     #[test]
     fn a_set_ends_if_any_of_it_does() {
         let mut facts = facts(&[
-            (1, 1, &[], &[Source::AnyEnd(6)]),
+            (1, 1, &[Hold::Handle(6)], &[Source::AnyEnd(6)]),
             (2, 0, &[], &[]),
             (3, 1, &[], &[]),
         ]);
         facts.sets.push((6, vec![200]));
         assert_eq!(deadlocked(&facts), [1]);
+        // Who has the set too can abort all.
+        let also = sharing(facts.clone(), 2, 1, &[1]);
+        let mut also = Facts {
+            holds: Vec::new(),
+            ..also
+        };
+        also.holds.push((Owner::Shared(SHARED), Hold::Handle(6)));
+        assert!(deadlocked(&also).is_empty());
         facts.sets[0].1.push(300);
         assert!(deadlocked(&facts).is_empty());
     }
@@ -465,8 +505,27 @@ mod tests {
             (4, 1, &[], &[Source::End(300)]),
             (5, 2, &[], &[Source::End(100)]),
         ]);
+        facts.joins = vec![(200, 100), (300, 400), (400, 300), (500, 100)];
         assert_eq!(proved(&facts), [2, 3, 4]);
         facts.tasks[0].is_queued = true;
         assert_eq!(proved(&facts), [3, 4]);
+        // Somebody else may have that handle.
+        facts.joins.retain(|(joining, _)| *joining != 400);
+        assert!(proved(&facts).is_empty());
+    }
+
+    #[test]
+    fn who_has_the_handle_of_what_is_joined_can_abort_it() {
+        let joining = || facts(&[(1, 0, &[], &[]), (2, 1, &[], &[Source::End(100)])]);
+        let with = |facts: Facts, owner| {
+            let mut facts = facts;
+            facts.holds.push((owner, Hold::Handle(100)));
+            deadlocked(&facts)
+        };
+        assert!(deadlocked(&joining()).is_empty());
+        assert_eq!(with(joining(), Owner::Task(200)), [2]);
+        let shared = |strong| sharing(joining(), strong, 1, &[2]);
+        assert_eq!(with(shared(1), Owner::Shared(SHARED)), [2]);
+        assert!(with(shared(2), Owner::Shared(SHARED)).is_empty());
     }
 }
