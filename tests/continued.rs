@@ -155,6 +155,7 @@ fn what_a_set_of_futures_does_not_poll_is_seen() {
 }
 
 /// A poll calls this block by its function, debug info calls it a block.
+#[allow(clippy::manual_async_fn, reason = "it is called differently")]
 fn block() -> impl Future<Output = ()> + Send {
     async {
         let mut set = FuturesUnordered::new();

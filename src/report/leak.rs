@@ -146,7 +146,9 @@ impl Leak {
         let some_lock = leaks
             .iter()
             .any(|leak| leak.waits_for() == Some(WaitsFor::Lock));
-        if some_lock && leaks.iter().all(is_stuck) {
+        // One that waits alone is more likely to wait for somebody outside of any task.
+        let is_alone = leaks.iter().map(Self::count).sum::<usize>() < 2;
+        if some_lock && !is_alone && leaks.iter().all(is_stuck) {
             for leak in leaks {
                 leak.likely_deadlock |= waits(leak);
             }
