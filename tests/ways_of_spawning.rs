@@ -388,6 +388,47 @@ mod local_runtime {
     }
 }
 
+/// On a `LocalRuntime`, by tokio itself: it is counted there.
+#[cfg(all(feature = "census", target_os = "linux", target_arch = "x86_64"))]
+mod untracked_on_a_local_runtime {
+    use super::*;
+
+    #[test]
+    fn is_told_as_a_dependency_s() {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build_local(Default::default())
+            .unwrap();
+        let report = runtime.block_on(async {
+            let (found, finds) = channel();
+            let guard = verify_none()
+                .grace(Duration::from_millis(40))
+                .on_leak(taskleak::Action::Warn)
+                .cleanup(move |report| found.send(report.clone()).unwrap());
+            tokio::task::spawn_local(listen());
+            guard.finish().await;
+            finds.recv().expect("it leaks")
+        });
+        assert_eq!((report.task_count(), report.unseen_count()), (0, 1));
+        let [task] = report.unseen() else {
+            panic!("one task is expected in\n{report}");
+        };
+        assert_eq!(task.name(), "ways_of_spawning::listen");
+        let [root] = task.await_trace().roots() else {
+            panic!("one future is expected in\n{report}");
+        };
+        assert_eq!(root.function(), "ways_of_spawning::listen");
+        let site = task.spawn_site().and_then(|site| site.file());
+        assert!(site.unwrap().ends_with(file!()), "{report}");
+        let frames = functions(&task.user_frames());
+        assert!(
+            frames
+                .iter()
+                .any(|frame| frame.contains("is_told_as_a_dependency_s"))
+        );
+    }
+}
+
 /// On the blocking pool, by taskleak.
 mod blocking {
     use super::*;

@@ -201,6 +201,7 @@ impl<'a> Diagnosis<'a> {
             WaitsFor::Timer if self.ticks() => "the next tick of a timer, for ever".to_owned(),
             WaitsFor::Timer => "a point in time that has not come".to_owned(),
             WaitsFor::Accept => "the next connection: the listener is open".to_owned(),
+            WaitsFor::Read if self.has_no_peer() => "a datagram: none has come".to_owned(),
             WaitsFor::Read => "bytes from a peer that is still connected".to_owned(),
             WaitsFor::Write if self.connects() => {
                 "a connection that the peer has not accepted".to_owned()
@@ -287,6 +288,9 @@ impl<'a> Diagnosis<'a> {
                 "`select!` on a shutdown signal beside `accept`, or abort the task when its server \
                  stops"
             }
+            WaitsFor::Read if self.has_no_peer() => {
+                "`select!` on a shutdown signal beside it, put a `timeout` around it, or abort the task"
+            }
             WaitsFor::Read => {
                 "close the peer's side before the test ends, or put a `timeout` around the read"
             }
@@ -321,6 +325,13 @@ impl<'a> Diagnosis<'a> {
                 "abort it when its work is done, or await something that can happen"
             }
         }
+    }
+
+    /// Whether there is no connection whose other end could be closed.
+    fn has_no_peer(&self) -> bool {
+        ["UdpSocket", "UnixDatagram"]
+            .iter()
+            .any(|socket| self.leaf_is(socket))
     }
 
     fn connects(&self) -> bool {

@@ -10,7 +10,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::sync::{
     Barrier, Mutex, Notify, OnceCell, RwLock, Semaphore, broadcast, mpsc, oneshot, watch,
@@ -77,6 +77,24 @@ cases! {
     futures_mpsc: "futures_channel::mpsc::Receiver";
     futures_oneshot: "futures_channel::oneshot::Receiver";
     futures_lock: "futures_util::lock::mutex::MutexLockFuture";
+    recv_many: "tokio::sync::mpsc::Receiver::recv_many";
+    acquire_many: "tokio::sync::Semaphore::acquire_many";
+    acquire_owned: "tokio::sync::Semaphore::acquire_owned";
+    notified_owned: "tokio::sync::OwnedNotified";
+    set_once: "tokio::sync::SetOnce::wait";
+    sender_watch_closed: "tokio::sync::watch::Sender::closed";
+    cancelled: "tokio::sync::Notified";
+    tcp_readable: "tokio::net::TcpStream::readable";
+    udp_readable: "tokio::net::UdpSocket::readable";
+    unix_accept: "tokio::net::unix::UnixListener::accept";
+    unix_read: "tokio::io::Read";
+    unix_datagram: "tokio::net::unix::UnixDatagram::recv";
+    copy: "tokio::io::copy";
+    line: "tokio::io::ReadLine";
+    futures_mpsc_send: "futures_channel::mpsc::sink_impl::poll_ready";
+    futures_unbounded: "futures_channel::mpsc::UnboundedReceiver";
+    futures_buffered: "futures_util::stream::Next";
+    futures_abortable: "tokio::sync::Notified";
 }
 
 async fn mpsc_recv() {
@@ -344,7 +362,7 @@ async fn equal_branches() {
 }
 
 async fn wait_for(notify: Arc<Notify>) {
-    notify.notified().await; //~ futures_select_all futures_join_all
+    notify.notified().await; //~ futures_select_all futures_join_all futures_abortable
 }
 
 async fn futures_select_all() {
@@ -384,4 +402,98 @@ async fn futures_lock() {
     let mutex = futures::lock::Mutex::new(());
     let _held = mutex.lock().await;
     let _again = mutex.lock().await; //~ futures_lock
+}
+
+async fn recv_many() {
+    let (_sender, mut receiver) = mpsc::channel::<u8>(1);
+    receiver.recv_many(&mut Vec::new(), 4).await; //~ recv_many
+}
+
+async fn acquire_many() {
+    let semaphore = Semaphore::new(1);
+    semaphore.acquire_many(2).await.unwrap().forget(); //~ acquire_many
+}
+
+async fn acquire_owned() {
+    let semaphore = Arc::new(Semaphore::new(0));
+    semaphore.acquire_owned().await.unwrap().forget(); //~ acquire_owned
+}
+
+async fn notified_owned() {
+    Arc::new(Notify::new()).notified_owned().await; //~ notified_owned
+}
+
+async fn set_once() {
+    tokio::sync::SetOnce::<u8>::new().wait().await; //~ set_once
+}
+
+async fn sender_watch_closed() {
+    let (sender, _receiver) = watch::channel(1);
+    sender.closed().await; //~ sender_watch_closed
+}
+
+async fn cancelled() {
+    let token = tokio_util::sync::CancellationToken::new();
+    token.cancelled().await; //~ cancelled
+}
+
+async fn tcp_readable() {
+    let (near, _far) = connected().await;
+    near.readable().await.unwrap(); //~ tcp_readable
+}
+
+async fn udp_readable() {
+    let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    socket.readable().await.unwrap(); //~ udp_readable
+}
+
+async fn unix_accept() {
+    let folder = tempfile::tempdir().unwrap();
+    let listener = tokio::net::UnixListener::bind(folder.path().join("socket")).unwrap();
+    listener.accept().await.unwrap(); //~ unix_accept
+}
+
+async fn unix_read() {
+    let (mut near, _far) = tokio::net::UnixStream::pair().unwrap();
+    near.read(&mut [0]).await.unwrap(); //~ unix_read
+}
+
+async fn unix_datagram() {
+    let (near, _far) = tokio::net::UnixDatagram::pair().unwrap();
+    near.recv(&mut [0]).await.unwrap(); //~ unix_datagram
+}
+
+async fn copy() {
+    let (mut near, _far) = connected().await;
+    let mut sink = tokio::io::sink();
+    tokio::io::copy(&mut near, &mut sink).await.unwrap(); //~ copy
+}
+
+async fn line() {
+    let (near, _far) = connected().await;
+    let (mut near, mut line) = (tokio::io::BufReader::new(near), String::new());
+    near.read_line(&mut line).await.unwrap(); //~ line
+}
+
+async fn futures_mpsc_send() {
+    use futures::SinkExt;
+    let (mut sender, _receiver) = futures_channel::mpsc::channel::<u8>(0);
+    sender.try_send(1).unwrap();
+    sender.send(2).await.unwrap(); //~ futures_mpsc_send
+}
+
+async fn futures_unbounded() {
+    let (_sender, mut receiver) = futures_channel::mpsc::unbounded::<u8>();
+    receiver.next().await; //~ futures_unbounded
+}
+
+async fn futures_buffered() {
+    let notify = Arc::new(Notify::new());
+    let many = futures::stream::iter((0..3).map(|_| wait_for(notify.clone())));
+    many.buffer_unordered(2).next().await; //~ futures_buffered
+}
+
+async fn futures_abortable() {
+    let (waits, _handle) = futures::future::abortable(Box::pin(wait_for(Arc::default())));
+    let _ = waits.await; //~ futures_abortable
 }

@@ -13,8 +13,16 @@ use taskleak::{Action, LeakReport, UnseenTask, WaitsFor, verify_none};
 
 const GRACE: Duration = Duration::from_millis(300);
 
-/// Of these debug info does not tell it: futures that are written by hand, in a `Vec`, or never parked.
-const UNTOLD: [&str; 4] = ["by_hand", "futures_select_all", "poll_function", "yields"];
+/// Of these debug info does not tell it: futures that are written by hand, in a `Vec`, never parked, or that wait for one
+/// end or the other.
+const UNTOLD: [&str; 6] = [
+    "by_hand",
+    "copy",
+    "futures_mpsc_send",
+    "futures_select_all",
+    "poll_function",
+    "yields",
+];
 
 /// What is found of one case, tracked or not, in a runtime that the guard does not share.
 fn report(case: &Case, is_tracked: bool) -> LeakReport {
