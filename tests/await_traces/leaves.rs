@@ -455,7 +455,7 @@ async fn unix_accept() {
 
 async fn unix_read() {
     let (mut near, _far) = tokio::net::UnixStream::pair().unwrap();
-    near.read(&mut [0]).await.unwrap(); //~ unix_read
+    let _ = near.read(&mut [0]).await.unwrap(); //~ unix_read
 }
 
 async fn unix_datagram() {
