@@ -86,8 +86,8 @@ struct OnRuntime {
 
 /// What is left on one runtime.
 enum Left {
-    /// The numbers of those that have to end.
-    Named(HashSet<u64>),
+    /// Those that have to end, as they were seen last.
+    Named(Vec<Found>),
     /// How many have to end at least, and why it is not known which.
     Counted(usize, Unavailable),
 }
@@ -112,7 +112,7 @@ impl Strays {
                         .into_iter()
                         .partition(|found| !is_current_thread || has_no_waker(found));
                     note_unsure(&unsure);
-                    Left::Named(sure.iter().map(|found| found.task.id).collect())
+                    Left::Named(sure)
                 }
                 // Which of them a rule lets live on cannot be told, nor which could go on if somebody ran them.
                 Some(Err(reason)) if is_current_thread || !strays.rules.is_empty() => {
@@ -137,8 +137,9 @@ impl Strays {
         for on in &mut runtimes {
             match (&mut on.left, self.found_on(&on.handle)) {
                 (Left::Named(tasks), Some(Ok(found))) => {
-                    let found: HashSet<_> = found.iter().map(|found| found.task.id).collect();
-                    tasks.retain(|task| found.contains(task));
+                    let known: HashSet<_> = tasks.iter().map(|task| task.task.id).collect();
+                    *tasks = found;
+                    tasks.retain(|task| known.contains(&task.task.id));
                 }
                 (Left::Counted(count, _), Some(Err(_))) => {
                     *count = (*count).min(counted(&on.handle));
@@ -162,12 +163,10 @@ impl Strays {
     pub(crate) fn take(mut self) -> BTreeMap<Option<String>, Unseen> {
         self.look_again();
         let mut by_test: BTreeMap<Option<String>, Unseen> = BTreeMap::new();
-        for on in &self.runtimes {
-            match &on.left {
+        for on in self.runtimes {
+            match on.left {
                 Left::Named(tasks) => {
-                    let found = self.found_on(&on.handle).and_then(Result::ok);
-                    let found = found.unwrap_or_default().into_iter();
-                    for task in found.filter(|found| tasks.contains(&found.task.id)) {
+                    for task in tasks {
                         let unseen = by_test.entry(test_of(&task)).or_default();
                         unseen.count += 1;
                         if let Ok(tasks) = &mut unseen.tasks {
@@ -180,7 +179,7 @@ impl Strays {
                     unseen.count += count;
                     // Those that were found on another runtime keep their names.
                     if unseen.tasks.as_ref().is_ok_and(Vec::is_empty) {
-                        unseen.tasks = Err(reason.clone());
+                        unseen.tasks = Err(reason);
                     }
                 }
             }
