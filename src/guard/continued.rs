@@ -1,11 +1,11 @@
 //! Going on, by debug info, where what tasks answered comes to an end.
 
+use super::sharing::Sharing;
 use crate::census;
 use crate::registry::slot::Reading;
 use crate::registry::{TaskId, TaskInfo, pin};
 use crate::wait::{AwaitTrace, RuntimeKind};
-use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+use std::collections::HashMap;
 
 /// Tasks that are looked at: a quarter of a second in an unoptimised build.
 const MOST: usize = 1 << 14;
@@ -26,20 +26,12 @@ pub(crate) fn continue_traces(tasks: &mut [TaskInfo]) {
         return;
     }
     let mut seen = look_at(&stopped);
-    let mut known = HashSet::new();
+    // Ten thousand tasks wait in a handful of ways.
+    let mut known = Sharing::default();
     for task in tasks {
         // One that has gone on may wait in something else since.
         if let Some(trace) = seen.remove(&task.id()).filter(|_| task.has_stood_still()) {
-            // Ten thousand tasks wait in a handful of ways.
-            let trace = match known.get(&trace) {
-                Some(known) => Arc::clone(known),
-                None => {
-                    let trace = Arc::new(trace);
-                    known.insert(trace.clone());
-                    trace
-                }
-            };
-            task.go_on(trace);
+            task.go_on(known.share(trace));
         }
     }
 }

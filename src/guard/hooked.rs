@@ -1,11 +1,11 @@
 //! Naming the hooked tasks that leaked: the hooks tell where a task was spawned, the census what it is.
 
 use super::judge::is_tolerated;
+use super::sharing::Sharing;
 use super::{Judgement, Rule, handles};
 use crate::census::{self, SeenTask, Sight};
 use crate::registry::{Scope, TaskInfo, TaskKind};
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
 
 /// Of tasks on a runtime that the guard cannot look into.
 const OUT_OF_REACH: &str = "their runtime is not the test's own, and the guard ended outside of it; end it inside, \
@@ -71,7 +71,7 @@ struct Census {
     /// By the runtime's number and the task's own on it, which no other live task has.
     tasks: HashMap<(u64, u64), SeenTask>,
     /// Ten thousand tasks look alike in a handful of ways.
-    sights: HashSet<Arc<Sight>>,
+    sights: Sharing<Sight>,
 }
 
 impl Census {
@@ -87,14 +87,6 @@ impl Census {
             return task;
         };
         let standing = seen.standing();
-        let sight = match self.sights.get(&seen.sight) {
-            Some(known) => known.clone(),
-            None => {
-                let sight = Arc::new(seen.sight);
-                self.sights.insert(sight.clone());
-                sight
-            }
-        };
-        task.with_sight(sight, standing)
+        task.with_sight(self.sights.share(seen.sight), standing)
     }
 }

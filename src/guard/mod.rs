@@ -23,6 +23,7 @@ mod patience;
 mod row;
 mod rule;
 mod settle;
+mod sharing;
 mod strangers;
 mod strays;
 mod stuck;
