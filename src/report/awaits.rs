@@ -1,7 +1,7 @@
 //! What tasks wait for, as reports show it.
 
 use super::project;
-use super::text::Brief;
+use super::quantity::Brief;
 use crate::registry::{TaskInfo, TaskState};
 use crate::wait::{AwaitNode, AwaitTrace, TraceSource};
 

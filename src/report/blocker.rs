@@ -1,9 +1,10 @@
 //! Who else holds the threads that leaked tasks need.
 
 use super::blocked;
+use super::fields::Fields;
 use super::paint::Paint;
 use super::project;
-use super::text::tasks_of;
+use super::quantity::tasks_of;
 use crate::guard::{Stranger, Strangers};
 use crate::registry::TaskInfo;
 use crate::stack::Frame;
@@ -141,26 +142,17 @@ impl fmt::Display for BlockersText<'_> {
         )?;
         for blocker in &blockers.all {
             writeln!(f, "  {}", paint.strong(blocker.title()))?;
-            let key = |key| format!("   {} {}", paint.frame("="), paint.strong(key));
+            let fields = Fields::new(*paint);
             if let Some(thread) = blocker.thread() {
-                writeln!(f, "{} {thread}", key("thread:"))?;
+                fields.field(f, "thread", thread)?;
             }
             let frames = blocker.frames();
             if !frames.is_empty() {
-                writeln!(f, "{}", key("blocks in:"))?;
-                let lines = blocked::lines(&frames);
-                let width = lines.iter().map(|(function, _)| function.chars().count());
-                let width = width.max().unwrap_or(0).min(48);
-                for (function, place) in lines {
-                    match place {
-                        Some(place) => {
-                            writeln!(f, "       {function:width$}  {}", paint.dim(place))?;
-                        }
-                        None => writeln!(f, "       {function}")?,
-                    }
-                }
+                fields.key(f, "blocks in")?;
+                writeln!(f)?;
+                fields.functions(f, &blocked::lines(&frames))?;
             } else if let Some(why) = blocker.task().and_then(TaskInfo::not_told_where_blocked) {
-                writeln!(f, "{} unknown: {why}", key("blocks in:"))?;
+                fields.field(f, "blocks in", format_args!("unknown: {why}"))?;
             }
         }
         Ok(())

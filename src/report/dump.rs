@@ -1,8 +1,9 @@
 //! What all tasks wait for, at one moment.
 
 use super::leak::Leak;
+use super::leak_text::LeakText;
 use super::paint::Paint;
-use super::text::{LeakText, tasks_of};
+use super::quantity::tasks_of;
 use crate::config;
 use crate::registry::TaskInfo;
 use std::fmt;

@@ -1,6 +1,7 @@
 //! What the census tells of a task, as lines below its name.
 
 use super::awaits;
+use super::fields::Fields;
 use super::paint::Paint;
 use super::project;
 use crate::census::{SeenState, Sight};
@@ -17,15 +18,10 @@ pub(super) struct SightText<'a> {
 impl Display for SightText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { sight, paint } = self;
-        writeln!(f, "{} {}", key(*paint, "state"), state(sight.state))?;
-        awaits(f, *paint, &sight.await_trace)
+        let fields = Fields::nested(*paint);
+        fields.field(f, "state", state(sight.state))?;
+        awaits(f, fields, &sight.await_trace)
     }
-}
-
-/// The key of a line below a task's name.
-pub(super) fn key(paint: Paint, key: &str) -> String {
-    let sign = paint.frame("=");
-    format!("    {sign} {}", paint.strong(format_args!("{key}:")))
 }
 
 /// A place where something is declared: `src/server.rs:42`.
@@ -33,25 +29,15 @@ pub(super) fn place((file, line): (&Path, u32)) -> String {
     format!("{}:{line}", project::relative(&file.to_string_lossy()))
 }
 
-fn awaits(f: &mut fmt::Formatter<'_>, paint: Paint, trace: &AwaitTrace) -> fmt::Result {
+fn awaits(f: &mut fmt::Formatter<'_>, fields: Fields, trace: &AwaitTrace) -> fmt::Result {
     if trace.is_empty() {
         return Ok(());
     }
-    writeln!(f, "{} {}", key(paint, "waits in"), awaits::BY_DEBUG_INFO)?;
+    fields.field(f, "waits in", awaits::BY_DEBUG_INFO)?;
     let (lines, more) = awaits::lines(trace);
-    let width = lines
-        .iter()
-        .map(|(function, _)| function.chars().count())
-        .max();
-    let width = width.unwrap_or(0).min(48);
-    for (function, place) in &lines {
-        match place {
-            Some(place) => writeln!(f, "        {function:width$}  {}", paint.dim(place))?,
-            None => writeln!(f, "        {function}")?,
-        }
-    }
+    fields.functions(f, &lines)?;
     if more > 0 {
-        writeln!(f, "        ... and {more} more lines")?;
+        fields.line(f, format_args!("... and {more} more lines"))?;
     }
     Ok(())
 }

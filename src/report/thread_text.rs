@@ -1,8 +1,9 @@
 //! Leaked threads as a person reads of them.
 
+use super::fields::Fields;
 use super::leaked_thread::LeakedThread;
 use super::paint::Paint;
-use super::text::{Brief, Range};
+use super::quantity::{Brief, Range};
 use super::{frames, project};
 use crate::config::Style;
 use std::fmt;
@@ -60,21 +61,14 @@ impl fmt::Display for ThreadText<'_> {
         let doing = first.doing();
         let same = self.threads.iter().all(|thread| thread.doing() == doing);
         let doing = if same { doing.as_str() } else { "alive" };
-        self.key(f, "state")?;
-        writeln!(f, " {doing}, started {} ago", ages.map(Brief))?;
+        let fields = Fields::new(*paint);
+        let started = ages.map(Brief);
+        fields.field(f, "state", format_args!("{doing}, started {started} ago"))?;
         if !shown.is_empty() {
-            self.key(f, "started at")?;
+            fields.key(f, "started at")?;
             writeln!(f)?;
             frames::write(f, *paint, self.style, &shown)?;
         }
         Ok(())
-    }
-}
-
-impl ThreadText<'_> {
-    fn key(&self, f: &mut fmt::Formatter<'_>, key: &str) -> fmt::Result {
-        let key = format!("{key}:");
-        let Self { paint, .. } = self;
-        write!(f, "   {} {}", paint.frame("="), paint.strong(key))
     }
 }

@@ -1,6 +1,7 @@
 //! Tasks that nobody saw spawned, and what the census says of them.
 
 use super::diagnosis::Diagnosis;
+use super::fields::Fields;
 use super::leak_report::LeakReport;
 use super::paint::Paint;
 use super::sight_text::{self, SightText};
@@ -236,15 +237,15 @@ impl UnseenText<'_> {
             let place = sight_text::place(declared);
             writeln!(f, "   {} {place}", paint.frame("-->"))?;
         }
-        let key = |key| sight_text::key(paint, key);
+        let fields = Fields::nested(paint);
         let sight = &task.seen.sight;
         write!(f, "{}", SightText { sight, paint })?;
         if let Some(diagnosis) = Diagnosis::of_unseen(task, count) {
-            writeln!(f, "{} {}", key("waits for"), diagnosis.cause())?;
-            writeln!(f, "{} {}", key("help"), diagnosis.help())?;
+            fields.field(f, "waits for", diagnosis.cause())?;
+            fields.field(f, "help", diagnosis.help())?;
         }
         if let Some(site) = task.spawn_site().and_then(project::place) {
-            writeln!(f, "{} {site}", key("spawn site"))?;
+            fields.field(f, "spawn site", site)?;
         }
         let style = config::get().style;
         let frames = match style {
@@ -252,7 +253,8 @@ impl UnseenText<'_> {
             Style::Full => task.frames().iter().collect(),
         };
         if !frames.is_empty() {
-            writeln!(f, "{}", key("spawn backtrace"))?;
+            fields.key(f, "spawn backtrace")?;
+            writeln!(f)?;
             frames::write(f, paint, style, &frames)?;
         }
         Ok(())

@@ -5,7 +5,7 @@
 #![allow(unsafe_code)]
 
 use super::leak_report::LeakReport;
-use super::text::outlived;
+use super::quantity::outlived;
 use crate::config::{self, Mode};
 use std::collections::BTreeSet;
 use std::io::Write;
