@@ -134,6 +134,8 @@ fn tasks_are_chosen() {
         let names = |path: &str| -> Vec<String> {
             let answer = get(server, path).json();
             let tasks = answer["tasks"].as_array().unwrap();
+            // Of all that are alive, also where few are listed.
+            assert!(tasks.iter().all(|task| task["live_of_same_name"] == 10));
             tasks
                 .iter()
                 .map(|task| task["name"].as_str().unwrap().to_owned())

@@ -104,6 +104,10 @@ fn names_are_listed_and_sorted() {
             &[">beta</td>", "class=\"details\"", "number=4", ">alpha</td>"],
         );
         assert_eq!(page.matches(">number=").count(), 5, "{page}");
+        // Behind their polls, each of them says how many have its name.
+        let polls_and_count =
+            "<td class=\"number\">1</td><td class=\"number\">5</td><td class=\"wide\">";
+        assert_eq!(page.matches(polls_and_count).count(), 5, "{page}");
     });
 }
 

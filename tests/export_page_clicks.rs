@@ -184,7 +184,7 @@ fn tasks_are_sorted_by_each_column() {
         ] {
             assert_sorted(page, column, first, ascending);
         }
-        // Ids are given in no order; states are the same for all of these.
+        // Ids are given in no order; the states, and how many have the name, are the same for all of these.
         for (order, is_descending) in [("descending", true), ("ascending", false)] {
             sort(page, "id", order);
             let ids: Vec<f64> = rows_of(page, &NAMES)
@@ -199,6 +199,11 @@ fn tasks_are_sorted_by_each_column() {
         for order in ["ascending", "descending"] {
             sort(page, "state", order);
             assert_eq!(rows_of(page, &NAMES).len(), 3);
+        }
+        for order in ["descending", "ascending"] {
+            sort(page, "of its name", order);
+            let rows = rows_of(page, &NAMES);
+            assert!(rows.iter().all(|row| row[5] == "1"), "{rows:?}");
         }
     });
 }
@@ -258,7 +263,7 @@ fn names_expand_to_tasks_and_tasks_to_what_is_known() {
         }
         page.click("//tr[contains(@class, 'row')][td[1][text()='many']]");
         let inner = "return Array.from(document.querySelectorAll('tr.details table tr.row'))\
-                     .map(row => row.cells[6].textContent).sort()";
+                     .map(row => row.cells[7].textContent).sort()";
         page.until(inner, |data| *data == json!(["number=7", "number=8"]));
         page.click("//tr[@class='details']//tr[contains(@class, 'row')][td[text()='number=8']]");
         let details = "return Array.from(document.querySelectorAll('tr.details dl')).map(list => list.innerText)";

@@ -33,6 +33,8 @@ fn runtimes_are_shut_down_while_snapshots_are_taken() {
                         let number = task.data_value("number").expect("it is this task's data");
                         assert_eq!(task.name(), format!("task {number}"));
                         assert!(task.status().is_live());
+                        let live = snapshot.live(task.name());
+                        assert_eq!(task.live_of_same_name(), Some(live));
                     }
                     let live: usize = snapshot.names().iter().map(|name| name.live()).sum();
                     assert_eq!(live, snapshot.total());

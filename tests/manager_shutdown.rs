@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::SeqCst;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use taskleak::manager::TaskRecord;
 use taskleak::task::Builder;
 
 const LONG: Duration = Duration::from_secs(60);
@@ -52,6 +53,10 @@ fn it_names_those_that_did_not_end() {
             .await
             .unwrap_err();
         assert_eq!(unfinished.tasks().len(), 3);
+        let of_same_name =
+            |task: &TaskRecord| (task.name() == "stuck").then(|| task.live_of_same_name());
+        let of_same_name: Vec<_> = unfinished.tasks().iter().filter_map(of_same_name).collect();
+        assert_eq!(of_same_name, [Some(2); 2]);
         assert_eq!(unfinished.grace(), Duration::from_millis(20));
         let text = unfinished.to_string();
         assert!(

@@ -3,11 +3,13 @@
 //! One process, one manager: each test has names of its own.
 
 use pretty_assertions::assert_eq;
+use std::collections::HashSet;
 use std::future::pending;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 use taskleak::TaskKind;
-use taskleak::manager::{Counts, Snapshot, Status};
-use taskleak::task::{Builder, OperationId};
+use taskleak::manager::{Counts, Observer, Snapshot, Status, TaskRecord};
+use taskleak::task::{Builder, JoinSet, OperationId};
 use tokio::task::yield_now;
 
 fn snapshot() -> Snapshot {
@@ -55,6 +57,115 @@ async fn a_live_task_is_there_with_all_that_is_known() {
     assert!((before..=SystemTime::now()).contains(&record.created_at()));
     assert!(snapshot.total() >= 1);
     task.abort();
+}
+
+#[tokio::test]
+async fn each_task_says_how_many_have_its_name() {
+    // However they came by the name: from the source, made at run time, or by their function.
+    async fn namesake() {
+        pending().await
+    }
+    let mut tasks = JoinSet::new();
+    let one = Builder::new().name("namesake").spawn(pending::<()>());
+    Builder::new()
+        .name("namesake")
+        .spawn_into(&mut tasks, pending::<()>());
+    for _ in 0..3 {
+        Builder::new()
+            .name(String::from("namesake"))
+            .spawn_into(&mut tasks, pending::<()>());
+    }
+    Builder::new().spawn_into(&mut tasks, namesake());
+    let before = snapshot();
+    let said = |snapshot: &Snapshot, name| {
+        let tasks = snapshot.tasks_named(name);
+        let said: Vec<_> = tasks.map(|task| task.live_of_same_name()).collect();
+        let count = said.len();
+        assert_eq!(count, snapshot.live(name));
+        assert!(said.iter().all(|one| *one == Some(count)), "{said:?}");
+        count
+    };
+    assert_eq!(said(&before, "namesake"), 5);
+    assert_eq!(
+        said(
+            &before,
+            concat!(
+                module_path!(),
+                "::each_task_says_how_many_have_its_name::namesake"
+            )
+        ),
+        1
+    );
+    let debug = format!("{:?}", before.tasks_named("namesake").next().unwrap());
+    assert!(debug.contains("live_of_same_name: Some(5)"), "{debug}");
+    one.abort();
+    until(|| snapshot().live("namesake") == 4).await;
+    assert_eq!(said(&snapshot(), "namesake"), 4);
+    // What was read stays as it was.
+    assert_eq!(said(&before, "namesake"), 5);
+}
+
+/// Those that observers are told of one by one were read alone; those of a snapshot were not.
+#[tokio::test]
+async fn an_observer_is_told_the_number_with_snapshots_alone() {
+    #[derive(Default)]
+    struct Told(Mutex<Vec<(&'static str, Option<usize>)>>);
+
+    impl Told {
+        fn note(&self, what: &'static str, task: &TaskRecord) {
+            if task.name() == "told alone" {
+                let told = (what, task.live_of_same_name());
+                self.0.lock().unwrap().push(told);
+            }
+        }
+    }
+
+    impl Observer for Told {
+        fn task_started(&self, task: &TaskRecord) {
+            self.note("started", task);
+        }
+
+        fn task_finished(&self, task: &TaskRecord) {
+            self.note("finished", task);
+        }
+
+        fn timebox_exceeded(&self, task: &TaskRecord) {
+            self.note("over time", task);
+        }
+
+        fn snapshot_taken(&self, snapshot: &Snapshot) {
+            for task in snapshot.tasks() {
+                self.note("snapshot", task);
+            }
+        }
+    }
+
+    let told = Arc::new(Told::default());
+    let observing = taskleak::manager().add_observer(told.clone());
+    let task = Builder::new()
+        .name("told alone")
+        .timebox(Duration::from_millis(1))
+        .spawn(pending::<()>());
+    until(|| {
+        snapshot()
+            .over_time()
+            .any(|task| task.name() == "told alone")
+    })
+    .await;
+    assert!(observing.flush(Duration::from_secs(60)));
+    taskleak::manager().monitor().take_now();
+    task.abort();
+    until(|| snapshot().live("told alone") == 0).await;
+    assert!(observing.flush(Duration::from_secs(60)));
+    assert_eq!(
+        *told.0.lock().unwrap(),
+        [
+            ("started", None),
+            ("over time", None),
+            ("snapshot", Some(1)),
+            ("finished", None)
+        ]
+    );
 }
 
 #[tokio::test]
@@ -156,11 +267,12 @@ async fn one_name_from_several_places_is_one_name() {
     let snapshot = snapshot();
     assert_eq!(snapshot.live("several places"), 3);
     assert_eq!(snapshot.name("several places").unwrap().counts().started, 3);
-    let fingerprints: Vec<_> = snapshot
+    // Two are spawned alike, in one column; those of one age come in any order.
+    let fingerprints: HashSet<_> = snapshot
         .tasks_named("several places")
         .map(|task| task.fingerprint())
         .collect();
-    assert_ne!(fingerprints[0], fingerprints[1]);
+    assert_eq!(fingerprints.len(), 2);
     tasks.iter().for_each(|task| task.abort());
 }
 
@@ -295,6 +407,7 @@ async fn a_snapshot_is_serialized_with_its_tasks() {
         record["data"],
         serde_json::json!([{"key": "key", "value": "a \"value\"\n"}])
     );
+    assert_eq!(record["live_of_same_name"], 1);
     assert!(record["age"].as_f64().unwrap() >= 0.0);
     assert!(json["counts"]["started"].as_u64().unwrap() >= 1);
     task.abort();

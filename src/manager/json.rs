@@ -84,6 +84,7 @@ struct Task<'a> {
     originator: Option<OperationId>,
     tokio_id: Option<u64>,
     name: &'a str,
+    live_of_same_name: Option<usize>,
     data: Vec<Pair<'a>>,
     kind: TaskKind,
     status: Status,
@@ -111,6 +112,7 @@ impl Serialize for TaskRecord {
             originator: self.originator(),
             tokio_id: self.tokio_id(),
             name: self.name(),
+            live_of_same_name: self.live_of_same_name(),
             data: self
                 .data()
                 .map(|(key, value)| Pair { key, value })

@@ -34,6 +34,7 @@ mod observer;
 mod orphans;
 mod pause;
 mod rise;
+mod same_name;
 mod shutdown;
 mod snapshot;
 mod status;

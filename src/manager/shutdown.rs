@@ -1,6 +1,7 @@
 //! Waiting for all tasks to end.
 
 use super::pause::either;
+use super::same_name;
 use super::status::Status;
 use super::task_record::{Moment, TaskRecord};
 use crate::registry::alarm::Sleep;
@@ -100,9 +101,11 @@ pub(super) async fn all_ended(grace: Duration) -> Result<(), Unfinished> {
         }
         if deadline.is_some_and(|deadline| now >= deadline) {
             let moment = Moment::now();
-            let mut tasks: Vec<_> = left(&waiting)
+            let mut tasks: Vec<_> = live()
                 .filter_map(|task| TaskRecord::of_live(task, moment))
                 .collect();
+            same_name::tell(&mut tasks);
+            tasks.retain(|task| must_end(&task.reading(), &waiting));
             if tasks.is_empty() {
                 return Ok(());
             }
@@ -115,11 +118,17 @@ pub(super) async fn all_ended(grace: Duration) -> Result<(), Unfinished> {
     }
 }
 
+fn live() -> impl Iterator<Item = registry::Reading> {
+    registry::live().filter(|task| !task.is_settled())
+}
+
 /// The tasks that must end.
 fn left(waiting: &HashSet<TaskId>) -> impl Iterator<Item = registry::Reading> {
-    registry::live().filter(move |task| {
-        !task.is_settled() && !task.has(flag::BACKGROUND) && !waiting.contains(&task.id)
-    })
+    live().filter(|task| must_end(task, waiting))
+}
+
+fn must_end(task: &registry::Reading, waiting: &HashSet<TaskId>) -> bool {
+    !task.has(flag::BACKGROUND) && !waiting.contains(&task.id)
 }
 
 /// The running task and those above it that are alive: they may wait for it.

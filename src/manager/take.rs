@@ -1,6 +1,7 @@
 //! Reading a snapshot out of the registry.
 
 use super::counts::{Counts, NameCounts};
+use super::same_name::{self, ByName};
 use super::snapshot::Snapshot;
 use super::suspect::Suspect;
 use super::task_record::{Moment, TaskRecord};
@@ -30,7 +31,10 @@ pub(super) fn snapshot(suspects: Vec<Suspect>) -> Snapshot {
     );
     // Records are large and ages coarse: many are in order already.
     tasks.sort_by_key(|task| (std::cmp::Reverse(task.age()), task.id()));
-    let (names, unnamed) = count_by_name(&tasks);
+    let by_name = ByName::of(&tasks);
+    let (names, unnamed) = count_by_name(&by_name);
+    let live = by_name.live_of_each();
+    same_name::tell_each(&mut tasks, live);
     let mut counts = Counts::default();
     for name in &names {
         counts += name.counts;
@@ -49,8 +53,7 @@ pub(super) fn snapshot(suspects: Vec<Suspect>) -> Snapshot {
 }
 
 /// The live tasks and the totals of each name; and how many were started under no name of their own.
-fn count_by_name(tasks: &[TaskRecord]) -> (Vec<NameCounts>, u64) {
-    /// The ledgers of a name's tasks before they are named.
+fn count_by_name(live: &ByName<'_>) -> (Vec<NameCounts>, u64) {
     #[derive(Default)]
     struct Found {
         live: usize,
@@ -58,46 +61,19 @@ fn count_by_name(tasks: &[TaskRecord]) -> (Vec<NameCounts>, u64) {
         counts: Counts,
     }
 
-    impl Found {
-        fn add(&mut self, part: Self) {
-            self.live += part.live;
-            self.oldest = self.oldest.max(part.oldest);
-            self.counts += part.counts;
-        }
-    }
-
     let mut found: HashMap<&str, Found> = HashMap::new();
-    // Live tasks come in great numbers of few origins, whose names need not be hashed each time.
-    let mut by_origin: HashMap<OriginId, Found> = HashMap::new();
-    // Nor of few names made at run time.
-    let mut by_number: HashMap<usize, (&TaskRecord, Found)> = HashMap::new();
-    for task in tasks {
-        let found = if let Some(number) = task.name_number() {
-            &mut by_number
-                .entry(number)
-                .or_insert((task, Found::default()))
-                .1
-        } else if let Some(name) = task.own_name() {
-            found.entry(name).or_default()
-        } else {
-            by_origin.entry(task.origin()).or_default()
-        };
-        found.live += 1;
-        found.oldest = found.oldest.max(Some(task.age()));
+    for one in live.names() {
+        let of_name = found.entry(one.name).or_default();
+        of_name.live = one.live;
+        of_name.oldest = Some(one.oldest);
     }
-    for (task, part) in by_number.into_values() {
-        found.entry(task.name()).or_default().add(part);
-    }
-    let by_name = names::totals();
     for (index, totals) in ledger::by_origin().iter().enumerate() {
         if totals.started > 0 {
-            let origin = OriginId::of_index(index);
-            by_origin.entry(origin).or_default().counts = counts_of(totals);
+            let name = OriginId::of_index(index).name();
+            found.entry(name).or_default().counts += counts_of(totals);
         }
     }
-    for (origin, part) in by_origin {
-        found.entry(origin.name()).or_default().add(part);
-    }
+    let by_name = names::totals();
     let mut unnamed = 0;
     for (name, totals) in &by_name {
         found.entry(name).or_default().counts += counts_of(totals);

@@ -45,6 +45,8 @@ pub struct TaskRecord {
     now: u64,
     awaits: Option<Arc<RawTrace>>,
     is_silent: bool,
+    /// Of those that were read with it; 0 if it was read alone.
+    live_of_same_name: u32,
 }
 
 /// One moment on two clocks.
@@ -103,6 +105,7 @@ impl TaskRecord {
             now: now.registry,
             awaits: None,
             is_silent: false,
+            live_of_same_name: 0,
         })
     }
 
@@ -131,6 +134,7 @@ impl TaskRecord {
             now: event.at(),
             awaits: None,
             is_silent: false,
+            live_of_same_name: 0,
         })
     }
 
@@ -164,6 +168,38 @@ impl TaskRecord {
     pub fn name(&self) -> &str {
         self.own_name()
             .unwrap_or_else(|| self.reading.origin.name())
+    }
+
+    /// How many tasks of its name were alive, itself among them, when it was read: what
+    /// [`Snapshot::live`](super::Snapshot::live) says of its name, for a task of a
+    /// [`Snapshot`](super::Snapshot). All tasks of a snapshot were counted at once, so those of one name
+    /// say the same. Those that [`Unfinished`](super::Unfinished) names were counted with all that were
+    /// alive then, background tasks too.
+    ///
+    /// None for a record by which an [`Observer`](super::Observer) is told of a task's start, end or time
+    /// box: it was read alone, and to count the others at that moment would cost the spawn. An observer
+    /// that wants the number asks [`Monitor::last`](super::Monitor::last) for it, or takes a snapshot.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # let mut pollers = tokio::task::JoinSet::new();
+    /// for _ in 0..3 {
+    ///     let poller = taskleak::task::Builder::new().name("poller");
+    ///     poller.spawn_into(&mut pollers, std::future::pending::<()>());
+    /// }
+    /// let snapshot = taskleak::manager().snapshot();
+    /// assert_eq!(snapshot.tasks()[0].live_of_same_name(), Some(3));
+    /// # }
+    /// ```
+    pub fn live_of_same_name(&self) -> Option<usize> {
+        (self.live_of_same_name != 0).then_some(self.live_of_same_name as usize)
+    }
+
+    pub(super) fn set_live_of_same_name(&mut self, live: usize) {
+        // No process has as many tasks as that.
+        self.live_of_same_name = u32::try_from(live).unwrap_or(u32::MAX);
     }
 
     /// The data it was given, in the order given.
@@ -344,6 +380,7 @@ impl std::fmt::Debug for TaskRecord {
             .field("name", &self.name())
             .field("status", &self.status)
             .field("age", &self.age())
+            .field("live_of_same_name", &self.live_of_same_name())
             .field("location", &format_args!("{}", self.location()))
             .finish_non_exhaustive()
     }
