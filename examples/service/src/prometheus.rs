@@ -31,14 +31,22 @@ impl Prometheus {
             .is_ok_and(|status| status.success())
     }
 
-    /// Starts it, and waits until it is ready.
+    /// Starts it with the [`RULES`], and waits until it is ready.
     ///
     /// # Errors
     /// If it is not installed, or not ready after half a minute.
     pub fn start(scraped: SocketAddr) -> Result<Self> {
+        Self::start_with(RULES, scraped)
+    }
+
+    /// The same with alert rules of one's own.
+    ///
+    /// # Errors
+    /// If it is not installed, or not ready after half a minute: also if it does not understand the rules.
+    pub fn start_with(rules: &str, scraped: SocketAddr) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let config = folder.path().join("prometheus.yml");
-        std::fs::write(folder.path().join("taskleak.rules.yml"), RULES)?;
+        std::fs::write(folder.path().join("taskleak.rules.yml"), rules)?;
         std::fs::write(
             &config,
             format!(

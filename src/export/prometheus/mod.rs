@@ -32,6 +32,10 @@
 //! | `taskleak_runtime_busy_time_seconds_total` | time that its workers were not parked, all together (where there are 64-bit atomics) |
 //! | `taskleak_runtime_parks_total` | how often a worker went to sleep for want of work (the same) |
 //!
+//! Labels hold names and data as they were given, whatever is in them, with two exceptions: what is longer
+//! than 200 characters is cut there and ends in `…` (those that differ only behind that are counted together), and
+//! an empty label is to Prometheus the same as none.
+//!
 //! The sum over all series of a metric is right also when names were folded. A name that was seen
 //! once stays, so that rates and alerts have something to begin with.
 //!
