@@ -13,7 +13,7 @@
 //! | `TASKLEAK_JSON` | a path | none | the file to which each report is appended as a line of JSON (feature `json`) |
 //! | `TASKLEAK_ANNOTATIONS` | `off`, `github` | `off` | whether leaks are also printed as annotations of a pull request |
 //! | `TASKLEAK_MANAGER` | `on`, `off` | `on` | whether tasks are tracked where no guard is open |
-//! | `TASKLEAK_INTERVAL` | a duration: `500ms`, `1min` | `10s` | time between the manager's cyclic snapshots |
+//! | `TASKLEAK_INTERVAL` | a duration: `500ms`, `1min`, or `off` | `10s` | time between the manager's cyclic snapshots; `off`: none are taken, though the monitor is started |
 //! | `TASKLEAK_GROWTH` | a number | `6` | over how many snapshots a name must grow to be a suspect |
 //!
 //! An empty variable counts as unset.
@@ -72,7 +72,7 @@ pub(crate) struct Config {
     pub(crate) json: Option<PathBuf>,
     pub(crate) annotations: Annotations,
     pub(crate) manager: bool,
-    pub(crate) interval: Duration,
+    pub(crate) interval: Option<Duration>,
     pub(crate) growth: usize,
 }
 
@@ -99,6 +99,9 @@ impl fmt::Display for ConfigError {
     }
 }
 
+/// Between two snapshots of the manager's monitor, if nobody says anything else.
+pub(crate) const INTERVAL: Duration = Duration::from_secs(10);
+
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -113,7 +116,7 @@ impl Default for Config {
             json: None,
             annotations: Annotations::Off,
             manager: true,
-            interval: Duration::from_secs(10),
+            interval: Some(INTERVAL),
             growth: 6,
         }
     }
@@ -179,7 +182,7 @@ impl Config {
                 default.manager,
                 &[("on", true), ("off", false)],
             )?,
-            interval: read.duration("TASKLEAK_INTERVAL", default.interval)?,
+            interval: read.duration_or_off("TASKLEAK_INTERVAL", default.interval)?,
             growth: read.number("TASKLEAK_GROWTH", default.growth)?,
         })
     }
@@ -387,7 +390,7 @@ mod tests {
             json: Some("leaks.jsonl".into()),
             annotations: Annotations::Github,
             manager: false,
-            interval: Duration::from_secs(60),
+            interval: Some(Duration::from_secs(60)),
             growth: 4,
         };
         assert_eq!(config, Ok(expected));

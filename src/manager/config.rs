@@ -21,6 +21,7 @@ use std::time::Duration;
 pub struct Config {
     pub(super) enabled: bool,
     pub(super) backtraces: bool,
+    pub(super) snapshots: bool,
     pub(super) interval: Duration,
     pub(super) growth: usize,
     pub(super) traces: bool,
@@ -43,7 +44,8 @@ impl Config {
         Self {
             enabled: set.manager,
             backtraces: false,
-            interval: set.interval,
+            snapshots: set.interval.is_some(),
+            interval: set.interval.unwrap_or(crate::config::INTERVAL),
             growth: set.growth,
             traces: true,
             queue: 32_768,
@@ -74,6 +76,22 @@ impl Config {
     /// ```
     pub fn backtraces(mut self, backtraces: bool) -> Self {
         self.backtraces = backtraces;
+        self
+    }
+
+    /// Whether the [monitor](super::Monitor) takes its cyclic snapshots once it is started. While this is
+    /// `false` it waits: no observer is told of a snapshot that is not on its way when
+    /// [`Manager::configure`](super::Manager::configure) returns, and no name is suspect. From when it is
+    /// `true` again on, the next one is taken after one interval, and what grew before counts no more.
+    /// Default: `true`, unless `TASKLEAK_INTERVAL` says `off`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let config = taskleak::manager::Config::new().snapshots(false);
+    /// ```
+    pub fn snapshots(mut self, taken: bool) -> Self {
+        self.snapshots = taken;
         self
     }
 

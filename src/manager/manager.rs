@@ -90,8 +90,12 @@ impl Manager {
     pub(super) fn reconfigure(&self, change: impl FnOnce(Config) -> Config) {
         let mut current = self.lock();
         let config = change(current.clone());
+        let are_switched_off = current.snapshots && !config.snapshots;
         Self::apply(&mut current, &config);
         drop(current);
+        if are_switched_off {
+            self.monitor.switched_off();
+        }
         self.monitor.reconfigured();
     }
 

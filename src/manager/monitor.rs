@@ -57,7 +57,7 @@ pub struct Monitor {
     /// Held while a snapshot is taken and made known: in the order in which they were taken, and none
     /// after [`stop`](Self::stop).
     turn: Mutex<Turn>,
-    /// The interval was changed, or the monitor stopped.
+    /// The interval was changed, snapshots were switched on or off, or the monitor stopped.
     changed: Notify,
 }
 
@@ -177,7 +177,8 @@ impl Monitor {
         self.changed.notify_waiters();
     }
 
-    /// Whether it runs.
+    /// Whether it runs: it was started and has not stopped, and its snapshots are not
+    /// [switched off](super::Config::snapshots).
     ///
     /// # Examples
     ///
@@ -185,7 +186,8 @@ impl Monitor {
     /// assert!(!taskleak::manager().monitor().is_running());
     /// ```
     pub fn is_running(&self) -> bool {
-        self.lock().is_running
+        let is_started = self.lock().is_running;
+        is_started && manager().config().snapshots
     }
 
     /// Time between two snapshots.
@@ -212,9 +214,16 @@ impl Monitor {
         manager().reconfigure(|config| config.interval(interval));
     }
 
-    /// The interval may be another one now.
+    /// The interval may be another one now, and snapshots on or off.
     pub(super) fn reconfigured(&self) {
         self.changed.notify_waiters();
+    }
+
+    /// Cyclic snapshots were switched off: once this returns, none is made known.
+    pub(super) fn switched_off(&self) {
+        let mut turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        turn.growth = GrowthWatch::default();
+        self.lock().suspects.clear();
     }
 
     /// The snapshot it took last; none before the first.
@@ -247,6 +256,7 @@ impl State {
 impl Run {
     async fn go(self) {
         let mut last = Instant::now();
+        let mut was_off = false;
         loop {
             let changed = self.monitor.changed.notified();
             let mut changed = pin!(changed);
@@ -254,7 +264,13 @@ impl Run {
             if !self.monitor.is_current(self.generation) {
                 return;
             }
+            let takes_snapshots = manager().config().snapshots;
+            if takes_snapshots && was_off {
+                last = Instant::now();
+            }
+            was_off = !takes_snapshots;
             let due = last.checked_add(self.monitor.interval());
+            let due = due.filter(|_| takes_snapshots);
             let mut sleep = pin!(due.map(Sleep::until));
             let is_due = poll_fn(|cx| {
                 let sleep = sleep.as_mut().as_pin_mut();
@@ -283,10 +299,10 @@ impl Run {
 }
 
 impl Monitor {
-    /// Takes a snapshot and makes it known, unless the monitor was stopped meanwhile.
+    /// Takes a snapshot and makes it known, unless the monitor was stopped or switched off meanwhile.
     fn take(&self, generation: u64) {
         let mut turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.is_current(generation) {
+        if self.is_current(generation) && manager().config().snapshots {
             if turn.generation != generation {
                 *turn = Turn {
                     growth: GrowthWatch::default(),
