@@ -1,9 +1,11 @@
 //! What it costs to be looked at: a scrape with 1000 names, a profile, a listing. The manager's own
 //! snapshot is measured by `manager`; here it is part of each.
 
+mod clocks;
+
+use clocks::bench_by_both;
 use criterion::{Criterion, criterion_group, criterion_main};
 use std::future::pending;
-use std::hint::black_box;
 use taskleak::export::{pprof, prometheus};
 use taskleak::manager;
 use taskleak::task::{Builder, JoinSet};
@@ -31,14 +33,13 @@ fn scrape(criterion: &mut Criterion) {
     group.sample_size(20);
     for each in [1, 10] {
         with_tasks(1000, each, || {
-            group.bench_function(format!("scrape/1000 names, {each} tasks each"), |bencher| {
-                bencher.iter(|| black_box(prometheus::text()));
-            });
+            let name = format!("scrape/1000 names, {each} tasks each");
+            bench_by_both(&mut group, &name, prometheus::text);
         });
     }
     with_tasks(100, 100, || {
-        group.bench_function("profile/10000 tasks", |bencher| {
-            bencher.iter(|| pprof::Profile::of(&manager().snapshot()).to_gzip());
+        bench_by_both(&mut group, "profile/10000 tasks", || {
+            pprof::Profile::of(&manager().snapshot()).to_gzip()
         });
     });
     group.finish();

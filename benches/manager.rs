@@ -1,8 +1,11 @@
 //! What the task manager costs: spawn + run + join beside plain tokio, with and without an observer;
 //! a snapshot of 100 000 live tasks (how long one keeps a spawn waiting: `snapshot_stalls`). Compare
 //! figures of one run only, as ratios to `plain`. What one thread does alone is measured in its CPU
-//! time, which a busy machine disturbs less.
+//! time, which a busy machine disturbs less; a snapshot by the wall clock too.
 
+mod clocks;
+
+use clocks::{bench_by_both, cpu_time};
 use criterion::{
     BenchmarkGroup, Criterion, criterion_group, criterion_main, measurement::WallTime,
 };
@@ -13,17 +16,6 @@ use taskleak::manager::{Interest, Observer, TaskRecord};
 use taskleak::task::{Builder, JoinSet};
 use tokio::runtime::{Runtime, RuntimeFlavor};
 use tokio::task::JoinHandle;
-
-/// The CPU time that this thread has used.
-fn cpu_time() -> Duration {
-    let mut time = libc::timespec {
-        tv_sec: 0,
-        tv_nsec: 0,
-    };
-    // SAFETY: `time` is a live, writable timespec.
-    unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut time) };
-    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
-}
 
 type Spawn = fn() -> JoinHandle<u32>;
 
@@ -162,15 +154,7 @@ fn snapshot(criterion: &mut Criterion) {
             spawn(&mut live, number);
         }
         group.sample_size(10);
-        group.bench_function(name, |bencher| {
-            bencher.iter_custom(|n| {
-                let start = cpu_time();
-                for _ in 0..n {
-                    black_box(taskleak::manager().snapshot());
-                }
-                cpu_time() - start
-            });
-        });
+        bench_by_both(&mut group, name, || taskleak::manager().snapshot());
         drop(entered);
         runtime.block_on(live.shutdown());
     }

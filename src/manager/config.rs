@@ -1,6 +1,6 @@
 //! How the manager is set up.
 
-use crate::registry::names;
+use crate::registry::{events, names};
 use std::time::Duration;
 
 /// How the [`Manager`](super::Manager) is set up. What is not said here is as the environment
@@ -48,7 +48,7 @@ impl Config {
             interval: set.interval.unwrap_or(crate::config::INTERVAL),
             growth: set.growth,
             traces: true,
-            queue: 32_768,
+            queue: events::LEAST_ROOM,
             names: names::MOST,
         }
     }
@@ -136,10 +136,15 @@ impl Config {
     }
 
     /// How many events wait at most to be told to an observer that wants them; further ones are dropped
-    /// and counted.
-    /// Holds for observers that are added later. The queue that all share is made when the first one
-    /// is added, with room for so many or up to twice as many, and keeps its length. At most 4 194 304,
-    /// for which it takes some 400 MB. Default: 32 768.
+    /// and counted. Holds for observers that are added later. At most 4 194 304. Default: 32 768.
+    ///
+    /// Before they come to the observers, events wait some milliseconds in one queue that all share. It is made
+    /// when the first observer is added, with room for as many as that one may have waiting, 32 768 at the least,
+    /// or up to twice as many, and keeps its length for as long as the process runs: an observer that is
+    /// added later and asks for more has that room for itself, while what is too much for the shared queue at
+    /// once is dropped, and counted, for all. So a service that expects bursts of more than 32 768
+    /// events within some milliseconds sets this before it adds its first observer. 100 bytes an event: some 400 MB
+    /// for the most.
     ///
     /// # Examples
     ///

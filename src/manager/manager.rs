@@ -243,6 +243,9 @@ impl Manager {
 
     /// Adds an observer, which is told what happens to tasks from now on, on a thread of its own.
     ///
+    /// How many events may wait for it is [`Config::queue`](super::Config::queue) as it is now. The first
+    /// observer decides on the length of the queue that all share, too.
+    ///
     /// If the system has no thread to give, a note says so on standard error, and the observer is
     /// never called.
     ///

@@ -35,8 +35,9 @@ pub enum Status {
     Panicked,
     /// It was dropped before it returned: by an abort, or by whoever held its future.
     Aborted,
-    /// Its runtime was shut down before it returned. Not told from [`Aborted`](Self::Aborted) while a
-    /// guard is open, for tasks of a `LocalSet` and for blocking closures that had not begun.
+    /// Its runtime was shut down before it returned, or already when it was spawned. Not told from
+    /// [`Aborted`](Self::Aborted) for tasks of a `LocalSet` and for blocking closures that had not begun; nor, while a
+    /// guard is open, on a runtime that is no [`taskleak::runtime::Runtime`](crate::runtime::Runtime).
     ShutDown,
 }
 

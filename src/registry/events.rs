@@ -209,12 +209,15 @@ pub(crate) fn wake() {
     }
 }
 
-/// Wants to be told that from now on. The queue is made once, as long as the first who
-/// wants it says.
+/// Room for so many events there always is: one who wants few of them must not leave others too little.
+pub(crate) const LEAST_ROOM: usize = 32_768;
+
+/// Wants to be told that from now on. The queue is made once, as long as the first who wants it says, if that is
+/// more than [`LEAST_ROOM`].
 pub(crate) fn want(wanted: Wanted, capacity: usize) {
     if wanted.0 != 0 {
         QUEUE.get_or_init(|| Queue {
-            events: Ring::new(capacity),
+            events: Ring::new(capacity.max(LEAST_ROOM)),
             missed: AtomicU64::new(0),
             is_asleep: AtomicBool::new(false),
             reader: Mutex::new(None),

@@ -2,7 +2,7 @@
 
 use super::{Builder, Hooked};
 use crate::registry::current;
-use crate::task;
+use crate::task::{self, Told};
 use std::future::Future;
 use std::io;
 use std::ops::Deref;
@@ -29,13 +29,23 @@ pub struct Runtime {
     inner: tokio::runtime::Runtime,
 }
 
-/// Tells the runtime's task hooks when it is shut down.
+/// Tells when the runtime is shut down: its task hooks, and who wants to know why a task ended.
 #[derive(Debug)]
-struct Closing(Hooked);
+struct Closing {
+    hooked: Hooked,
+    told: Told,
+}
+
+impl Closing {
+    fn of(runtime: &tokio::runtime::Runtime, hooked: Hooked) -> Self {
+        let told = Told::of(runtime.handle());
+        Self { hooked, told }
+    }
+}
 
 impl Drop for Closing {
     fn drop(&mut self) {
-        self.0.close();
+        self.hooked.close();
     }
 }
 
@@ -124,7 +134,8 @@ impl Runtime {
     /// ```
     pub fn into_inner(mut self) -> tokio::runtime::Runtime {
         // It lives on.
-        self.closing.0 = Hooked::NOT;
+        self.closing.hooked = Hooked::NOT;
+        self.closing.told.let_go();
         self.inner
     }
 
@@ -136,7 +147,7 @@ impl Runtime {
             open.watch(inner.handle());
             runtime.claim(scope);
         }
-        let closing = Closing(hooked);
+        let closing = Closing::of(&inner, hooked);
         Self { closing, inner }
     }
 }
@@ -151,7 +162,7 @@ impl Deref for Runtime {
 
 impl From<tokio::runtime::Runtime> for Runtime {
     fn from(inner: tokio::runtime::Runtime) -> Self {
-        let closing = Closing(Hooked::NOT);
+        let closing = Closing::of(&inner, Hooked::NOT);
         Self { closing, inner }
     }
 }

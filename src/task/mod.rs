@@ -18,6 +18,7 @@ pub mod join_set;
 mod limit;
 mod local_count;
 mod local_set;
+mod runtime_end;
 mod shutdown;
 #[cfg(feature = "tracing")]
 mod span;
@@ -31,6 +32,7 @@ pub use builder::Builder;
 pub use join_set::JoinSet;
 pub use limit::{LimitReached, LimitedBuilder};
 pub use local_set::LocalSet;
+pub(crate) use runtime_end::Told;
 #[cfg(feature = "tracing")]
 pub use span::{InTaskSpan, TaskSpan};
 pub use spawn::{spawn, spawn_blocking, spawn_local};

@@ -1,26 +1,20 @@
 //! Telling a task that its runtime's shutdown killed from one that was aborted.
 //!
 //! Both end by having their future dropped unfinished, and a `JoinHandle` is tokio's own, so the
-//! abort itself is not seen. But a runtime that is shutting down takes no new tasks: it drops them
-//! at once. So one is offered, and whether it is dropped tells.
+//! abort itself is not seen. But whether the runtime is being shut down can be known:
+//! [`runtime_end`].
 //!
 //! A task that is queued when the shutdown comes was aborted and had no turn to end in, or was woken
-//! and about to go on: that is nobody's leak, so only tasks that were parked count as killed. All of
-//! this is done only for scopes that want to know.
+//! and about to go on: that is nobody's leak, so only tasks that were parked count as killed. That
+//! is looked at only for scopes that want to know.
 
+use super::runtime_end::{self, Offered, Probe};
 use crate::registry::slot::flag;
-use crate::registry::{Entry, Scope, Slot, TaskId, TaskInfo, TaskKind, is_judged, own_spawn};
+use crate::registry::{Entry, Scope, Slot, TaskId, TaskInfo, TaskKind, is_judged};
 use crate::wait::Header;
 use std::collections::HashMap;
-use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
-use std::rc::Rc;
-use std::sync::atomic::AtomicBool;
-use std::sync::atomic::Ordering::SeqCst;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
-use tokio::runtime::Handle;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::task::AbortHandle;
 
 /// Notes whether the task ends because its runtime is shut down. To be called before the task's
@@ -34,15 +28,16 @@ pub(super) fn note_end(entry: &Entry) {
     }
 }
 
-/// A guard may be about to judge what else is alive on the runtime, so a runtime is asked only while
-/// none is open.
+/// A guard may be about to judge what else is alive on the runtime, so a runtime that has to be asked is
+/// only while none is open.
 #[cold]
 fn note_unfinished(slot: &'static Slot) {
     let is_on_runtime = matches!(
         TaskKind::from_flags(slot.flags()),
         TaskKind::Task | TaskKind::Future
     );
-    if is_on_runtime && !is_judged() && runtime_is_shutting_down() {
+    // A runtime that refuses a task need not be the one that the thread is in.
+    if is_on_runtime && (Offered::is(slot) || runtime_end::is_here(!is_judged())) {
         slot.set_flags(flag::SHUT_DOWN, 0);
     }
 }
@@ -65,7 +60,7 @@ fn record_if_killed_in(scope: &'static Scope, slot: &'static Slot) {
     }
     let Some(reading) = slot.read() else { return };
     let killed = match reading.kind() {
-        TaskKind::Task | TaskKind::Future => runtime_is_shutting_down(),
+        TaskKind::Task | TaskKind::Future => runtime_end::is_here(true),
         TaskKind::Local => local_set_is_shutting_down(),
         // A hooked task's future is none of ours, and its end is told by a hook.
         TaskKind::Blocking | TaskKind::Hooked => false,
@@ -122,51 +117,8 @@ fn was_queued(id: TaskId) -> bool {
     header.is_some_and(|header| unsafe { header.is_notified() })
 }
 
-fn runtime_is_shutting_down() -> bool {
-    let Ok(runtime) = Handle::try_current() else {
-        // The future was never spawned, or is dropped with what it was stored in.
-        return false;
-    };
-    let refused = Arc::new(AtomicBool::new(false));
-    let _announced = own_spawn::announce_probe();
-    runtime.spawn(Probe {
-        refused: refused.clone(),
-        polled: false,
-    });
-    refused.load(SeqCst)
-}
-
 fn local_set_is_shutting_down() -> bool {
-    let refused = Rc::new(AtomicBool::new(false));
-    let probe = Probe {
-        refused: refused.clone(),
-        polled: false,
-    };
-    let _announced = own_spawn::announce_probe();
     // Outside of any LocalSet tokio panics: then the thread itself is ending.
-    let spawned = catch_unwind(AssertUnwindSafe(|| tokio::task::spawn_local(probe)));
-    spawned.is_err() || refused.load(SeqCst)
-}
-
-/// Notes whether it is dropped without ever having been polled.
-struct Probe<Flag: std::ops::Deref<Target = AtomicBool>> {
-    refused: Flag,
-    polled: bool,
-}
-
-impl<Flag: std::ops::Deref<Target = AtomicBool> + Unpin> Future for Probe<Flag> {
-    type Output = ();
-
-    fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
-        self.polled = true;
-        Poll::Ready(())
-    }
-}
-
-impl<Flag: std::ops::Deref<Target = AtomicBool>> Drop for Probe<Flag> {
-    fn drop(&mut self) {
-        if !self.polled {
-            self.refused.store(true, SeqCst);
-        }
-    }
+    let spawn = |probe| drop(tokio::task::spawn_local(probe));
+    catch_unwind(AssertUnwindSafe(|| Probe::is_refused_by(spawn))).unwrap_or(true)
 }

@@ -3,6 +3,7 @@
 use super::assisted::Assisted;
 use super::future::TaskFuture;
 use super::local_count::LocalCount;
+use super::runtime_end::Offered;
 use super::shutdown;
 use super::timed::Timed;
 use crate::alloc::Turn;
@@ -25,6 +26,12 @@ pub(super) trait Spawner<T>: Sized {
     #[inline]
     fn runtime(&self, exact: bool) -> Option<&'static TrackedRuntime> {
         TrackedRuntime::here(exact)
+    }
+
+    /// Whether that runtime need not be the one that the thread is in.
+    #[inline]
+    fn is_elsewhere(&self) -> bool {
+        false
     }
 
     fn hand_over<F>(self, future: F) -> Self::Handle
@@ -111,6 +118,7 @@ where
         spawn_watched(spawner, entry, future)
     } else {
         let _announced = own_spawn::announce(entry.slot());
+        let _offered = spawner.is_elsewhere().then(|| Offered::now(entry.slot()));
         spawner.hand_over(TaskFuture::new(Some(entry), future))
     }
 }
@@ -124,6 +132,7 @@ where
 {
     let to_be_counted = entry.to_be_counted();
     let announced = own_spawn::announce(entry.slot());
+    let offered = spawner.is_elsewhere().then(|| Offered::now(entry.slot()));
     // On a multi-thread runtime a guard can always wait; on a current-thread one it may have to
     // drive the task itself.
     let may_need_help =
@@ -140,7 +149,7 @@ where
         spawner.hand_over(TaskFuture::new(Some(entry), future))
     };
     drop(turn);
-    drop(announced);
+    drop((announced, offered));
     to_be_counted.count();
     noted.note(|| handle.to_abort());
     timed.watch(|| handle.to_abort());
@@ -235,6 +244,11 @@ impl<T> Spawner<T> for &Handle {
         Some(TrackedRuntime::of(self))
     }
 
+    #[inline]
+    fn is_elsewhere(&self) -> bool {
+        true
+    }
+
     #[track_caller]
     fn hand_over<F>(self, future: F) -> JoinHandle<T>
     where
@@ -302,6 +316,11 @@ impl<T: 'static> Spawner<T> for IntoSetOn<'_, T, Handle> {
 
     fn runtime(&self, _: bool) -> Option<&'static TrackedRuntime> {
         Some(TrackedRuntime::of(self.1))
+    }
+
+    #[inline]
+    fn is_elsewhere(&self) -> bool {
+        true
     }
 
     #[track_caller]
