@@ -5,11 +5,12 @@ use super::future::{Reader, Snapshot, Value, await_trace};
 use super::seen_task::UNKNOWN;
 use super::tasks::{
     Cells, HeaderLayout, Listed, RuntimeLayout, anchor_address, describe, has_join_handle, listed,
-    state_of,
+    state_of, walked,
 };
 use super::{SeenState, SeenTask, Sight, Unavailable};
 use crate::wait::deadlock::Facts;
 use crate::wait::{AwaitTrace, RuntimeKind, TraceSource};
+use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, PoisonError};
 use tokio::runtime::Handle;
@@ -37,6 +38,28 @@ pub(crate) fn take(handle: &Handle) -> Result<Vec<SeenTask>, Unavailable> {
             let tasks = listed(debug, cells, &runtime);
             let tasks: Vec<_> = tasks.into_iter().map(|task| (task, runtime.kind)).collect();
             Ok(read_tasks(debug, runtime.header(), &tasks))
+        })
+    })
+}
+
+/// Does something, and says which tasks were in the runtime's list both before and after it, by their numbers; but not
+/// those whose futures taskleak wraps. Little of each task is read, so this is quick.
+pub(crate) fn beside_list<T>(
+    handle: &Handle,
+    between: impl FnOnce() -> T,
+) -> Result<(T, HashSet<u64>), Unavailable> {
+    guarded(|| {
+        with_known(|Known { debug, cells }| {
+            let runtime = RuntimeLayout::of(debug, handle)?;
+            let mut ids = || -> HashSet<u64> {
+                let tasks = walked(debug, cells, &runtime).into_iter();
+                let tasks = tasks.filter(|task| !task.is_wrapped());
+                tasks.map(|task| task.id).collect()
+            };
+            let before = ids();
+            let done = between();
+            let after = ids();
+            Ok((done, &before & &after))
         })
     })
 }

@@ -2,6 +2,7 @@
 
 use super::{SeenTask, Unavailable};
 use crate::wait::RuntimeKind;
+use std::collections::HashSet;
 use tokio::runtime::Handle;
 
 /// Says why there is none.
@@ -10,11 +11,19 @@ pub(crate) fn take(_runtime: &Handle) -> Result<Vec<SeenTask>, Unavailable> {
 }
 
 /// The same.
+pub(crate) fn beside_list<T>(
+    _runtime: &Handle,
+    _between: impl FnOnce() -> T,
+) -> Result<(T, HashSet<u64>), Unavailable> {
+    unavailable()
+}
+
+/// The same.
 pub(crate) fn look_at(_tasks: &[((u64, u64), RuntimeKind)]) -> Result<Vec<SeenTask>, Unavailable> {
     unavailable()
 }
 
-fn unavailable() -> Result<Vec<SeenTask>, Unavailable> {
+fn unavailable<T>() -> Result<T, Unavailable> {
     Err(Unavailable::new(if cfg!(feature = "census") {
         "reading them by debug info works on Linux on x86-64 and aarch64 only"
     } else {

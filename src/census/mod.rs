@@ -38,7 +38,7 @@ where_there_is_one! {
     mod merged;
     mod tasks;
 
-    pub(crate) use census::{holdings, look_at, take};
+    pub(crate) use census::{beside_list, holdings, look_at, take};
     pub(crate) use holders::holders;
     pub(crate) use merged::{names_may_be_merged, types_are_exact};
 }
@@ -57,5 +57,5 @@ mod elsewhere;
     not(miri)
 )))]
 pub(crate) use elsewhere::{
-    holders, holdings, look_at, names_may_be_merged, take, types_are_exact,
+    beside_list, holders, holdings, look_at, names_may_be_merged, take, types_are_exact,
 };

@@ -9,37 +9,72 @@ use std::time::Duration;
 /// when a task has just ended: a runtime counts that late.
 pub(super) fn unseen(scope: &'static Scope) -> usize {
     let watched = scope.watched();
-    let unseen = watched.iter().map(|watched| (watched, watched.unseen()));
-    unseen
-        .map(|(watched, unseen)| {
-            if unseen > 0 && is_run_by_its_asker(scope, watched) {
-                unseen - 1
-            } else {
-                unseen
-            }
-        })
+    watched
+        .iter()
+        .map(|watched| unseen_on(watched, Asker::of(scope, watched)))
         .sum()
 }
 
-/// Whether an untracked task on that runtime ends a guard that was opened elsewhere: it is no leak,
-/// and was not there when the guard began to count.
-fn is_run_by_its_asker(scope: &'static Scope, watched: &Watched) -> bool {
-    let place = current::place();
-    matches!(place, Place::Tokio(_))
-        && place != scope.place()
-        && TrackedRuntime::current().is_some_and(|runtime| std::ptr::eq(runtime, watched.runtime()))
+/// The untracked task that ends a guard, if it is on a runtime that the guard counts on: no leak, whatever comes of it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Asker {
+    /// It is none.
+    Nobody,
+    /// It was there when the guard began to count.
+    OfBefore,
+    /// It was not.
+    Since,
+}
+
+impl Asker {
+    pub(super) fn of(scope: &'static Scope, watched: &Watched) -> Self {
+        let place = current::place();
+        let is_there = matches!(place, Place::Tokio(_))
+            && TrackedRuntime::current()
+                .is_some_and(|runtime| std::ptr::eq(runtime, watched.runtime()));
+        match is_there {
+            false => Self::Nobody,
+            true if place == scope.place() => Self::OfBefore,
+            true => Self::Since,
+        }
+    }
+
+    /// So many tasks that were not there before, but this one.
+    fn leave_out(self, unseen: usize) -> usize {
+        unseen.saturating_sub(usize::from(self == Self::Since))
+    }
+
+    /// So many tasks that were there before, but this one.
+    pub(super) fn leave_out_before(self, baseline: usize) -> usize {
+        baseline.saturating_sub(usize::from(self == Self::OfBefore))
+    }
+}
+
+/// The same on one runtime.
+pub(super) fn unseen_on(watched: &Watched, asker: Asker) -> usize {
+    asker.leave_out(watched.unseen())
 }
 
 /// The same for a verdict: a number that stands while one looks again.
-pub(super) fn unseen_surely(scope: &'static Scope) -> usize {
+pub(super) fn unseen_surely(watched: &Watched, asker: Asker) -> usize {
+    least(|| unseen_on(watched, asker))
+}
+
+/// How many tasks are alive on a runtime that nobody tracked, before anybody counts there.
+pub(super) fn there_already(watched: &Watched) -> usize {
+    least(|| watched.unseen())
+}
+
+/// The least of several looks at a number that is too high for a moment.
+fn least(look: impl Fn() -> usize) -> usize {
     const LOOKS: u32 = 5;
-    let mut least = unseen(scope);
-    for look in 0..LOOKS {
+    let mut least = look();
+    for again in 0..LOOKS {
         if least == 0 {
             break;
         }
-        std::thread::sleep(Duration::from_micros(50 << look));
-        least = least.min(unseen(scope));
+        std::thread::sleep(Duration::from_micros(50 << again));
+        least = least.min(look());
     }
     least
 }

@@ -66,9 +66,7 @@ pub(crate) fn judge(
     if !settled {
         if how != Settled::Stuck {
             // There were none then; who came since had no time to end.
-            judgement.unseen =
-                super::unseen::name(scope, super::counted::unseen_surely(scope), how);
-            judgement.unseen.ignore(&rules);
+            judgement.unseen = super::unseen::name(scope, &rules, how);
         }
         let sights =
             super::blocked::look(members(scope), options.blocked_after_or_default(), answers);

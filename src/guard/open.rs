@@ -2,8 +2,9 @@
 
 use super::concluding::Concluding;
 use super::verdict::Verdict;
-use super::{Options, handover, judge};
+use super::{Options, counted, handover, judge};
 use crate::config;
+use crate::registry::scope::Watched;
 use crate::registry::{Scope, ScopeRef, current, spawner};
 use crate::report::{LeakReport, Settled};
 use crate::wait::trace::Answers;
@@ -110,13 +111,16 @@ impl Drop for Open {
 
 /// A runtime that nobody has used before is the guard's: it counts what nobody tracked.
 fn watch_if_own(scope: &'static Scope, reference: ScopeRef, handle: &Handle) {
-    let runtime = crate::registry::TrackedRuntime::of(handle);
-    // A multi-thread runtime that has tasks already may well be one that a whole test binary
-    // shares, and then what nobody tracked there is nobody's.
-    let may_be_shared = !runtime.is_current_thread()
-        && (runtime.was_claimed() || handle.metrics().num_alive_tasks() > 0);
-    if !may_be_shared {
-        scope.watch(handle);
+    let watched = Watched::in_all(handle);
+    let runtime = watched.runtime();
+    if runtime.is_current_thread() {
+        scope.watch(watched.from_now());
+    } else if runtime.was_claimed() || counted::there_already(&watched) > 0 {
+        // A multi-thread runtime that has tasks already which nobody tracked may well be one that a whole test binary
+        // shares, and then what nobody tracked there is nobody's.
+        scope.leave_uncounted();
+    } else {
+        scope.watch(watched);
     }
     runtime.claim(reference);
 }

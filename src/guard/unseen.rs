@@ -1,13 +1,16 @@
 //! Naming the tasks that are known by their number only.
 
+use super::counted::{self, Asker};
 use super::{Rule, strays};
 use crate::alloc;
 use crate::census::{self, SeenTask, Unavailable};
+use crate::registry::scope::Watched;
 use crate::registry::tokio_ids;
 use crate::registry::{self, Scope, TrackedRuntime};
 use crate::report::Settled;
 use crate::stack::Stack;
 use std::collections::HashSet;
+use std::time::Duration;
 use tokio::runtime::Handle;
 
 /// What could be learned of the tasks that a scope's runtimes count and nobody tracked.
@@ -17,6 +20,8 @@ pub(crate) struct Unseen {
     pub(crate) count: usize,
     /// Those of them that the census found, oldest first; or why there was none.
     pub(crate) tasks: Result<Vec<Found>, Unavailable>,
+    /// Whether there is a runtime whose count the scope does not answer for.
+    pub(crate) uncounted: bool,
 }
 
 /// A task that nobody tracked, found out about.
@@ -49,58 +54,140 @@ impl Default for Unseen {
         Self {
             count: 0,
             tasks: Ok(Vec::new()),
+            uncounted: false,
         }
     }
 }
 
-impl Unseen {
-    /// Leaves out those that a rule lets live on: the census has named them, or the allocator knows who spawned them.
-    pub(super) fn ignore(&mut self, rules: &[Rule]) {
-        let Ok(tasks) = &mut self.tasks else { return };
-        let found = tasks.len();
-        tasks.retain(|task| !rules.iter().any(|rule| rule.matches_unseen(task)));
-        self.count = self.count.saturating_sub(found - tasks.len());
-    }
-}
-
-/// Takes the census of the scope's runtimes, if it has anything to explain.
-pub(super) fn name(scope: &'static Scope, count: usize, how: Settled) -> Unseen {
-    if count == 0 {
-        return Unseen::default();
-    }
-    let mut found = Ok(Vec::new());
+/// Takes the census of the scope's runtimes, if it has anything to explain, and leaves out what a rule lets live on: the
+/// census has named it, or the allocator knows who spawned it.
+pub(super) fn name(scope: &'static Scope, rules: &[Rule], how: Settled) -> Unseen {
+    let mut unseen = Unseen {
+        uncounted: scope.is_uncounted(),
+        ..Unseen::default()
+    };
     // Without a grace they are only noted.
     let is_verdict = how != Settled::WithoutGrace;
-    let asking = tokio_ids::current_task();
     for watched in scope.watched() {
-        let uncounted = watched.unseen();
-        if uncounted == 0 {
-            continue;
-        }
-        match census_of(watched.handle(), watched.runtime(), asking) {
-            Ok(mut tasks) => {
-                // Those that were there before the guard are the oldest.
-                let before = watched
-                    .baseline()
-                    .min(tasks.len().saturating_sub(uncounted));
+        let asker = Asker::of(scope, &watched);
+        match OnRuntime::look(&watched, asker) {
+            Ok(on) => {
                 if is_verdict {
-                    strays::answered(watched.runtime(), Ok(&tasks[before..]));
+                    strays::answered(watched.runtime(), Ok(&on.tasks));
                 }
-                if let Ok(found) = &mut found {
-                    found.extend(tasks.drain(before..).map(Found::from));
+                let mut tasks: Vec<_> = on.tasks.into_iter().map(Found::from).collect();
+                tasks.retain(|task| !rules.iter().any(|rule| rule.matches_unseen(task)));
+                unseen.count += (tasks.len() + on.unexplained).min(on.count);
+                if let Ok(found) = &mut unseen.tasks {
+                    found.extend(tasks);
                 }
             }
-            Err(reason) => {
+            Err((count, reason)) => {
                 if is_verdict {
-                    strays::answered(watched.runtime(), Err(uncounted));
+                    strays::answered(watched.runtime(), Err(count));
                 }
-                found = Err(reason);
+                unseen.count += count;
+                if count > 0 {
+                    unseen.tasks = Err(reason);
+                }
             }
         }
     }
-    Unseen {
-        count,
-        tasks: found,
+    unseen
+}
+
+/// What a runtime's count and its list say together.
+#[derive(Default)]
+struct OnRuntime {
+    /// Of those that were not there before the guard.
+    count: usize,
+    /// Those of them that the list had while the runtime counted, and that were still there when they were read.
+    tasks: Vec<SeenTask>,
+    /// How many of the count are none of these, nor have ended since.
+    unexplained: usize,
+}
+
+impl OnRuntime {
+    fn look(watched: &Watched, asker: Asker) -> Result<Self, (usize, Unavailable)> {
+        // The census takes long, so whether there is anything to explain is asked first.
+        let count = counted::unseen_surely(watched, asker);
+        if count == 0 {
+            return Ok(Self::default());
+        }
+        let unavailable = |reason| (count, reason);
+        let both = CountAndList::look(watched, asker).map_err(unavailable)?;
+        let asking = tokio_ids::current_task();
+        let mut tasks =
+            census_of(watched.handle(), watched.runtime(), asking).map_err(unavailable)?;
+        tasks.retain(|task| both.listed.binary_search(&task.id).is_ok());
+        // What can't be read is no less alive.
+        let (_, still_listed) =
+            census::beside_list(watched.handle(), || ()).map_err(unavailable)?;
+        let read: HashSet<u64> = tasks.iter().map(|task| task.id).collect();
+        let unread = both
+            .listed
+            .iter()
+            .filter(|id| still_listed.contains(id) && !read.contains(id));
+        Ok(Self {
+            count: both.count,
+            unexplained: both.unlisted + unread.count(),
+            tasks,
+        })
+    }
+}
+
+/// A runtime's count, and what was in its list before and after it counted: so it counted these too.
+#[derive(PartialEq, Eq)]
+struct CountAndList {
+    /// Of those that were not there before the guard.
+    count: usize,
+    /// Their numbers, lowest first.
+    listed: Vec<u64>,
+    /// How many of the count are not in the list.
+    unlisted: usize,
+}
+
+/// How often to look anew when list and count differ: tasks come and go meanwhile.
+const LOOKS: u32 = 16;
+
+impl CountAndList {
+    /// Looks until the list explains the count. Where it never does, what stands is when it explained most: a task that
+    /// lives on is in the count each time.
+    fn look(watched: &Watched, asker: Asker) -> Result<Self, Unavailable> {
+        let mut best = Self::once(watched, asker)?;
+        let mut alike = 0;
+        for look in 0..LOOKS {
+            if best.unlisted == 0 || alike == 2 {
+                break;
+            }
+            std::thread::sleep(Duration::from_micros(50 << look.min(4)));
+            let next = Self::once(watched, asker)?;
+            alike = if next == best { alike + 1 } else { 0 };
+            if next.unlisted <= best.unlisted {
+                best = next;
+            }
+        }
+        Ok(best)
+    }
+
+    fn once(watched: &Watched, asker: Asker) -> Result<Self, Unavailable> {
+        let (count, listed) =
+            census::beside_list(watched.handle(), || counted::unseen_on(watched, asker))?;
+        let tracked = tracked_on(watched.runtime());
+        let asking = tokio_ids::current_task();
+        let is_unseen = |id: &u64| !tracked.contains(id) && Some(*id) != asking;
+        // tokio numbers tasks as they are spawned.
+        let mut listed: Vec<_> = listed.into_iter().filter(is_unseen).collect();
+        listed.sort_unstable();
+        // So those that were there before the guard come first.
+        let baseline = asker.leave_out_before(watched.baseline());
+        listed.drain(..baseline.min(listed.len().saturating_sub(count)));
+        let unlisted = count.saturating_sub(listed.len());
+        Ok(Self {
+            count,
+            listed,
+            unlisted,
+        })
     }
 }
 

@@ -53,6 +53,8 @@ struct State {
     killed: Vec<TaskInfo>,
     /// The runtimes whose alive count the scope answers for.
     runtimes: Vec<Watched>,
+    /// Whether it was opened on one whose count it does not answer for.
+    uncounted: bool,
 }
 
 /// A runtime whose alive count a scope watches.
@@ -65,12 +67,6 @@ pub(crate) struct Watched {
 }
 
 impl Watched {
-    fn new(handle: &Handle) -> Self {
-        let mut watched = Self::in_all(handle);
-        watched.baseline = watched.unseen();
-        watched
-    }
-
     /// From the runtime's beginning on.
     pub(crate) fn in_all(handle: &Handle) -> Self {
         Self {
@@ -78,6 +74,12 @@ impl Watched {
             handle: handle.clone(),
             baseline: 0,
         }
+    }
+
+    /// From now on.
+    pub(crate) fn from_now(mut self) -> Self {
+        self.baseline = self.unseen();
+        self
     }
 
     pub(crate) fn runtime(&self) -> &'static TrackedRuntime {
@@ -216,6 +218,7 @@ impl Scope {
                 stray: false,
                 killed: Vec::new(),
                 runtimes: Vec::new(),
+                uncounted: false,
             }),
         }
     }
@@ -241,6 +244,7 @@ impl Scope {
             stray: false,
             killed: Vec::new(),
             runtimes: Vec::new(),
+            uncounted: false,
         };
         ScopeRef {
             index: scope.index,
@@ -314,9 +318,21 @@ impl Scope {
     }
 
     /// Watches the alive count of a runtime.
-    pub(crate) fn watch(&self, handle: &Handle) {
-        let watched = Watched::new(handle);
+    pub(crate) fn watch(&self, watched: Watched) {
         self.lock().runtimes.push(watched);
+    }
+
+    /// The runtime that it was opened on may be others' too: it watches no count there.
+    pub(crate) fn leave_uncounted(&self) {
+        self.lock().uncounted = true;
+    }
+
+    /// Whether there is a runtime whose count it does not answer for, or not any more. A scope around it may.
+    pub(crate) fn is_uncounted(&self) -> bool {
+        let own = self.reference();
+        let state = self.lock();
+        let is_lost = |watched: &Watched| watched.runtime.owner() != own;
+        state.outer.is_none() && (state.uncounted || state.runtimes.iter().any(is_lost))
     }
 
     /// The runtimes that are watched and have turned out to be this scope's alone.

@@ -173,6 +173,10 @@ impl Text<'_> {
                 }
             )?;
         }
+        if report.unseen.uncounted {
+            writeln!(f)?;
+            writeln!(f, "{} {UNCOUNTED}", paint.strong("note:"))?;
+        }
         if let Some(why) = &report.threads.undecided {
             writeln!(f)?;
             writeln!(f, "{} {why}", paint.strong("note:"))?;
@@ -193,6 +197,9 @@ impl Text<'_> {
         Ok(())
     }
 }
+
+const UNCOUNTED: &str = "only tracked tasks are judged here: the guard was opened on a runtime that had other tasks already, or that
+      other tests use too. On a runtime of the test's own, opened at its beginning, a guard counts all tasks.";
 
 const WITHOUT_GRACE: &str = "the guard was dropped inside a current-thread runtime, which stands still meanwhile: tasks that wait for
       time, sockets or each other's handles had no chance to end. To give them a grace, end the guard by

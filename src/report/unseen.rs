@@ -73,6 +73,8 @@ pub(super) struct Unseen {
     pub(super) count: usize,
     /// Those of them that could be read, or why they can't be.
     pub(super) tasks: Result<Vec<UnseenTask>, String>,
+    /// Whether there is a runtime on which they were not counted.
+    pub(super) uncounted: bool,
 }
 
 impl Unseen {
@@ -80,6 +82,7 @@ impl Unseen {
         let tasks = judged.tasks.map_err(|reason| reason.to_string());
         Self {
             count: judged.count,
+            uncounted: judged.uncounted,
             tasks: tasks.map(|tasks| tasks.into_iter().map(UnseenTask::from).collect()),
         }
     }

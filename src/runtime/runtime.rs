@@ -2,6 +2,7 @@
 
 use super::{Builder, Hooked};
 use crate::registry::current;
+use crate::registry::scope::Watched;
 use crate::task::{self, Told};
 use std::future::Future;
 use std::io;
@@ -144,7 +145,7 @@ impl Runtime {
         let scope = current::scope();
         if let Some(open) = scope.open() {
             let runtime = crate::registry::TrackedRuntime::of(inner.handle());
-            open.watch(inner.handle());
+            open.watch(Watched::in_all(inner.handle()));
             runtime.claim(scope);
         }
         let closing = Closing::of(&inner, hooked);

@@ -74,7 +74,28 @@ pub(in crate::census) fn listed(
     found
 }
 
+/// The tasks that one walk of a runtime's list comes by.
+pub(in crate::census) fn walked(
+    debug: &mut DebugInfo,
+    cells: &mut Cells,
+    runtime: &RuntimeLayout,
+) -> Vec<Listed> {
+    let mut walk = Walk {
+        debug,
+        cells,
+        runtime,
+    };
+    let ends = runtime.lists.iter();
+    ends.flat_map(|ends| walk.surely(*ends)).collect()
+}
+
 impl Listed {
+    /// Whether its future is one that taskleak wraps around what it tracks.
+    pub(in crate::census) fn is_wrapped(&self) -> bool {
+        let future = self.layout.future.as_ref();
+        future.is_some_and(|future| future.is_wrapped)
+    }
+
     fn key(&self) -> (u64, u64) {
         (self.address, self.id)
     }

@@ -6,6 +6,6 @@ mod runtime;
 mod state;
 
 pub(super) use cell::{Cells, describe};
-pub(super) use list::{Listed, listed};
+pub(super) use list::{Listed, listed, walked};
 pub(super) use runtime::{HeaderLayout, RuntimeLayout, anchor_address};
 pub(super) use state::{has_join_handle, state_of};
