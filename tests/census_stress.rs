@@ -5,7 +5,7 @@
     any(target_arch = "x86_64", target_arch = "aarch64")
 ))]
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::future::pending;
 use std::pin::Pin;
 use std::sync::atomic::AtomicU64;
@@ -42,19 +42,49 @@ async fn churning(turn: u64) {
     }
 }
 
+/// Nobody waits here.
+async fn never_reached() {
+    yield_now().await;
+}
+
+/// These two are as large as each other, and so come to lie where the other lay; and where one of them waits, the other
+/// would wait at what is never reached. So who takes one for the other says what cannot be.
+async fn first(never: bool) {
+    yield_now().await;
+    if never {
+        never_reached().await;
+    }
+}
+
+async fn second(never: bool) {
+    if never {
+        never_reached().await;
+    }
+    yield_now().await;
+}
+
 /// What the churning tasks have told.
 #[derive(Default)]
 struct Churn {
     spawned: AtomicU64,
     ended: Mutex<HashSet<u64>>,
+    /// What each task is that ended or is about to.
+    names: Mutex<HashMap<u64, &'static str>>,
 }
 
 async fn churn(churn: Arc<Churn>, most: u64) {
     while churn.spawned.fetch_add(16, Relaxed) < most {
-        let tasks: Vec<_> = (0..16).map(churning).map(tokio::spawn).collect();
+        let tasks = (0..16).map(|turn| match turn % 3 {
+            0 => ("census_stress::churning", tokio::spawn(churning(turn / 3))),
+            1 => ("census_stress::first", tokio::spawn(first(false))),
+            _ => ("census_stress::second", tokio::spawn(second(false))),
+        });
+        let tasks: Vec<_> = tasks.collect();
         let mut ended = Vec::new();
-        for task in tasks {
-            ended.push(task.id().to_string().parse::<u64>().unwrap());
+        for (name, task) in tasks {
+            let id = task.id().to_string().parse::<u64>().unwrap();
+            ended.push(id);
+            churn.names.lock().unwrap().insert(id, name);
             task.await.unwrap();
         }
         churn.ended.lock().unwrap().extend(ended);
@@ -81,7 +111,7 @@ fn beside_busy_workers() {
         let churning: Vec<_> = (0..8)
             .map(|_| tokio::spawn(churn(told.clone(), most)))
             .collect();
-        let (mut looks, mut others) = (0, 0);
+        let (mut looks, mut others) = (0, Vec::new());
         while !churning.iter().all(|task| task.is_finished()) {
             let ended = told.ended.lock().unwrap().clone();
             let report =
@@ -98,11 +128,19 @@ fn beside_busy_workers() {
                 let is_ending =
                     matches!(task.state(), UnseenState::Complete | UnseenState::Running);
                 assert!(!is_over || is_ending, "{task:?}");
-                others += 1;
+                let trace = task.await_trace().to_string();
+                assert!(!trace.contains("never_reached"), "{task:?}");
+                others.push((task.tokio_id(), task.name().to_owned()));
             }
             looks += 1;
         }
-        println!("{looks} looks, {others} other tasks seen");
+        println!("{looks} looks, {} other tasks seen", others.len());
+        let names = told.names.lock().unwrap();
+        for (id, name) in &others {
+            if let Some(is) = names.get(id) {
+                assert_eq!(name, is);
+            }
+        }
         assert!(looks > 0);
         drop(guard);
     });

@@ -193,6 +193,28 @@ mod what_was_there_before {
         }
     }
 
+    /// A tracked task that was not polled yet is known by its future's type only, which tokio boxes if it is large.
+    #[test]
+    fn large_and_tracked_is_in_no_list() {
+        async fn large() {
+            let buffer = [0_u8; 20_000];
+            pending::<()>().await;
+            std::hint::black_box(buffer);
+        }
+        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let guard = verify_none();
+            let tracked = taskleak::spawn(large());
+            let unseen = tokio::spawn(forgotten());
+            let report = find(Options::new()).unwrap_err();
+            assert_eq!((report.task_count(), report.unseen_count()), (1, 1));
+            assert_eq!(names(&report), ["unseen_meanwhile::forgotten"]);
+            tracked.abort();
+            unseen.abort();
+            guard.finish().await;
+        });
+    }
+
     /// What nobody tracked there may be anybody's: only what is tracked is judged, and the report says so.
     #[test]
     fn untracked_leaves_the_rest_uncounted() {
@@ -210,5 +232,56 @@ mod what_was_there_before {
             unseen.abort();
             guard.finish().await;
         });
+    }
+}
+
+mod a_local_set_beside_workers {
+    use super::*;
+    use std::cell::RefCell;
+
+    /// Its tasks are in no count: what workers spawn meanwhile does not make them so.
+    fn unseen_beside_local_tasks(leaks: bool) -> usize {
+        let runtime = multi_thread();
+        let local = tokio::task::LocalSet::new();
+        let is_over = Arc::new(AtomicBool::new(false));
+        let tasks = RefCell::new(Vec::new());
+        let (count, spawned) = local.block_on(&runtime, async {
+            let guard = verify_none().grace(GRACE);
+            let spawner = std::thread::spawn({
+                let (is_over, handle) = (is_over.clone(), Handle::current());
+                move || {
+                    let mut spawned = Vec::new();
+                    while leaks && !is_over.load(Relaxed) && spawned.len() < 3000 {
+                        spawned.push(handle.spawn(forgotten()));
+                    }
+                    spawned
+                }
+            });
+            for _ in 0..1000 {
+                let task = taskleak::task::spawn_local(pending::<()>());
+                tasks.borrow_mut().push(task);
+            }
+            is_over.store(true, Relaxed);
+            let spawned = spawner.join().unwrap();
+            let report = find(Options::new().grace(Duration::ZERO)).unwrap_err();
+            assert_eq!(report.task_count(), 1000);
+            for task in tasks.take().iter().chain(&spawned) {
+                task.abort();
+            }
+            guard.finish().await;
+            (report.unseen_count(), spawned.len())
+        });
+        assert_eq!(count, spawned);
+        count
+    }
+
+    #[test]
+    fn hides_no_leak() {
+        assert!(unseen_beside_local_tasks(true) > 0);
+    }
+
+    #[test]
+    fn is_no_leak() {
+        assert_eq!(unseen_beside_local_tasks(false), 0);
     }
 }

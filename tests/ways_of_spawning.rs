@@ -169,6 +169,54 @@ mod facade {
     }
 }
 
+/// The same on a `LocalSet`.
+mod facade_local {
+    use super::*;
+    use taskleak_tokio as tokio;
+
+    fn spawn() {
+        tokio::task::spawn_local(listen());
+    }
+
+    #[test]
+    fn is_fully_told() {
+        let report = local_report(spawn).expect("it leaks");
+        let leak = only(&report);
+        assert_eq!((report.task_count(), report.unseen_count()), (1, 0));
+        assert_eq!(leak.kind(), TaskKind::Local);
+        assert_eq!(leak.name(), "ways_of_spawning::listen");
+        assert_eq!(leak.location().file(), file!());
+        let frames = functions(&leak.user_frames());
+        assert_eq!(frames[0], "ways_of_spawning::facade_local::spawn");
+        assert_eq!(awaits(leak)[0], "ways_of_spawning::listen");
+    }
+}
+
+/// The same on the blocking pool.
+mod facade_blocking {
+    use super::*;
+    use taskleak_tokio as tokio;
+
+    #[test]
+    fn is_fully_told() {
+        let (release, waits) = channel::<()>();
+        let report = report(move || {
+            tokio::task::spawn_blocking(move || _ = waits.recv());
+        });
+        drop(release);
+        let leak = only(&report);
+        assert_eq!((report.task_count(), report.unseen_count()), (1, 0));
+        assert_eq!(leak.kind(), TaskKind::Blocking);
+        assert!(
+            leak.name()
+                .starts_with("ways_of_spawning::facade_blocking::")
+        );
+        assert_eq!(leak.location().file(), file!());
+        let frames = functions(&leak.user_frames());
+        assert!(frames[0].starts_with("ways_of_spawning::facade_blocking::is_fully_told"));
+    }
+}
+
 /// What a dependency spawns on a runtime that taskleak did not build. What is beyond the count takes debug info, and
 /// for who spawned it the allocator.
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]

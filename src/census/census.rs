@@ -7,7 +7,7 @@ use super::tasks::{
     Cells, HeaderLayout, Listed, RuntimeLayout, anchor_address, describe, has_join_handle, listed,
     state_of, walked,
 };
-use super::{SeenState, SeenTask, Sight, Unavailable};
+use super::{InList, SeenState, SeenTask, Sight, Unavailable};
 use crate::wait::deadlock::Facts;
 use crate::wait::{AwaitTrace, RuntimeKind, TraceSource};
 use std::collections::HashSet;
@@ -35,31 +35,34 @@ pub(crate) fn take(handle: &Handle) -> Result<Vec<SeenTask>, Unavailable> {
     guarded(|| {
         with_known(|Known { debug, cells }| {
             let runtime = RuntimeLayout::of(debug, handle)?;
-            let tasks = listed(debug, cells, &runtime);
+            let tasks = listed(debug, cells, &runtime)?;
             let tasks: Vec<_> = tasks.into_iter().map(|task| (task, runtime.kind)).collect();
             Ok(read_tasks(debug, runtime.header(), &tasks))
         })
     })
 }
 
-/// Does something, and says which tasks were in the runtime's list both before and after it, by their numbers; but not
-/// those whose futures taskleak wraps. Little of each task is read, so this is quick.
+/// Does something, and says which tasks were in the runtime's list both before and after it; but not those whose futures
+/// taskleak wraps. Little of each task is read, so this is quick.
 pub(crate) fn beside_list<T>(
     handle: &Handle,
     between: impl FnOnce() -> T,
-) -> Result<(T, HashSet<u64>), Unavailable> {
+) -> Result<(T, InList), Unavailable> {
     guarded(|| {
         with_known(|Known { debug, cells }| {
             let runtime = RuntimeLayout::of(debug, handle)?;
-            let mut ids = || -> HashSet<u64> {
-                let tasks = walked(debug, cells, &runtime).into_iter();
-                let tasks = tasks.filter(|task| !task.is_wrapped());
+            let before = walked(debug, cells, &runtime)?;
+            let done = between();
+            let after = walked(debug, cells, &runtime)?;
+            let ids = |tasks: &[Listed]| -> HashSet<u64> {
+                let tasks = tasks.iter().filter(|task| !task.is_wrapped());
                 tasks.map(|task| task.id).collect()
             };
-            let before = ids();
-            let done = between();
-            let after = ids();
-            Ok((done, &before & &after))
+            let in_list = InList {
+                tasks: &ids(&before.tasks) & &ids(&after.tasks),
+                is_whole: before.is_whole && after.is_whole,
+            };
+            Ok((done, in_list))
         })
     })
 }
@@ -110,7 +113,7 @@ fn holdings_unguarded(
     let mut any = None;
     for handle in runtimes {
         let runtime = RuntimeLayout::of(debug, handle)?;
-        let listed = listed(debug, cells, &runtime);
+        let listed = listed(debug, cells, &runtime)?;
         tasks.extend(listed.into_iter().map(|task| (task, runtime.kind)));
         any = Some(runtime);
     }
@@ -152,7 +155,7 @@ fn read_tasks(
             let cell = cells.as_mut().and_then(Iterator::next);
             seen.extend(read_task(
                 debug,
-                header.state(),
+                header,
                 *kind,
                 *task,
                 cell.unwrap_or_default(),
@@ -176,7 +179,7 @@ fn cells_of(tasks: &[(Listed, RuntimeKind)]) -> Option<impl Iterator<Item = Snap
 
 fn read_task(
     debug: &mut DebugInfo,
-    state: u64,
+    header: &HeaderLayout,
     kind: RuntimeKind,
     task: Listed,
     cell: Snapshot,
@@ -193,8 +196,13 @@ fn read_task(
         is_wrapped: false,
         join_handle: false,
     };
+    let word_at = task.address.checked_add(header.state())?;
     let Some(layout) = &task.layout.future else {
-        let word = super::memory::read_word(task.address.checked_add(state)?)?;
+        let mut memory = Snapshot::default();
+        let word = memory.number(word_at, 8)?;
+        if !is_it(&task, header, &mut memory) || !memory.still_holds() {
+            return None;
+        }
         seen.sight.state = state_of(word, kind);
         seen.join_handle = has_join_handle(word, kind);
         return Some(seen);
@@ -207,7 +215,10 @@ fn read_task(
         let mut memory = first.take().unwrap_or_default();
         // At once, so that its parts fit together.
         memory.bytes(task.address, layout.cell_size)?;
-        let word = memory.number(task.address.checked_add(state)?, 8)?;
+        if !is_it(&task, header, &mut memory) {
+            return None;
+        }
+        let word = memory.number(word_at, 8)?;
         seen.sight.state = state_of(word, kind);
         seen.join_handle = has_join_handle(word, kind);
         if seen.sight.state == SeenState::Running {
@@ -239,6 +250,12 @@ fn read_task(
     seen.sight.state = SeenState::Running;
     seen.sight.await_trace = AwaitTrace::of_chains(TraceSource::Census, []);
     Some(seen)
+}
+
+/// Whether what was read is the task still: it may have ended, and another may lie where it was.
+fn is_it(task: &Listed, header: &HeaderLayout, memory: &mut Snapshot) -> bool {
+    let mut number = |offset: u64| memory.number(task.address.checked_add(offset)?, 8);
+    number(task.layout.id) == Some(task.id) && number(header.vtable()) == Some(task.layout.vtable)
 }
 
 /// The future that a box of a `dyn` one turned out to hold.

@@ -1,8 +1,7 @@
 //! Where there is no census.
 
-use super::{SeenTask, Unavailable};
+use super::{InList, SeenTask, Unavailable};
 use crate::wait::RuntimeKind;
-use std::collections::HashSet;
 use tokio::runtime::Handle;
 
 /// Says why there is none.
@@ -14,7 +13,7 @@ pub(crate) fn take(_runtime: &Handle) -> Result<Vec<SeenTask>, Unavailable> {
 pub(crate) fn beside_list<T>(
     _runtime: &Handle,
     _between: impl FnOnce() -> T,
-) -> Result<(T, HashSet<u64>), Unavailable> {
+) -> Result<(T, InList), Unavailable> {
     unavailable()
 }
 
@@ -25,7 +24,7 @@ pub(crate) fn look_at(_tasks: &[((u64, u64), RuntimeKind)]) -> Result<Vec<SeenTa
 
 fn unavailable<T>() -> Result<T, Unavailable> {
     Err(Unavailable::new(if cfg!(feature = "census") {
-        "reading them by debug info works on Linux on x86-64 and aarch64 only"
+        "reading them by debug info works on Linux on x86-64 and aarch64 only; run them there to have them named"
     } else {
         "taskleak's feature `census` is off; switch it on to have them named"
     }))

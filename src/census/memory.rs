@@ -8,9 +8,9 @@
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
-use std::sync::OnceLock;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicBool, AtomicI32};
+use std::sync::{Arc, Mutex};
 
 /// No sandbox that forbids the system call changes its mind.
 static FORBIDDEN: AtomicBool = AtomicBool::new(false);
@@ -109,8 +109,7 @@ fn read_by_kernel(parts: &[(u64, usize)], into: &mut [u8]) -> Result<bool, Forbi
 }
 
 fn read_by_file(parts: &[(u64, usize)], mut into: &mut [u8]) -> bool {
-    static MEMORY: OnceLock<Option<File>> = OnceLock::new();
-    let Some(memory) = MEMORY.get_or_init(|| File::open("/proc/self/mem").ok()) else {
+    let Some(memory) = file() else {
         return false;
     };
     for (address, length) in parts {
@@ -121,6 +120,25 @@ fn read_by_file(parts: &[(u64, usize)], mut into: &mut [u8]) -> bool {
         into = rest;
     }
     true
+}
+
+/// This process's memory as a file: a child that was forked off would read its parent's by the one that it inherits.
+fn file() -> Option<Arc<File>> {
+    static OPEN: Mutex<Option<(i32, Arc<File>)>> = Mutex::new(None);
+    let process = PROCESS.load(Relaxed);
+    let open = || File::open("/proc/self/mem").ok().map(Arc::new);
+    // Who forked may have held the lock, so nobody waits for it.
+    let Ok(mut known) = OPEN.try_lock() else {
+        return open();
+    };
+    match &*known {
+        Some((of, file)) if *of == process => Some(file.clone()),
+        _ => {
+            let file = open()?;
+            *known = Some((process, file.clone()));
+            Some(file)
+        }
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! One task of a runtime's own list.
 
 use crate::wait::{AwaitTrace, Liveness, Standing};
+use std::collections::HashSet;
 use std::path::PathBuf;
 
 /// What the runtime's own list and the debug info tell of a task.
@@ -15,6 +16,15 @@ pub(crate) struct SeenTask {
     pub(crate) is_wrapped: bool,
     /// Whether its `JoinHandle` is still there.
     pub(crate) join_handle: bool,
+}
+
+/// Tasks that were in a runtime's list for some time.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct InList {
+    /// By the numbers behind [`tokio::task::Id`].
+    pub(crate) tasks: HashSet<u64>,
+    /// Whether there were no others: the list stood still for long enough to be walked to its end.
+    pub(crate) is_whole: bool,
 }
 
 /// What there is to see of a task that other tasks can share.

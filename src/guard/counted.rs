@@ -1,5 +1,6 @@
 //! Tasks that are known by their number only.
 
+use super::asking;
 use crate::registry::current::{self, Place};
 use crate::registry::scope::Watched;
 use crate::registry::{Scope, TrackedRuntime};
@@ -29,13 +30,20 @@ pub(super) enum Asker {
 impl Asker {
     pub(super) fn of(scope: &'static Scope, watched: &Watched) -> Self {
         let place = current::place();
-        let is_there = matches!(place, Place::Tokio(_))
-            && TrackedRuntime::current()
-                .is_some_and(|runtime| std::ptr::eq(runtime, watched.runtime()));
-        match is_there {
-            false => Self::Nobody,
+        let is_task = matches!(place, Place::Tokio(_));
+        let is_untold = asking::is_untold();
+        let is_here = || {
+            TrackedRuntime::current()
+                .is_some_and(|runtime| std::ptr::eq(runtime, watched.runtime()))
+        };
+        if !(is_task || is_untold) || !is_here() {
+            return Self::Nobody;
+        }
+        // Where it opened the guard is not known of one that tokio does not tell; but where there was none, it was not.
+        match is_task {
             true if place == scope.place() => Self::OfBefore,
-            true => Self::Since,
+            false if watched.baseline() > 0 => Self::Nobody,
+            _ => Self::Since,
         }
     }
 

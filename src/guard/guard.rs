@@ -4,7 +4,7 @@ use super::open::Open;
 use super::row::settle_blocking;
 use super::settle::{Settling, Waited};
 use super::timer::Timer;
-use super::{Action, Options, Rule, handover};
+use super::{Action, Options, Rule, asking, handover};
 use crate::config;
 use crate::registry::{TaskInfo, current};
 use crate::report::{LeakReport, Settled};
@@ -103,7 +103,11 @@ impl Guard {
     /// guard.finish().await;
     /// # }
     /// ```
-    pub async fn finish(mut self) {
+    pub async fn finish(self) {
+        asking::noted(self.finish_noted()).await;
+    }
+
+    async fn finish_noted(mut self) {
         let Some(open) = &self.open else { return };
         open.leave_place();
         let settling = Settling::new(open.scope(), &open.options);

@@ -3,6 +3,7 @@
 mod abort;
 mod action;
 mod asked;
+mod asking;
 mod blocked;
 mod concluding;
 mod continued;

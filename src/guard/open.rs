@@ -2,7 +2,7 @@
 
 use super::concluding::Concluding;
 use super::verdict::Verdict;
-use super::{Options, counted, handover, judge};
+use super::{Options, counted, handover, judge, strays};
 use crate::config;
 use crate::registry::scope::Watched;
 use crate::registry::{Scope, ScopeRef, current, spawner};
@@ -111,6 +111,7 @@ impl Drop for Open {
 
 /// A runtime that nobody has used before is the guard's: it counts what nobody tracked.
 fn watch_if_own(scope: &'static Scope, reference: ScopeRef, handle: &Handle) {
+    strays::keep_claimed(handle);
     let watched = Watched::in_all(handle);
     let runtime = watched.runtime();
     if runtime.is_current_thread() {

@@ -3,7 +3,7 @@
 //! A handle of each runtime is kept that taskleak has had to do with: its number alone tells nobody what it counts. Those of
 //! runtimes that are gone are let go of again when the next one is met.
 
-use super::unseen::{Found, Unseen, census_of};
+use super::unseen::{Found, Unseen, census_of, still_alive};
 use super::{Options, Rule};
 use crate::census::{self, SeenState, SeenTask, Unavailable};
 use crate::registry::TrackedRuntime;
@@ -38,6 +38,14 @@ pub(crate) fn keep_runtimes() {
     TrackedRuntime::on_new(keep);
 }
 
+/// A runtime becomes a guard's. With a tokio that has no numbers of runtimes, another one that comes to lie where this one
+/// lay would be taken for it: so it is kept in sight until it is gone.
+pub(super) fn keep_claimed(handle: &Handle) {
+    if tokio_ids::runtime_numbers_return(handle) && census::holders(handle).is_some() {
+        keep(handle);
+    }
+}
+
 fn keep(handle: &Handle) {
     let gone: Vec<_> = {
         let mut kept = lock(&KEPT);
@@ -59,7 +67,7 @@ fn is_alive(handle: &Handle) -> bool {
 }
 
 /// A guard has come to its verdict on these tasks of a runtime; or on so many of it.
-pub(super) fn answered(runtime: &TrackedRuntime, tasks: Result<&[SeenTask], usize>) {
+pub(super) fn answered(runtime: &TrackedRuntime, tasks: Result<&[Found], usize>) {
     if !ARE_WANTED.load(Relaxed) {
         return;
     }
@@ -67,7 +75,9 @@ pub(super) fn answered(runtime: &TrackedRuntime, tasks: Result<&[SeenTask], usiz
     let answered = answered.get_or_insert_default();
     let answered = answered.entry(runtime.index()).or_default();
     match tasks {
-        Ok(tasks) => answered.tasks.extend(tasks.iter().map(|task| task.id)),
+        Ok(tasks) => answered
+            .tasks
+            .extend(tasks.iter().map(|found| found.task.id)),
         Err(unnamed) => answered.unnamed = answered.unnamed.max(unnamed),
     }
 }
@@ -198,15 +208,20 @@ impl Strays {
             Ok(tasks) => tasks,
             Err(reason) => return Some(Err(reason)),
         };
-        let answered = lock(&ANSWERED);
-        let answered = answered.as_ref().and_then(|all| all.get(&runtime.index()));
-        tasks.retain(|task| {
-            answered.is_none_or(|answered| !answered.tasks.contains(&task.id))
-                && !is_about_to_go_on(task, runtime.is_current_thread())
-        });
-        let found = tasks.into_iter().map(Found::from);
-        let is_ignored = |found: &Found| self.rules.iter().any(|rule| rule.matches_unseen(found));
-        Some(Ok(found.filter(|found| !is_ignored(found)).collect()))
+        {
+            let answered = lock(&ANSWERED);
+            let answered = answered.as_ref().and_then(|all| all.get(&runtime.index()));
+            tasks.retain(|task| {
+                answered.is_none_or(|answered| !answered.tasks.contains(&task.id))
+                    && !is_about_to_go_on(task, runtime.is_current_thread())
+            });
+        }
+        let mut found = match still_alive(handle, tasks) {
+            Ok((found, _)) => found,
+            Err(reason) => return Some(Err(reason)),
+        };
+        found.retain(|found| !self.rules.iter().any(|rule| rule.matches_unseen(found)));
+        Some(Ok(found))
     }
 }
 

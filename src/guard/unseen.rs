@@ -1,11 +1,10 @@
 //! Naming the tasks that are known by their number only.
 
 use super::counted::{self, Asker};
-use super::{Rule, strays};
+use super::{Rule, asking, strays};
 use crate::alloc;
 use crate::census::{self, SeenTask, Unavailable};
 use crate::registry::scope::Watched;
-use crate::registry::tokio_ids;
 use crate::registry::{self, Scope, TrackedRuntime};
 use crate::report::Settled;
 use crate::stack::Stack;
@@ -32,11 +31,31 @@ pub(crate) struct Found {
     pub(crate) spawned_by: Option<Stack>,
 }
 
-impl From<SeenTask> for Found {
-    fn from(task: SeenTask) -> Self {
+impl Found {
+    /// The allocator knows who spawned what lies there, which is the task only if that is still alive afterwards.
+    fn out_of(task: SeenTask) -> Self {
         let spawned_by = alloc::spawn_backtrace(task.address).or_else(|| hook_saw(task.id));
         Self { task, spawned_by }
     }
+}
+
+/// Finds out who spawned these tasks; leaves out those that have ended. And which are alive, if that can be told.
+pub(super) fn still_alive(
+    handle: &Handle,
+    tasks: Vec<SeenTask>,
+) -> Result<(Vec<Found>, Option<HashSet<u64>>), Unavailable> {
+    let mut found: Vec<_> = tasks.into_iter().map(Found::out_of).collect();
+    let ((), alive) = census::beside_list(handle, || ())?;
+    if alive.is_whole {
+        found.retain(|found| alive.tasks.contains(&found.task.id));
+    } else {
+        for found in &mut found {
+            if !alive.tasks.contains(&found.task.id) {
+                found.spawned_by = hook_saw(found.task.id);
+            }
+        }
+    }
+    Ok((found, alive.is_whole.then_some(alive.tasks)))
 }
 
 #[cfg(tokio_unstable)]
@@ -75,7 +94,7 @@ pub(super) fn name(scope: &'static Scope, rules: &[Rule], how: Settled) -> Unsee
                 if is_verdict {
                     strays::answered(watched.runtime(), Ok(&on.tasks));
                 }
-                let mut tasks: Vec<_> = on.tasks.into_iter().map(Found::from).collect();
+                let mut tasks = on.tasks;
                 tasks.retain(|task| !rules.iter().any(|rule| rule.matches_unseen(task)));
                 unseen.count += (tasks.len() + on.unexplained).min(on.count);
                 if let Ok(found) = &mut unseen.tasks {
@@ -102,7 +121,7 @@ struct OnRuntime {
     /// Of those that were not there before the guard.
     count: usize,
     /// Those of them that the list had while the runtime counted, and that were still there when they were read.
-    tasks: Vec<SeenTask>,
+    tasks: Vec<Found>,
     /// How many of the count are none of these, nor have ended since.
     unexplained: usize,
 }
@@ -115,19 +134,17 @@ impl OnRuntime {
             return Ok(Self::default());
         }
         let unavailable = |reason| (count, reason);
-        let both = CountAndList::look(watched, asker).map_err(unavailable)?;
-        let asking = tokio_ids::current_task();
+        let asking = asking::number(watched.handle());
+        let both = CountAndList::look(watched, asker, asking).map_err(unavailable)?;
         let mut tasks =
             census_of(watched.handle(), watched.runtime(), asking).map_err(unavailable)?;
         tasks.retain(|task| both.listed.binary_search(&task.id).is_ok());
         // What can't be read is no less alive.
-        let (_, still_listed) =
-            census::beside_list(watched.handle(), || ()).map_err(unavailable)?;
         let read: HashSet<u64> = tasks.iter().map(|task| task.id).collect();
-        let unread = both
-            .listed
-            .iter()
-            .filter(|id| still_listed.contains(id) && !read.contains(id));
+        let (tasks, alive) = still_alive(watched.handle(), tasks).map_err(unavailable)?;
+        let unread = both.listed.iter();
+        let is_alive = |id: &u64| alive.as_ref().is_none_or(|alive| alive.contains(id));
+        let unread = unread.filter(|id| is_alive(id) && !read.contains(id));
         Ok(Self {
             count: both.count,
             unexplained: both.unlisted + unread.count(),
@@ -153,15 +170,15 @@ const LOOKS: u32 = 16;
 impl CountAndList {
     /// Looks until the list explains the count. Where it never does, what stands is when it explained most: a task that
     /// lives on is in the count each time.
-    fn look(watched: &Watched, asker: Asker) -> Result<Self, Unavailable> {
-        let mut best = Self::once(watched, asker)?;
+    fn look(watched: &Watched, asker: Asker, asking: Option<u64>) -> Result<Self, Unavailable> {
+        let mut best = Self::once(watched, asker, asking)?;
         let mut alike = 0;
         for look in 0..LOOKS {
             if best.unlisted == 0 || alike == 2 {
                 break;
             }
             std::thread::sleep(Duration::from_micros(50 << look.min(4)));
-            let next = Self::once(watched, asker)?;
+            let next = Self::once(watched, asker, asking)?;
             alike = if next == best { alike + 1 } else { 0 };
             if next.unlisted <= best.unlisted {
                 best = next;
@@ -170,14 +187,13 @@ impl CountAndList {
         Ok(best)
     }
 
-    fn once(watched: &Watched, asker: Asker) -> Result<Self, Unavailable> {
+    fn once(watched: &Watched, asker: Asker, asking: Option<u64>) -> Result<Self, Unavailable> {
         let (count, listed) =
             census::beside_list(watched.handle(), || counted::unseen_on(watched, asker))?;
         let tracked = tracked_on(watched.runtime());
-        let asking = tokio_ids::current_task();
         let is_unseen = |id: &u64| !tracked.contains(id) && Some(*id) != asking;
         // tokio numbers tasks as they are spawned.
-        let mut listed: Vec<_> = listed.into_iter().filter(is_unseen).collect();
+        let mut listed: Vec<_> = listed.tasks.into_iter().filter(is_unseen).collect();
         listed.sort_unstable();
         // So those that were there before the guard come first.
         let baseline = asker.leave_out_before(watched.baseline());

@@ -48,7 +48,8 @@ const SOMEBODY: &str = "the test binary";
 /// which nobody runs any more, they are noted only, but for those that nobody can wake.
 ///
 /// The report names the test that spawned each, if that is known. Nothing is checked when the binary only lists its
-/// tests, and the exit code stays as it is if the run has failed anyway. With `TASKLEAK=warn` the
+/// tests. If the run has failed anyway, the exit code stays as it is with glibc; other C libraries do not tell it, and it
+/// becomes 101. With `TASKLEAK=warn` the
 /// report is printed and the code left alone. Works under libtest, whatever its number of threads,
 /// cargo-nextest, and with a `main` of one's own.
 ///

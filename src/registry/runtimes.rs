@@ -17,6 +17,9 @@ static RUNTIMES: Table<OnceLock<TrackedRuntime>> = Table::new();
 static MADE: AtomicU32 = AtomicU32::new(0);
 static BY_ID: Mutex<Option<HashMap<u64, &'static TrackedRuntime>>> = Mutex::new(None);
 
+/// How often a runtime was forgotten whose number another one may get.
+static GONE: AtomicU32 = AtomicU32::new(0);
+
 static ON_NEW: OnceLock<fn(&Handle)> = OnceLock::new();
 
 /// More than one scope has used the runtime: it is none of theirs.
@@ -49,7 +52,8 @@ enum Stranger {
 }
 
 thread_local! {
-    static LAST: Cell<Option<&'static TrackedRuntime>> = const { Cell::new(None) };
+    /// And how often one was forgotten before.
+    static LAST: Cell<Option<(u32, &'static TrackedRuntime)>> = const { Cell::new(None) };
     /// The task that [`TrackedRuntime::likely`] was last asked in, by tokio's number, and its answer.
     static LAST_ASKED: Cell<Option<(u64, &'static TrackedRuntime)>> = const { Cell::new(None) };
     static SHARD: Cell<usize> = const { Cell::new(usize::MAX) };
@@ -91,13 +95,20 @@ impl TrackedRuntime {
 
     pub(crate) fn of(handle: &Handle) -> &'static Self {
         let id = tokio_ids::runtime(handle);
-        if let Ok(Some(last)) = LAST.try_with(Cell::get)
+        // No number is given again by a tokio that gives them.
+        let gone = if tokio_ids::runtime_numbers_return(handle) {
+            GONE.load(Acquire)
+        } else {
+            0
+        };
+        if let Ok(Some((then, last))) = LAST.try_with(Cell::get)
             && last.id == id
+            && then == gone
         {
             return last;
         }
         let runtime = Self::of_slowly(id, handle);
-        let _ = LAST.try_with(|last| last.set(Some(runtime)));
+        let _ = LAST.try_with(|last| last.set(Some((gone, runtime))));
         runtime
     }
 
@@ -115,7 +126,7 @@ impl TrackedRuntime {
             by_id
                 .get_or_insert_default()
                 .remove(&tokio_ids::runtime(handle));
-            let _ = LAST.try_with(|last| last.set(None));
+            GONE.fetch_add(1, AcqRel);
         }
     }
 

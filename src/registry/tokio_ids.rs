@@ -53,6 +53,13 @@ pub(crate) fn may_be_in_task() -> bool {
     id.is_some() || (is(&id, TypeId::of::<Option<Untold>>()) && Handle::try_current().is_ok())
 }
 
+/// Whether tokio tells which task is being polled.
+pub(crate) fn tells_tasks() -> bool {
+    #[allow(unused_imports, reason = "tokio may have no function of that name")]
+    use tokio::task::*;
+    !is(&try_id(), TypeId::of::<Option<Untold>>())
+}
+
 /// The number of a runtime.
 pub(crate) fn runtime(handle: &Handle) -> u64 {
     #[allow(unused_imports, reason = "tokio may have no method of that name")]

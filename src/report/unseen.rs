@@ -216,7 +216,8 @@ impl Display for UnseenText<'_> {
             let (counted, found) = (self.report.unseen_count(), tasks.len());
             writeln!(
                 f,
-                "  {note} the runtime counts {counted}, and its list showed {found}: the count is what holds"
+                "  {note} the runtime counts {counted}, and its list showed {found}: the count is what holds. If that is so in each run, please
+        report it."
             )?;
         }
         Ok(())

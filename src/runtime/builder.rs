@@ -157,6 +157,7 @@ impl Builder {
     pub fn build(&mut self) -> io::Result<Runtime> {
         let hooked = self.hooks.install(&mut self.inner);
         let runtime = self.inner.build()?;
+        self.hooks.renew(&mut self.inner);
         hooked.is(runtime.handle());
         Ok(Runtime::adopt(runtime, hooked))
     }

@@ -29,18 +29,22 @@ pub(crate) struct Hooks {
 #[derive(Default)]
 struct Place {
     user: Option<Hook>,
-    token: Arc<()>,
+    /// None until a hook is set here.
+    token: Option<Arc<()>>,
 }
 
 impl Place {
+    /// Whether nobody else has set a hook here since ours was set; or none was.
     fn is_ours(&self) -> bool {
-        Arc::strong_count(&self.token) > 1
+        let token = self.token.as_ref();
+        token.is_none_or(|token| Arc::strong_count(token) > 1)
     }
 
     /// A new token, for a hook that is set anew.
     fn claim(&mut self) -> (Option<Hook>, Arc<()>) {
-        self.token = Arc::new(());
-        (self.user.clone(), self.token.clone())
+        let token = Arc::new(());
+        self.token = Some(token.clone());
+        (self.user.clone(), token)
     }
 }
 
@@ -118,6 +122,13 @@ impl Hooks {
         Hooked(Some(runtime))
     }
 
+    /// Once the runtime is built, which keeps its hooks and so their tokens: the builder may be used again, and gets others.
+    pub(crate) fn renew(&mut self, builder: &mut Builder) {
+        if config::is_on() {
+            self.set(builder, None, true);
+        }
+    }
+
     /// Sets those hooks that are still ours; `also_without_user` says whether also those that only
     /// hold their place.
     fn set(
@@ -128,10 +139,7 @@ impl Hooks {
     ) {
         #[allow(unused_imports, reason = "needed where tokio lacks them")]
         use Missing as _;
-        let is_new = !self.spawn.is_ours() && !self.terminate.is_ours();
-        let is_due = |place: &Place| {
-            (is_new || place.is_ours()) && (also_without_user || place.user.is_some())
-        };
+        let is_due = |place: &Place| place.is_ours() && (also_without_user || place.user.is_some());
         if is_due(&self.spawn) {
             let ((user, token), runtime) = (self.spawn.claim(), runtime.cloned());
             builder.on_task_spawn(move |task| {

@@ -29,4 +29,6 @@ impl Hooks {
     pub(crate) fn install(&mut self, _: &mut Builder) -> Hooked {
         Hooked
     }
+
+    pub(crate) fn renew(&mut self, _: &mut Builder) {}
 }

@@ -1,13 +1,14 @@
 //! Whether a local task is among those that its runtime counts.
 
 use crate::registry::{Entry, Slot, entry};
-use tokio::runtime::Handle;
+use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::task::AbortHandle;
 
 /// What the runtime counted before a local task was spawned.
 ///
 /// A `LocalSet`'s tasks are in no runtime's count, a `LocalRuntime`'s are in its own, and no public interface tells
-/// where `spawn_local` puts one: only the count itself.
+/// where `spawn_local` puts one: only the count itself. A `LocalRuntime` has this thread only; where there are workers,
+/// they raise the count as well, and it is a `LocalSet`.
 pub(super) struct LocalCount {
     /// None if nobody judges the task, or there is no runtime.
     before: Option<(&'static Slot, usize)>,
@@ -37,5 +38,6 @@ impl LocalCount {
 
 fn alive() -> Option<usize> {
     let handle = Handle::try_current().ok()?;
-    Some(handle.metrics().num_alive_tasks())
+    let is_alone = handle.runtime_flavor() == RuntimeFlavor::CurrentThread;
+    is_alone.then(|| handle.metrics().num_alive_tasks())
 }

@@ -220,6 +220,10 @@ fn nap(naps: u32) {
 /// Walks what was copied. Only in the phase `DONE`, with the lock.
 fn found() -> Result<Found, Refusal> {
     let length = COPY.length.load(Relaxed).min(WORDS);
+    // A thread that runs has a stack: not even its first word was copied.
+    if length == 0 {
+        return Err(Refusal::Forbidden);
+    }
     // SAFETY: the handler is done, and the next one writes only after the next request, which the caller makes after this
     // has returned.
     let words = unsafe { &(&*COPY.words.get())[..length] };

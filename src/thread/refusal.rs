@@ -17,6 +17,8 @@ pub(super) enum Refusal {
     Silent,
     /// There is no such thread any more, or it does something else by now.
     Ended,
+    /// The system does not let its stack be copied.
+    Forbidden,
     /// Its innermost function has no unwind rules that hold.
     Odd,
 }
@@ -31,6 +33,9 @@ impl Refusal {
             Self::Blocked => "its thread blocks the signal by which it would be asked",
             Self::Silent => "its thread did not come to handle a signal in time",
             Self::Ended => "it went on while it was being looked at",
+            Self::Forbidden => {
+                "the system lets no process copy its own memory here: allow `process_vm_readv` in the sandbox"
+            }
             Self::Odd => "its thread is in code without unwind tables",
         }
     }

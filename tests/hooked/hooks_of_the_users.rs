@@ -73,6 +73,34 @@ fn on_tokios_own_builder_are_left_alone() {
     }
 }
 
+/// So they are on a builder that has built a runtime which still lives, with hooks of ours.
+#[test]
+fn on_tokios_own_builder_are_left_alone_when_it_builds_again() {
+    let mut builder = Builder::new_current_thread();
+    let first = builder.build().unwrap();
+    for both in [false, true] {
+        let called = Arc::new(AtomicUsize::new(0));
+        let hook = || {
+            let there = called.clone();
+            move |_: &tokio::runtime::TaskMeta<'_>| _ = there.fetch_add(1, SeqCst)
+        };
+        builder.configure(|tokio| {
+            tokio.on_task_spawn(hook());
+            if both {
+                tokio.on_task_terminate(hook());
+            }
+        });
+        let second = builder.build().unwrap();
+        second.block_on(async { tokio::spawn(async {}).await.unwrap() });
+        assert_eq!(called.load(SeqCst), 1 + usize::from(both));
+    }
+    // What the first one calls is its own.
+    let line = line!() + 1;
+    let leak = first.block_on(async { tokio::spawn(pending::<()>()) });
+    assert_eq!(live_at(line).len(), 1);
+    leak.abort();
+}
+
 /// A task whose spawn hook panics stays with its runtime and never runs.
 #[test]
 fn may_panic() {

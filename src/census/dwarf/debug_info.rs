@@ -52,7 +52,8 @@ impl DebugInfo {
         }
         let aranges = Aranges::read(&image).ok_or_else(|| {
             Unavailable::new(
-                "the debug info has no .debug_aranges, which rustc writes: the linker dropped it",
+                "the debug info has no .debug_aranges, which rustc writes: the linker dropped it; use another \
+                 linker, or drop the option that has it remove sections",
             )
         })?;
         Ok(Self {

@@ -1,5 +1,6 @@
 //! A task's cell: the header, the future, and the links of the list.
 
+use super::super::Unavailable;
 use super::super::dwarf::{DebugInfo, Shape, Type, TypeRef};
 use super::super::future::{of_future, person};
 use super::super::memory;
@@ -10,6 +11,8 @@ use std::path::PathBuf;
 /// What all tasks of one future on one kind of scheduler have in common.
 #[derive(Debug)]
 pub(in crate::census) struct CellLayout {
+    /// What the headers of these cells point at.
+    pub(in crate::census) vtable: u64,
     pub(super) prev: u64,
     pub(super) next: u64,
     pub(in crate::census) id: u64,
@@ -37,14 +40,31 @@ pub(in crate::census) struct FutureLayout {
 #[derive(Debug, Default)]
 pub(in crate::census) struct Cells {
     by_vtable: HashMap<u64, Option<&'static CellLayout>>,
-    /// Where the links are in a trailer, and the id behind its place: known from the first cell that is understood.
+    /// Where the links are in a trailer: known from the first cell that is understood, or by the trailer's own type.
     trailer: Option<Trailer>,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Trailer {
     prev: u64,
     next: u64,
+}
+
+impl Trailer {
+    fn read(debug: &mut DebugInfo, trailer: &'static Type) -> Option<Self> {
+        let (links, pointers) = find_part(debug, trailer, "PointersInner")?;
+        Some(Self {
+            prev: links + pointers.field("prev")?.offset,
+            next: links + pointers.field("next")?.offset,
+        })
+    }
+
+    /// By its type, wherever that is described.
+    fn find(debug: &mut DebugInfo) -> Option<Self> {
+        let trailer = debug.find_type("tokio::runtime::task::core::Trailer")?;
+        let trailer = debug.ty(trailer)?;
+        Self::read(debug, trailer)
+    }
 }
 
 /// What a vtable holds.
@@ -60,6 +80,24 @@ struct Vtable {
 const FUNCTIONS: [&str; 4] = ["poll", "dealloc", "try_read_output", "shutdown"];
 
 impl Cells {
+    /// Whether it is known how a task of any type leads to the next one.
+    pub(super) fn know_links(&self) -> bool {
+        self.trailer.is_some()
+    }
+
+    /// Learns that without a cell whose type can be read.
+    pub(super) fn learn_links(&mut self, debug: &mut DebugInfo) -> Result<(), Unavailable> {
+        self.trailer = self.trailer.or_else(|| Trailer::find(debug));
+        if self.know_links() {
+            Ok(())
+        } else {
+            Err(Unavailable::new(
+                "no crate that was built with debug info spawns a task; where `[profile.dev.package]` sets `debug`, set it \
+                 to 2 for tokio or for a crate that spawns",
+            ))
+        }
+    }
+
     pub(in crate::census) fn layout(
         &mut self,
         debug: &mut DebugInfo,
@@ -82,21 +120,19 @@ impl Cells {
         header: &HeaderLayout,
         vtable: u64,
     ) -> Option<CellLayout> {
-        let vtable = Vtable::read(debug, header, vtable)?;
+        let address = vtable;
+        let vtable = Vtable::read(debug, header, address)?;
         let cell = cell_type(debug, &vtable).and_then(|cell| {
             let trailer = cell.field("trailer")?;
             (trailer.offset == vtable.trailer).then_some(cell)
         });
         if let Some(cell) = cell {
             let trailer = debug.ty(cell.field("trailer")?.ty)?;
-            let (links, pointers) = find_part(debug, trailer, "PointersInner")?;
-            self.trailer = Some(Trailer {
-                prev: links + pointers.field("prev")?.offset,
-                next: links + pointers.field("next")?.offset,
-            });
+            self.trailer = Some(Trailer::read(debug, trailer)?);
         }
         let trailer = self.trailer?;
         Some(CellLayout {
+            vtable: address,
             prev: vtable.trailer + trailer.prev,
             next: vtable.trailer + trailer.next,
             id: vtable.id,
@@ -180,10 +216,16 @@ impl FutureLayout {
             stage_type,
             name,
             declared,
-            is_wrapped: path.starts_with("taskleak::task::"),
+            is_wrapped: is_wrapped(path),
             is_boxed: path.contains("(dyn ") || path.contains("<dyn "),
         })
     }
+}
+
+/// Whether a future of this type is one that taskleak wraps around what it tracks. tokio boxes those that are large.
+fn is_wrapped(path: &str) -> bool {
+    let boxed = path.strip_prefix("core::pin::Pin<alloc::boxed::Box<");
+    boxed.unwrap_or(path).starts_with("taskleak::task::")
 }
 
 /// What to call a future, and where it is declared.
@@ -192,7 +234,7 @@ pub(in crate::census) fn describe(
     future: &'static Type,
 ) -> (String, Option<(PathBuf, u32)>) {
     let path = debug.path(future.at).unwrap_or("(unknown)");
-    let coroutine = coroutine_within(debug, future, 0);
+    let coroutine = coroutine_within(debug, future, 0, &mut HashMap::new());
     let name = match coroutine {
         Some(coroutine) if future.is_coroutine() => of_future(debug, coroutine).to_owned(),
         Some(coroutine) => {
@@ -227,10 +269,17 @@ fn coroutine_within(
     debug: &mut DebugInfo,
     ty: &'static Type,
     depth: usize,
+    looked_into: &mut HashMap<TypeRef, usize>,
 ) -> Option<&'static Type> {
     if ty.is_coroutine() || depth > 8 {
         return ty.is_coroutine().then_some(ty);
     }
+    // A type that many fields lead to is not looked into again, unless from where it reaches further.
+    let known = looked_into.entry(ty.at).or_insert(usize::MAX);
+    if *known <= depth {
+        return None;
+    }
+    *known = depth;
     let inner: Vec<TypeRef> = match &ty.shape {
         Shape::Pointer(target) => vec![*target],
         Shape::Struct(fields) => fields.iter().map(|field| field.ty).collect(),
@@ -238,6 +287,40 @@ fn coroutine_within(
     };
     inner.into_iter().find_map(|inner| {
         let inner = debug.ty(inner)?;
-        coroutine_within(debug, inner, depth + 1)
+        coroutine_within(debug, inner, depth + 1, looked_into)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::runtime::{RuntimeLayout, anchor_address};
+    use super::*;
+    use tokio::runtime::Builder;
+
+    #[test]
+    fn what_taskleak_wraps_is_known_in_a_box_too() {
+        let wrapped = "taskleak::task::future::TaskFuture<app::{async_fn_env#0}>";
+        assert!(is_wrapped(wrapped));
+        let boxed = format!("core::pin::Pin<alloc::boxed::Box<{wrapped}, alloc::alloc::Global>>");
+        assert!(is_wrapped(&boxed));
+        let other = "core::pin::Pin<alloc::boxed::Box<app::task::{async_fn_env#0}, alloc::alloc::Global>>";
+        assert!(!is_wrapped(other));
+    }
+
+    /// A cell whose type can be read and the trailer's own type tell the same.
+    #[test]
+    fn links_are_learned_without_a_cell() {
+        memory::begin();
+        let debug = &mut DebugInfo::of_code_at(anchor_address()).unwrap();
+        let runtime = Builder::new_current_thread().build().unwrap();
+        drop(runtime.spawn(std::future::pending::<()>()));
+        let layout = RuntimeLayout::of(debug, runtime.handle()).unwrap();
+        let (mut by_type, mut by_cell) = (Cells::default(), Cells::default());
+        by_type.learn_links(debug).unwrap();
+        let task = memory::read_word(layout.lists[0].head).unwrap();
+        let vtable = memory::read_word(task + layout.header.vtable).unwrap();
+        by_cell.layout(debug, &layout.header, vtable).unwrap();
+        assert!(by_type.know_links());
+        assert_eq!(by_type.trailer, by_cell.trailer);
+    }
 }

@@ -1,5 +1,6 @@
 //! Walking a runtime's list of tasks while it may be changing.
 
+use super::super::Unavailable;
 use super::super::dwarf::DebugInfo;
 use super::super::memory;
 use super::cell::{CellLayout, Cells};
@@ -52,41 +53,52 @@ pub(in crate::census) fn listed(
     debug: &mut DebugInfo,
     cells: &mut Cells,
     runtime: &RuntimeLayout,
-) -> Vec<Listed> {
+) -> Result<Vec<Listed>, Unavailable> {
     let mut walk = Walk {
         debug,
         cells,
         runtime,
     };
     let mut found = Vec::new();
-    for ends in &runtime.lists {
-        let mut lasting = walk.surely(*ends);
+    for (ends, first) in runtime.lists.iter().zip(walk.all()?) {
+        let mut lasting = first.tasks;
         for _ in 1..WALKS {
             if walk.holds(*ends, &lasting) == Some(true) {
                 continue;
             }
-            let mut again = walk.surely(*ends);
+            let mut again = walk.surely(*ends).unwrap_or_default().tasks;
             again.sort_unstable_by_key(Listed::key);
             lasting.retain(|task| again.binary_search_by_key(&task.key(), Listed::key).is_ok());
         }
         found.extend(lasting);
     }
-    found
+    Ok(found)
 }
 
-/// The tasks that one walk of a runtime's list comes by.
+/// The tasks that one walk of a runtime's list came by.
+#[derive(Default)]
+pub(in crate::census) struct Walked {
+    pub(in crate::census) tasks: Vec<Listed>,
+    /// Whether it came to the end, so that these are all.
+    pub(in crate::census) is_whole: bool,
+}
+
+/// Walks a runtime's list.
 pub(in crate::census) fn walked(
     debug: &mut DebugInfo,
     cells: &mut Cells,
     runtime: &RuntimeLayout,
-) -> Vec<Listed> {
+) -> Result<Walked, Unavailable> {
     let mut walk = Walk {
         debug,
         cells,
         runtime,
     };
-    let ends = runtime.lists.iter();
-    ends.flat_map(|ends| walk.surely(*ends)).collect()
+    let shards = walk.all()?;
+    Ok(Walked {
+        is_whole: shards.iter().all(|shard| shard.is_whole),
+        tasks: shards.into_iter().flat_map(|shard| shard.tasks).collect(),
+    })
 }
 
 impl Listed {
@@ -143,21 +155,46 @@ impl Node {
 }
 
 impl Walk<'_> {
+    /// Walks all shards, one after the other.
+    fn all(&mut self) -> Result<Vec<Walked>, Unavailable> {
+        let lists = &self.runtime.lists;
+        let walked: Vec<_> = lists.iter().map(|ends| self.surely(*ends)).collect();
+        if walked.iter().any(Option::is_none) {
+            self.cells.learn_links(self.debug)?;
+        }
+        let walked = lists.iter().zip(walked).map(|(ends, walked)| {
+            walked
+                .or_else(|| self.surely(*ends))
+                .unwrap_or_default()
+        });
+        Ok(walked.collect())
+    }
+
     /// Walks one shard until it has stood still for long enough to come to its end. If it never does, what was seen
-    /// most.
-    fn surely(&mut self, ends: Ends) -> Vec<Listed> {
+    /// most. None if nobody knows yet how a task leads to the next one: of those that were met, none has a type that can
+    /// be read.
+    fn surely(&mut self, ends: Ends) -> Option<Walked> {
         let mut most = Vec::new();
         for _ in 0..TRIES {
             let mut seen = Vec::new();
             if self.once(ends, &mut seen).is_some() {
-                return seen;
+                return Some(Walked {
+                    tasks: seen,
+                    is_whole: true,
+                });
+            }
+            if !self.cells.know_links() {
+                return None;
             }
             if seen.len() > most.len() {
                 most = seen;
             }
             std::thread::yield_now();
         }
-        most
+        Some(Walked {
+            tasks: most,
+            is_whole: false,
+        })
     }
 
     /// Walks one shard; none if a link does not hold.

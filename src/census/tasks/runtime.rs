@@ -251,6 +251,11 @@ impl HeaderLayout {
         self.state
     }
 
+    /// Where the pointer to what all tasks of one type have in common is.
+    pub(in crate::census) fn vtable(&self) -> u64 {
+        self.vtable
+    }
+
     /// The same without a runtime that leads to it.
     pub(in crate::census) fn of(debug: &mut DebugInfo) -> Result<Self, Unavailable> {
         let handle = handle_type(debug)?;
