@@ -71,7 +71,7 @@ fn next_snapshot(told: &Receiver<Told>) -> Snapshot {
 fn until_gone() {
     loop {
         let snapshot = taskleak::manager().snapshot();
-        if snapshot.live("taskleak-monitor") + snapshot.live("taskleak-snapshot") == 0 {
+        if snapshot.live("taskleak-monitor") == 0 {
             return;
         }
         thread::sleep(Duration::from_millis(1));

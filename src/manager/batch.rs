@@ -3,6 +3,7 @@
 use super::interest::Interest;
 use super::task_record::{Moment, TaskRecord};
 use crate::registry::events::{self, Event, What};
+use std::sync::Arc;
 
 /// Events as they were taken out of the registry's queue. All observers share it: each makes records
 /// of it on its own thread, so that the one thread that takes events out has little to do.
@@ -30,28 +31,52 @@ impl Batch {
 
     /// The next of the queue, and whether that was all there was; only for the queue's one reader.
     pub(super) fn take() -> (Self, bool) {
-        let mut batch = Self {
-            events: Vec::new(),
-            now: Moment::now(),
-            first: events::next_number(),
-            starts: 0,
-            ends: 0,
-        };
+        let mut batch = Self::beginning(events::next_number(), Moment::now());
         while let Some(event) = events::next() {
             if batch.events.is_empty() {
                 batch.events.reserve_exact(Self::MOST);
             }
-            match event.what() {
-                What::Started => batch.starts += 1,
-                What::Ended(_) => batch.ends += 1,
-                What::OverTime => {}
-            }
-            batch.events.push(event);
+            batch.push(event);
             if batch.events.len() == Self::MOST {
                 return (batch, false);
             }
         }
+        // It may lie in mailboxes for long, and most of them are small.
+        batch.events.shrink_to_fit();
         (batch, true)
+    }
+
+    fn beginning(first: u64, now: Moment) -> Self {
+        Self {
+            events: Vec::new(),
+            now,
+            first,
+            starts: 0,
+            ends: 0,
+        }
+    }
+
+    fn push(&mut self, event: Event) {
+        match event.what() {
+            What::Started => self.starts += 1,
+            What::Ended(_) => self.ends += 1,
+            What::OverTime => {}
+        }
+        self.events.push(event);
+    }
+
+    /// What an observer keeps until it is told the first so many of those that are for it. Observers
+    /// share a batch as long as it is mostly theirs: what lies in a mailbox is at most twice what
+    /// it is counted as.
+    pub(super) fn kept_for(self: &Arc<Self>, count: usize, wanted: Subscription) -> Arc<Self> {
+        if 2 * count >= self.events.len() {
+            return self.clone();
+        }
+        let mut own = Self::beginning(self.first.max(wanted.since), self.now);
+        own.events.reserve_exact(count);
+        let some = self.wanted(wanted).take(count);
+        some.for_each(|event| own.push(event.clone()));
+        Arc::new(own)
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -95,5 +120,57 @@ impl Batch {
             What::Ended(_) => wanted.interest.ends,
             What::OverTime => true,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::registry::events::tests::event;
+    use pretty_assertions::assert_eq;
+
+    /// Every eighth of these is the end of a task.
+    fn mostly_starts() -> Arc<Batch> {
+        let mut batch = Batch::beginning(0, Moment::now());
+        (1..=Batch::MOST).for_each(|number| batch.push(event(number % 8 != 0)));
+        Arc::new(batch)
+    }
+
+    fn subscription(interest: Interest) -> Subscription {
+        Subscription { interest, since: 0 }
+    }
+
+    #[test]
+    fn who_wants_little_of_a_batch_keeps_no_more() {
+        let batch = mostly_starts();
+        for (wanted, count) in [
+            (subscription(Interest::all().without_starts()), 32),
+            // There is room for one more in the mailbox.
+            (subscription(Interest::all()), 1),
+        ] {
+            let kept = batch.kept_for(count, wanted);
+            assert_eq!(kept.events.capacity(), count);
+            assert_eq!(kept.count(wanted), count);
+        }
+    }
+
+    #[test]
+    fn who_wants_most_of_a_batch_shares_it() {
+        let batch = mostly_starts();
+        let wanted = subscription(Interest::all().without_ends());
+        let kept = batch.kept_for(batch.count(wanted), wanted);
+        assert!(Arc::ptr_eq(&kept, &batch));
+    }
+
+    #[test]
+    fn what_was_before_an_observer_is_not_kept_for_it() {
+        let batch = mostly_starts();
+        let wanted = Subscription {
+            interest: Interest::all(),
+            since: 250,
+        };
+        let kept = batch.kept_for(batch.count(wanted), wanted);
+        assert_eq!(kept.events.len(), 6);
+        assert_eq!(kept.count(wanted), 6);
     }
 }

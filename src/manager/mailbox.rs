@@ -110,7 +110,8 @@ impl Mailbox {
         content.missed += missed;
         content.missed_untold += missed;
         if fitting > 0 {
-            self.put(&mut content, Letter::Tasks(events.clone(), fitting));
+            let kept = events.kept_for(fitting, self.wanted);
+            self.put(&mut content, Letter::Tasks(kept, fitting));
         }
         drop(content);
         self.changed.notify_all();

@@ -202,6 +202,12 @@ impl Manager {
         super::trace::snapshot(|| self.snapshot(), within).await
     }
 
+    /// The same for a thread that none of the tasks needs.
+    #[cfg(feature = "http")]
+    pub(crate) fn traced_snapshot_here(&self, within: Duration) -> Snapshot {
+        super::trace::snapshot_here(|| self.snapshot(), within)
+    }
+
     pub(super) fn take(suspects: Vec<Suspect>) -> Snapshot {
         take::snapshot(suspects)
     }

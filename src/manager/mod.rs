@@ -42,6 +42,7 @@ mod suspect;
 mod take;
 mod task_record;
 mod trace;
+pub(crate) mod worker;
 
 pub use crate::registry::Fingerprint;
 pub use config::Config;

@@ -7,6 +7,7 @@ use super::snapshot::Snapshot;
 use super::suspect::Suspect;
 use super::task_record::TaskRecord;
 use super::trace;
+use super::worker::Worker;
 use crate::registry::alarm::Sleep;
 use crate::registry::timings;
 use crate::task::Builder;
@@ -21,7 +22,8 @@ use tokio::sync::Notify;
 
 /// Takes a snapshot every so often, tells observers of it, and watches which names keep growing.
 ///
-/// It is a background task itself, named `taskleak-monitor`. There is one:
+/// It is a background task itself, named `taskleak-monitor`, whose snapshots are taken on a thread of
+/// taskleak's own: also when every thread of its runtime's blocking pool is busy. There is one:
 /// [`Manager::monitor`](super::Manager::monitor). Starting it twice or stopping it twice does nothing
 /// more, and both may be done from anywhere at any time.
 ///
@@ -66,6 +68,8 @@ struct State {
     generation: u64,
     is_running: bool,
     last: Option<Arc<Snapshot>>,
+    /// When its run took the last snapshot, or began.
+    since: Instant,
     /// As of its last snapshot; none once it has stopped, since nobody would take them back.
     suspects: Vec<Suspect>,
 }
@@ -85,6 +89,8 @@ struct Run {
 
 const SHORTEST: Duration = Duration::from_millis(1);
 
+static WORKER: Worker = Worker::new("taskleak-snapshot");
+
 impl Monitor {
     pub(super) fn new() -> Self {
         Self {
@@ -92,6 +98,7 @@ impl Monitor {
                 generation: 0,
                 is_running: false,
                 last: None,
+                since: Instant::now(),
                 suspects: Vec::new(),
             }),
             turn: Mutex::default(),
@@ -140,6 +147,7 @@ impl Monitor {
             }
             state.is_running = true;
             state.generation += 1;
+            state.since = Instant::now();
             timings::want();
             Run {
                 monitor: self,
@@ -154,7 +162,7 @@ impl Monitor {
     }
 
     /// Stops it: no observer is told of a snapshot that is not on its way when this returns, and no
-    /// name is suspect any more.
+    /// name is suspect any more. Waits for a snapshot that is being taken.
     ///
     /// # Examples
     ///
@@ -163,16 +171,17 @@ impl Monitor {
     /// assert!(!taskleak::manager().monitor().is_running());
     /// ```
     pub fn stop(&self) {
-        let mut turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let mut state = self.lock();
         if state.is_running {
             state.is_running = false;
             state.generation += 1;
             timings::release();
         }
-        turn.growth = GrowthWatch::default();
         state.suspects.clear();
         drop(state);
+        // A snapshot that is being taken is told to nobody any more, or was put into the mailboxes.
+        let mut turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        turn.growth = GrowthWatch::default();
         drop(turn);
         self.changed.notify_waiters();
     }
@@ -242,6 +251,13 @@ impl Monitor {
         self.lock().suspects.clone()
     }
 
+    /// How long ago its run took the last snapshot, or began; none if it does not run.
+    #[cfg(feature = "prometheus")]
+    pub(crate) fn since_last(&self) -> Option<Duration> {
+        let state = self.lock();
+        state.is_running.then(|| state.since.elapsed())
+    }
+
     fn is_current(&self, generation: u64) -> bool {
         self.lock().is_current(generation)
     }
@@ -284,15 +300,13 @@ impl Run {
                 continue;
             }
             last = Instant::now();
-            // Off the runtime's own threads: it may take some tens of milliseconds.
+            // Off the runtime's threads: it may take some tens of milliseconds, and they may all be busy.
             let generation = self.generation;
             let monitor = self.monitor;
-            let taken = Builder::new()
-                .name("taskleak-snapshot")
-                .background()
-                .spawn_blocking(move || monitor.take(generation));
-            if taken.await.is_err() {
-                crate::report::note("the task manager could not take a snapshot; it tries again");
+            if let Err(error) = WORKER.run(move || monitor.take(generation)).await {
+                crate::report::note(format_args!(
+                    "the task manager could not take a snapshot: {error}. It tries again."
+                ));
             }
         }
     }
@@ -349,12 +363,16 @@ impl Monitor {
         let snapshot = Arc::new(snapshot);
         let mut state = self.lock();
         let former = state.last.replace(snapshot.clone());
-        // The run may have ended while this looked, with its runtime.
-        if generation.is_none_or(|generation| state.is_current(generation)) {
+        // The run may have ended while this looked, by `stop` or with its runtime.
+        let is_wanted = generation.is_none_or(|generation| state.is_current(generation));
+        if is_wanted {
             state.suspects = snapshot.suspects.clone();
+            state.since = Instant::now();
         }
         drop(state);
-        dispatcher::publish(&snapshot);
+        if is_wanted {
+            dispatcher::publish(&snapshot);
+        }
         drop(turn);
         drop(former);
         snapshot

@@ -3,14 +3,15 @@
 use super::snapshot::Snapshot;
 use super::task_record::TaskRecord;
 use crate::registry::{Reading, TaskKind};
-use crate::wait::{self, Liveness, Standing};
+use crate::wait::{self, Standing};
 
 /// `Scope` of tasks that no guard answers for.
 const NO_SCOPE: u32 = 0;
 
 impl Snapshot {
     /// Those of its tasks that can never be polled again: they are parked, and no waker and no abort
-    /// handle of them exists. Looks at them anew, now.
+    /// handle of them exists, nor a `JoinHandle` or `JoinSet`, by which they could be aborted. Looks at
+    /// them anew, now.
     ///
     /// Each of them is proved to be one; not all of them are found. Left out are background tasks,
     /// those of a `LocalSet`, those that a test's guard answers for, and all if this version of tokio
@@ -34,7 +35,7 @@ impl Snapshot {
         let standings = schedules.map(|schedule| Standing::of(schedule, 0));
         let standing = candidates.into_iter().zip(standings);
         standing
-            .filter_map(|(task, standing)| (standing.liveness == Liveness::Orphan).then_some(task))
+            .filter_map(|(task, standing)| standing.is_final().then_some(task))
             .collect()
     }
 }

@@ -15,8 +15,7 @@ const ANSWER: Duration = Duration::from_millis(100);
 
 /// A snapshot with what each task waits for, as far as they answer in time.
 pub(super) async fn snapshot(take: impl FnOnce() -> Snapshot, within: Duration) -> Snapshot {
-    let inquiry = Inquiry::of(registry::live().filter(|task| !task.is_settled()));
-    inquiry.wake();
+    let inquiry = of_all();
     let answered = poll_fn(|cx| inquiry.poll_answered(cx));
     match Instant::now().checked_add(within) {
         Some(deadline) => either(answered, Sleep::until(deadline)).await,
@@ -25,6 +24,22 @@ pub(super) async fn snapshot(take: impl FnOnce() -> Snapshot, within: Duration) 
     let mut snapshot = take();
     hear(&inquiry, &mut snapshot);
     snapshot
+}
+
+/// The same, while this thread waits, which must be none that they need.
+#[cfg(feature = "http")]
+pub(super) fn snapshot_here(take: impl FnOnce() -> Snapshot, within: Duration) -> Snapshot {
+    let inquiry = of_all();
+    inquiry.block(within);
+    let mut snapshot = take();
+    hear(&inquiry, &mut snapshot);
+    snapshot
+}
+
+fn of_all() -> Inquiry {
+    let inquiry = Inquiry::of(registry::live().filter(|task| !task.is_settled()));
+    inquiry.wake();
+    inquiry
 }
 
 /// Asks some tasks of a snapshot, and waits on this thread, which must be none that they need.

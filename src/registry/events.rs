@@ -37,6 +37,7 @@ const KINDS: u64 = !(u32::MAX as u64);
 const WORDS: usize = 9;
 
 /// Something that happened to a task, as it lies in the queue: whoever is told reads it out.
+#[derive(Clone)]
 pub(crate) struct Event {
     words: [u64; WORDS],
     attached: Option<Arc<Attached>>,
@@ -274,4 +275,14 @@ pub(crate) mod tests {
 
     /// How often a task had to wake the reader.
     pub(crate) static WOKEN: AtomicU64 = AtomicU64::new(0);
+
+    /// The start or the end of no task in particular.
+    pub(crate) fn event(is_start: bool) -> Event {
+        let mut words = [0; WORDS];
+        words[KIND] = if is_start { STARTED } else { ENDED };
+        Event {
+            words,
+            attached: None,
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! Answers.
 
+use crate::manager::worker::Worker;
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS,
 };
@@ -30,14 +31,15 @@ pub(super) fn failure(what: impl std::fmt::Display) -> Response {
     (StatusCode::INTERNAL_SERVER_ERROR, text).into_response()
 }
 
-/// Works an answer out off the runtime's own threads: reading a great many tasks or debug info takes
-/// some tens of milliseconds.
+static WORKER: Worker = Worker::new("taskleak-answers");
+
+/// Works an answer out off the runtime's threads, those of its blocking pool too: reading a great many
+/// tasks or debug info takes some tens of milliseconds, and the threads may all be busy.
 pub(super) async fn worked_out(work: impl FnOnce() -> Response + Send + 'static) -> Response {
-    let worked_out = tokio::task::spawn_blocking(work).await;
+    let worked_out = WORKER.run(work).await;
     worked_out.unwrap_or_else(|error| {
         failure(format_args!(
-            "the tasks could not be read: {error}. Ask again; if the service is shutting down, there \
-             is nothing more to see."
+            "the tasks could not be read: {error}. Ask again."
         ))
     })
 }

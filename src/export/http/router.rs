@@ -48,9 +48,8 @@ async fn page() -> Response {
 }
 
 async fn tasks(Query(choice): Query<Choice>) -> Response {
-    let snapshot = snapshot(choice.trace.unwrap_or(false)).await;
     worked_out(move || {
-        let snapshot = snapshot.unwrap_or_else(now);
+        let snapshot = snapshot(choice.trace.unwrap_or(false));
         match serde_json::to_vec(&Listing::new(&snapshot, &choice)) {
             Ok(json) => answer("application/json", json),
             Err(error) => failure(format_args!("the tasks could not be written: {error}")),
@@ -68,9 +67,8 @@ struct ProfileForm {
 }
 
 async fn profile(Query(form): Query<ProfileForm>) -> Response {
-    let snapshot = snapshot(form.trace.unwrap_or(true)).await;
     worked_out(move || {
-        let snapshot = snapshot.unwrap_or_else(now);
+        let snapshot = snapshot(form.trace.unwrap_or(true));
         match form.debug {
             0 => {
                 let bytes = pprof::Profile::of(&snapshot).to_gzip();
@@ -85,9 +83,8 @@ async fn profile(Query(form): Query<ProfileForm>) -> Response {
 }
 
 async fn graph(Query(choice): Query<Choice>) -> Response {
-    let snapshot = snapshot(choice.trace.unwrap_or(true)).await;
     worked_out(move || {
-        let snapshot = snapshot.unwrap_or_else(now);
+        let snapshot = snapshot(choice.trace.unwrap_or(true));
         let mut tasks = choice.of(&snapshot);
         tasks.truncate(choice.limit.unwrap_or(usize::MAX));
         match flamegraph::svg(tasks) {
@@ -98,18 +95,14 @@ async fn graph(Query(choice): Query<Choice>) -> Response {
     .await
 }
 
-/// A snapshot for which the tasks are asked what they wait for, if that is wanted. One without is
-/// better taken later, off the runtime's own threads.
-async fn snapshot(traced: bool) -> Option<Snapshot> {
+/// A snapshot, for which the tasks are asked what they wait for if that is wanted: on this thread, which
+/// is none that they need.
+fn snapshot(traced: bool) -> Snapshot {
     if traced {
-        Some(crate::manager().traced_snapshot(ANSWER).await)
+        crate::manager().traced_snapshot_here(ANSWER)
     } else {
-        None
+        crate::manager().snapshot()
     }
-}
-
-fn now() -> Snapshot {
-    crate::manager().snapshot()
 }
 
 async fn metrics() -> Response {

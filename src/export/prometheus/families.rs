@@ -71,6 +71,7 @@ impl<'a> Families<'a> {
             "1 if the monitor runs, which finds suspects; else 0",
             &u64::from(is_running),
         )?;
+        self.watch_ages(encoder)?;
         self.folded(encoder)?;
         encoder
             .encode_descriptor(
@@ -202,6 +203,30 @@ impl<'a> Families<'a> {
                     ("location", location.to_string()),
                 ])?
                 .encode_gauge(&count)?;
+        }
+        Ok(())
+    }
+
+    fn watch_ages(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let monitor = crate::manager().monitor();
+        let age = monitor.since_last();
+        for (metric, help, time) in [
+            (
+                "taskleak_last_snapshot_age",
+                "Time since the monitor took its last snapshot, or was started; while it runs",
+                age,
+            ),
+            (
+                "taskleak_snapshot_interval",
+                "Time between two snapshots of the monitor; while it runs",
+                age.map(|_| monitor.interval()),
+            ),
+        ] {
+            let unit = Some(&Unit::Seconds);
+            let mut family = encoder.encode_descriptor(metric, help, unit, MetricType::Gauge)?;
+            if let Some(time) = time {
+                family.encode_gauge(&time.as_secs_f64())?;
+            }
         }
         Ok(())
     }

@@ -14,6 +14,8 @@
 //! | `taskleak_suspects` | | names that keep growing, as the [monitor](crate::manager::Monitor) found |
 //! | `taskleak_suspect_tasks` | `fingerprint`, `name`, `location` | live tasks of each of them |
 //! | `taskleak_monitor_running` | | 1 if the monitor runs, which finds suspects; else 0 |
+//! | `taskleak_last_snapshot_age_seconds` | | time since the monitor took its last snapshot, or was started; only while it runs |
+//! | `taskleak_snapshot_interval_seconds` | | time between two of them, as it is set up; only while it runs |
 //! | `taskleak_folded_series` | `metric` | names and label sets that were one too many, and are counted under `(other names)` and `(other)` |
 //! | `taskleak_missed_events_total` | | events that observers were not told of |
 //!
