@@ -1,7 +1,7 @@
 //! Asking every task what it waits for, with no guard.
 
 use super::continued::continue_traces;
-use super::patience::{ANSWER, Patience};
+use super::patience::{ANSWER, Patience, Returning};
 use super::row::in_place_if_need_be;
 use super::timer::Timer;
 
@@ -64,6 +64,10 @@ pub async fn dump() -> Dump {
         })
         .await;
     }
+    let returning = Returning::of(&inquiry);
+    while !returning.is_over() {
+        tokio::task::yield_now().await;
+    }
     dump_of(&inquiry.answers())
 }
 
@@ -89,7 +93,10 @@ pub async fn dump() -> Dump {
 pub fn dump_blocking() -> Dump {
     let inquiry = Inquiry::of(registry::live());
     inquiry.wake();
-    in_place_if_need_be(|| Patience::new().block(&inquiry));
+    in_place_if_need_be(|| {
+        Patience::new().block(&inquiry);
+        Returning::of(&inquiry).block();
+    });
     dump_of(&inquiry.answers())
 }
 

@@ -1,6 +1,6 @@
 //! How long to wait for tasks that are asked.
 
-use crate::registry::Reading;
+use crate::registry::{Reading, current};
 use crate::wait;
 use crate::wait::trace::Inquiry;
 use std::time::{Duration, Instant};
@@ -62,8 +62,11 @@ pub(super) struct Returning {
 
 impl Returning {
     pub(super) fn of(inquiry: &Inquiry) -> Self {
+        // The task that waits here is polled for as long.
+        let own = current::task();
+        let is_own = |task: &&Reading| own.is_some_and(|own| std::ptr::eq(own, task.slot));
         let answered = inquiry.tasks().iter();
-        let answered = answered.filter(|task| inquiry.has_answer_of(task));
+        let answered = answered.filter(|task| inquiry.has_answer_of(task) && !is_own(task));
         let answered: Vec<_> = answered.copied().collect();
         let polled = answered.iter().zip(are_polled(&answered));
         Self {

@@ -322,7 +322,7 @@ impl Left {
 /// When to look again although no task has ended: one that was about to park when the wait began is
 /// stuck only since, and nobody announces that.
 #[derive(Default)]
-struct Looks(u32);
+struct Looks(usize);
 
 impl Looks {
     fn next(&mut self) -> Option<Duration> {
@@ -332,9 +332,10 @@ impl Looks {
             Duration::from_millis(30),
             Duration::from_millis(250),
         ];
-        let next = AGAIN.get(self.0 as usize).copied();
+        // A busy machine may come to a task at any time.
+        let next = AGAIN.get(self.0).or(AGAIN.last());
         self.0 += 1;
-        next
+        next.copied()
     }
 }
 
