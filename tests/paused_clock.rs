@@ -106,3 +106,25 @@ fn a_task_that_yields_for_ever_is_reported() {
     let report = *outcome.unwrap_err().downcast::<String>().unwrap();
     assert!(report.contains("leak: `busy`"), "{report}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_dump_that_waits_for_a_silent_task_leaves_the_clock_where_it_is() {
+    // Nobody runs this set any more.
+    let local = taskleak::task::LocalSet::new();
+    let silent = Builder::new().name("silent");
+    drop(silent.spawn_local_on(std::future::pending::<()>(), &local));
+    local.run_until(yield_now()).await;
+    let sleeper = Builder::new().name("sleeper").spawn(sleep(TICK));
+    yield_now().await;
+
+    let before = tokio::time::Instant::now();
+    let dump = taskleak::dump().await;
+    assert_eq!(tokio::time::Instant::now(), before);
+    let find = |name| dump.tasks().find(|task| task.name() == name).unwrap();
+    assert!(find("silent").is_silent());
+    assert!(find("sleeper").await_trace().is_some());
+
+    // The twin: it goes on when it is waited for.
+    sleeper.await.unwrap();
+    assert_eq!(tokio::time::Instant::now(), before + TICK);
+}

@@ -3,13 +3,12 @@
 use super::continued::continue_traces;
 use super::patience::{ANSWER, Patience, Returning};
 use super::row::in_place_if_need_be;
-use super::timer::Timer;
+use super::timer::{ThreadTimer, clock_is_paused};
 
 use crate::registry::{self, TaskInfo};
 use crate::report::Dump;
 use crate::wait::trace::{Answers, Inquiry};
-use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::future::poll_fn;
 use std::task::Poll;
 
 /// Asks every live tracked task of the process what it waits for, at any time, in production too.
@@ -53,22 +52,32 @@ use std::task::Poll;
 pub async fn dump() -> Dump {
     let inquiry = Inquiry::of(registry::live());
     inquiry.wake();
-    let mut patience = Patience::new();
-    while !patience.is_over(&inquiry) {
-        let mut timer = pin!(Timer::anywhere(ANSWER));
-        poll_fn(|cx| {
-            if inquiry.poll_answered(cx).is_ready() {
-                return Poll::Ready(());
-            }
-            timer.as_mut().poll(cx)
-        })
-        .await;
-    }
+    answered(&inquiry, Patience::new()).await;
     let returning = Returning::of(&inquiry);
     while !returning.is_over() {
         tokio::task::yield_now().await;
     }
     dump_of(&inquiry.answers())
+}
+
+/// Waits until all have answered, or no more answers are to be waited for.
+async fn answered(inquiry: &Inquiry, mut patience: Patience) {
+    // A paused clock goes on when the runtime parks: so this task stays due.
+    if clock_is_paused() {
+        while !patience.is_over(inquiry) {
+            tokio::task::yield_now().await;
+        }
+        return;
+    }
+    let mut timer = ThreadTimer::new(ANSWER);
+    while !patience.is_over(inquiry) {
+        timer.restart(ANSWER);
+        poll_fn(|cx| match inquiry.poll_answered(cx) {
+            Poll::Ready(()) => Poll::Ready(()),
+            Poll::Pending => timer.poll(cx),
+        })
+        .await;
+    }
 }
 
 /// The same from a thread that may be blocked for as long: one outside of any runtime, a

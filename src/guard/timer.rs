@@ -30,10 +30,12 @@ pub(crate) struct ThreadTimer {
 /// makes a runnable process wait, since the verdict must not depend on the machine's load.
 const STANDSTILL: Duration = Duration::from_secs(1);
 
-#[derive(Default)]
 pub(crate) struct Sleeper {
+    deadline: Instant,
     waker: Option<Waker>,
     is_over: bool,
+    /// No thread could be started.
+    is_alone: bool,
 }
 
 impl Timer {
@@ -102,7 +104,7 @@ impl Future for Timer {
 }
 
 impl ThreadTimer {
-    fn new(after: Duration) -> Self {
+    pub(crate) fn new(after: Duration) -> Self {
         Self {
             deadline: Instant::now() + after,
             sleeper: None,
@@ -113,7 +115,17 @@ impl ThreadTimer {
         Instant::now() >= self.deadline
     }
 
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    /// Begins anew, with the thread that there is.
+    pub(crate) fn restart(&mut self, after: Duration) {
+        self.deadline = Instant::now() + after;
+        if let Some(sleeper) = &self.sleeper {
+            let mut sleeper = sleeper.lock().unwrap_or_else(PoisonError::into_inner);
+            sleeper.deadline = self.deadline;
+            sleeper.is_over &= sleeper.is_alone;
+        }
+    }
+
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if self.is_over() {
             return Poll::Ready(());
         }
@@ -132,31 +144,32 @@ impl ThreadTimer {
 }
 
 fn sleep_until(deadline: Instant) -> Arc<Mutex<Sleeper>> {
-    let sleeper = Arc::new(Mutex::new(Sleeper::default()));
+    let sleeper = Arc::new(Mutex::new(Sleeper {
+        deadline,
+        waker: None,
+        is_over: false,
+        is_alone: false,
+    }));
     let shared = Arc::downgrade(&sleeper);
     let sleep = move || {
-        // In slices, so that the thread does not outlive a wait that ended early for long.
+        // In slices, so that the thread does not outlive its timer for long.
         const SLICE: Duration = Duration::from_millis(50);
-        loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                break;
+        while let Some(sleeper) = shared.upgrade() {
+            let left = sleeper
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .left_or_over();
+            drop(sleeper);
+            match left {
+                Ok(left) => std::thread::sleep(left.min(SLICE)),
+                Err(waker) => {
+                    if let Some(waker) = waker {
+                        waker.wake();
+                    }
+                    // It may begin anew.
+                    std::thread::sleep(SLICE);
+                }
             }
-            std::thread::sleep(left.min(SLICE));
-            if shared.strong_count() == 0 {
-                return;
-            }
-        }
-        let Some(sleeper) = shared.upgrade() else {
-            return;
-        };
-        let waker = {
-            let mut sleeper = sleeper.lock().unwrap_or_else(PoisonError::into_inner);
-            sleeper.is_over = true;
-            sleeper.waker.take()
-        };
-        if let Some(waker) = waker {
-            waker.wake();
         }
     };
     let spawned = std::thread::Builder::new()
@@ -164,20 +177,51 @@ fn sleep_until(deadline: Instant) -> Arc<Mutex<Sleeper>> {
         .spawn(sleep);
     if spawned.is_err() {
         crate::report::note("no thread could be started to time the grace, so there is none");
-        sleeper
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .is_over = true;
+        let mut sleeper = sleeper.lock().unwrap_or_else(PoisonError::into_inner);
+        (sleeper.is_over, sleeper.is_alone) = (true, true);
     }
     sleeper
 }
 
+impl Sleeper {
+    /// How long it is until the deadline, or who is to be woken, now that it has come.
+    fn left_or_over(&mut self) -> Result<Duration, Option<Waker>> {
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            self.is_over = true;
+            return Err(self.waker.take());
+        }
+        Ok(left)
+    }
+}
+
 /// Whether this runtime's clock stands still (`tokio::time::pause`): then two looks at it are equal
 /// although real time has passed.
-fn clock_is_paused() -> bool {
+pub(super) fn clock_is_paused() -> bool {
     let (first, real) = (tokio::time::Instant::now(), Instant::now());
     while real.elapsed().is_zero() {
         std::hint::spin_loop();
     }
     tokio::time::Instant::now() == first
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::future::poll_fn;
+
+    #[tokio::test]
+    async fn one_thread_times_all_rounds() {
+        const SHORT: Duration = Duration::from_millis(20);
+        let mut timer = ThreadTimer::new(SHORT);
+        let mut threads = Vec::new();
+        for _ in 0..4 {
+            timer.restart(SHORT);
+            poll_fn(|cx| timer.poll(cx)).await;
+            assert!(timer.is_over());
+            threads.extend(timer.sleeper.as_ref().map(Arc::as_ptr));
+        }
+        threads.dedup();
+        assert_eq!(threads.len(), 1);
+    }
 }

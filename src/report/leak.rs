@@ -227,9 +227,10 @@ impl Leak {
     }
 
     /// Whether it is proved that these can never run again, although they have wakers: each waits for nothing but the
-    /// ends of tasks that can never run again ([`Liveness::Orphan`]) or that wait so for each other, and has their
-    /// `JoinHandle`s for itself, so that nobody else can abort those. At most their own `JoinHandle`s could abort these. Told where debug info can be read, as [`is_likely_deadlocked`], which is then
-    /// true too.
+    /// ends of tasks of its own runtime (or `LocalSet`) that can never run again ([`Liveness::Orphan`]) or that wait so for
+    /// each other, and has their `JoinHandle`s for itself, so that nobody else can abort those. At most their own
+    /// `JoinHandle`s could abort these, or the end of their runtime. Told where debug info can be read, as
+    /// [`is_likely_deadlocked`], which is then true too.
     ///
     /// [`is_likely_deadlocked`]: Self::is_likely_deadlocked
     ///

@@ -5,8 +5,9 @@ use std::future::{pending, poll_fn};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
-use taskleak::task::Builder;
+use taskleak::task::{Builder, LocalSet};
 use taskleak::{Action, LeakReport, verify_none};
+use tokio::runtime::{Handle, Runtime};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
@@ -160,4 +161,87 @@ async fn two_that_join_each_other_can_never_run_again() {
     assert!(is_proved(&report, "one"), "{report}");
     assert!(is_proved(&report, "two"), "{report}");
     drop(guard.on_leak(Action::Warn));
+}
+
+fn another_runtime() -> Runtime {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder.worker_threads(1).build().unwrap()
+}
+
+/// Starts an orphan on one runtime and who joins it on another.
+fn spawn_on(service: &Handle, supervisor: &Handle) -> JoinHandle<()> {
+    let spawn = |name, on: &Handle, future: std::pin::Pin<Box<dyn Future<Output = ()> + Send>>| {
+        Builder::new().name(name).spawn_on(future, on)
+    };
+    let service = spawn("service", service, Box::pin(pending()));
+    let joins = async { drop(service.await) };
+    spawn("supervisor", supervisor, Box::pin(joins))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn who_joins_an_orphan_of_another_runtime_runs_when_that_is_shut_down() {
+    let guard = verify_none();
+    let other = another_runtime();
+    let supervisor = spawn_on(other.handle(), &Handle::current());
+    let report = report();
+    assert!(!is_proved(&report, "supervisor"), "{report}");
+    other.shutdown_background();
+    supervisor.await.unwrap();
+    guard.finish().await;
+}
+
+/// The twin: their runtime takes both with it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn who_joins_an_orphan_of_its_own_runtime_does_not() {
+    let guard = verify_none();
+    let other = another_runtime();
+    let supervisor = spawn_on(other.handle(), other.handle());
+    let report = report();
+    assert!(is_proved(&report, "supervisor"), "{report}");
+    other.shutdown_background();
+    assert!(supervisor.await.unwrap_err().is_cancelled());
+    guard.finish().await;
+}
+
+/// An orphan of a `LocalSet`, which has been polled.
+async fn local_service(local: &LocalSet) -> JoinHandle<()> {
+    let service = Builder::new().name("service");
+    let service = service.spawn_local_on(pending(), local);
+    local.run_until(tokio::task::yield_now()).await;
+    service
+}
+
+#[tokio::test]
+async fn who_joins_an_orphan_of_a_local_set_runs_when_that_is_dropped() {
+    let guard = verify_none();
+    let (local, its_own) = (LocalSet::new(), LocalSet::new());
+    let service = local_service(&local).await;
+    let supervisor = spawn("supervisor", async { drop(service.await) });
+    let service = local_service(&local).await;
+    let among = Builder::new().name("of another set");
+    let among = among.spawn_local_on(async { drop(service.await) }, &its_own);
+    its_own.run_until(tokio::task::yield_now()).await;
+    let report = report();
+    assert!(!is_proved(&report, "supervisor"), "{report}");
+    assert!(!is_proved(&report, "of another set"), "{report}");
+    drop(local);
+    supervisor.await.unwrap();
+    its_own.run_until(among).await.unwrap();
+    guard.finish().await;
+}
+
+/// The twin.
+#[tokio::test]
+async fn who_joins_an_orphan_of_its_own_local_set_does_not() {
+    let guard = verify_none();
+    let local = LocalSet::new();
+    let service = local_service(&local).await;
+    let supervisor = Builder::new().name("supervisor");
+    let supervisor = supervisor.spawn_local_on(async { drop(service.await) }, &local);
+    local.run_until(tokio::task::yield_now()).await;
+    let report = report();
+    assert!(is_proved(&report, "supervisor"), "{report}");
+    drop(local);
+    assert!(supervisor.await.unwrap_err().is_cancelled());
+    guard.finish().await;
 }

@@ -7,6 +7,8 @@ use super::known::{Known, VALUE_SENT};
 
 /// Messages of one channel that are looked at.
 const MOST_MESSAGES: usize = 64;
+/// Blocks from one message to the next: the receiver's own block may be drained.
+const MOST_BLOCKS: usize = 4;
 
 /// What lies in a channel.
 pub(super) struct Contents {
@@ -35,23 +37,19 @@ impl Contents {
         let list = named(reader, fields, "list", 0)?;
         let mut index = next_index(reader, list)?;
         let head = reader.field(list, "head")?;
-        let mut block = inner_of(reader, head)?;
+        let head = inner_of(reader, head)?;
+        let mut block = Block::of(reader, head)?;
+        let places = reader.field(head, "values")?;
+        let room = array_length(reader, places)?;
         let mut values = Vec::new();
         while values.len() < MOST_MESSAGES {
-            let places = reader.field(block, "values")?;
-            let room = array_length(reader, places)?;
-            let first = named(reader, block, "start_index", 0)?;
-            let first = reader.number(first)?;
             // The receiver goes on to the next block only when it wants what lies there.
-            let Some(at) = index.checked_sub(first).filter(|at| *at < room) else {
-                let next = named(reader, block, "next", 0)?;
-                match inner_of(reader, next) {
-                    Some(next) if next.address != block.address => block = next,
-                    _ => break,
-                }
-                continue;
+            let Some((that, at)) = block.with(index, room, |block| block.next(reader)) else {
+                break;
             };
-            let ready = named(reader, block, "ready_slots", 0)?;
+            block = that;
+            let places = reader.field(block.at, "values")?;
+            let ready = named(reader, block.at, "ready_slots", 0)?;
             if reader.number(ready)? >> at & 1 == 0 {
                 break;
             }
@@ -77,6 +75,50 @@ impl Contents {
             address: inner.address,
             values: value.into_iter().collect(),
         })
+    }
+}
+
+/// A part of a channel's list of messages.
+#[derive(Clone, Copy)]
+struct Block<P> {
+    at: P,
+    /// The number of its first message.
+    first: u64,
+}
+
+impl Block<Value> {
+    fn of(reader: &mut Reader<'_>, at: Value) -> Option<Self> {
+        let first = named(reader, at, "start_index", 0)?;
+        let first = reader.number(first)?;
+        Some(Self { at, first })
+    }
+
+    fn next(self, reader: &mut Reader<'_>) -> Option<Self> {
+        let next = named(reader, self.at, "next", 0)?;
+        let next = inner_of(reader, next)?;
+        Self::of(reader, next)
+    }
+}
+
+impl<P: Copy> Block<P> {
+    /// The block from this one on in which a message lies, and where in it.
+    fn with(
+        self,
+        index: u64,
+        room: u64,
+        mut next: impl FnMut(Self) -> Option<Self>,
+    ) -> Option<(Self, u64)> {
+        let mut block = self;
+        for _ in 0..MOST_BLOCKS {
+            let at = index.checked_sub(block.first)?;
+            if at < room {
+                return Some((block, at));
+            }
+            // Words are not all read at one moment, and a block that is drained comes again behind the others: so what
+            // was read as one list may be a ring.
+            block = next(block).filter(|next| next.first > block.first)?;
+        }
+        None
     }
 }
 
@@ -114,4 +156,42 @@ fn array_length(reader: &mut Reader<'_>, value: Value) -> Option<u64> {
         }
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Looks for a message among blocks that begin so: each leads to the one of which the number is beside it.
+    fn found(blocks: &[(u64, usize)], index: u64) -> Option<(usize, u64)> {
+        let block = |at: usize| Block {
+            at,
+            first: blocks[at].0,
+        };
+        let next = |from: Block<usize>| {
+            let next = blocks[from.at].1;
+            (next < blocks.len()).then(|| block(next))
+        };
+        let found = block(0).with(index, 32, next);
+        found.map(|(block, at)| (block.at, at))
+    }
+
+    #[test]
+    fn a_message_is_found_in_its_block() {
+        let blocks = [(0, 1), (32, 2), (64, 3)];
+        assert_eq!(found(&blocks, 0), Some((0, 0)));
+        assert_eq!(found(&blocks, 31), Some((0, 31)));
+        assert_eq!(found(&blocks, 65), Some((2, 1)));
+        assert_eq!(found(&blocks, 96), None);
+        assert_eq!(found(&[(32, 1)], 31), None);
+    }
+
+    #[test]
+    fn blocks_that_were_used_again_meanwhile_lead_nowhere() {
+        for ring in [[(0, 1), (32, 0)], [(32, 1), (32, 0)], [(0, 0), (0, 0)]] {
+            assert_eq!(found(&ring, 70), None);
+        }
+        let many: Vec<_> = (0..100).map(|block| (block as u64 * 32, block + 1)).collect();
+        assert_eq!(found(&many, 3000), None);
+    }
 }

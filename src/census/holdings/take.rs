@@ -108,6 +108,7 @@ fn together(tasks: impl Iterator<Item = OfTask>) -> Facts {
                 id: NO_TASK,
                 holders: child.holders,
                 is_queued: child.is_queued,
+                list: None,
             });
             facts.tasks.extend(children);
             let any = Source::AnyEnd(set.address);
@@ -164,9 +165,18 @@ fn read(
     let schedule = schedule.filter(|schedule| !schedule.complete);
     match schedule {
         Some(schedule) if schedule.running => Err(Unread::Now),
-        Some(schedule) => read_at_rest(debug, task, schedule, all, memory).ok_or(Unread::Never),
+        Some(schedule) => {
+            let list = list_of(header, task, memory);
+            read_at_rest(debug, task, (schedule, list), all, memory).ok_or(Unread::Never)
+        },
         None => Err(Unread::Never),
     }
+}
+
+/// The list that the task is in, by its owner's number: the same counter numbers runtimes and `LocalSet`s.
+fn list_of(header: &HeaderLayout, task: Listed, memory: &mut Snapshot) -> Option<u64> {
+    let owner = memory.number(task.address.checked_add(header.owner())?, 8)?;
+    (owner != 0).then_some(owner)
 }
 
 /// Why a task was not read.
@@ -180,7 +190,7 @@ enum Unread {
 fn read_at_rest(
     debug: &mut DebugInfo,
     task: Listed,
-    schedule: Schedule,
+    (schedule, list): (Schedule, Option<u64>),
     all: &HashMap<u64, Listed>,
     memory: &mut Snapshot,
 ) -> Option<OfTask> {
@@ -215,6 +225,7 @@ fn read_at_rest(
             id: task.id,
             holders: holders.map(|holders| holders + own_wakers),
             is_queued: schedule.notified,
+            list,
         },
         found,
         holds: Vec::new(),

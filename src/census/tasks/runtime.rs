@@ -256,6 +256,11 @@ impl HeaderLayout {
         self.vtable
     }
 
+    /// Where the number of the list is that the task is in.
+    pub(in crate::census) fn owner(&self) -> u64 {
+        self.owner
+    }
+
     /// The same without a runtime that leads to it.
     pub(in crate::census) fn of(debug: &mut DebugInfo) -> Result<Self, Unavailable> {
         let handle = handle_type(debug)?;

@@ -7,6 +7,8 @@ use std::ops::Range;
 pub(super) struct Index<'a> {
     /// The tasks' numbers by their headers.
     pub(super) ids: HashMap<u64, u64>,
+    /// The lists that the tasks are in, likewise.
+    lists: HashMap<u64, u64>,
     /// Where each task's wakers lie.
     sources: HashMap<u64, HashSet<Source>>,
     shared: HashMap<u64, &'a Shared>,
@@ -27,6 +29,7 @@ impl<'a> Index<'a> {
             let source = counts.in_one(*source);
             sources.entry(*header).or_default().insert(source);
         }
+        let lists = facts.tasks.iter();
         let tasks = facts.tasks.iter();
         let shared = facts.shared.iter();
         let rooms = facts.rooms.iter();
@@ -37,6 +40,9 @@ impl<'a> Index<'a> {
             ids: tasks
                 .filter(|task| task.id != NO_TASK)
                 .map(|task| (task.header, task.id))
+                .collect(),
+            lists: lists
+                .filter_map(|task| Some((task.header, task.list?)))
                 .collect(),
             sources,
             shared: shared.map(|shared| (shared.address, shared)).collect(),
@@ -84,6 +90,12 @@ impl<'a> Index<'a> {
 
     pub(super) fn joined(&self, set: u64) -> &[u64] {
         self.sets.get(&set).copied().unwrap_or_default()
+    }
+
+    /// Whether both tasks are certainly in the same list.
+    pub(super) fn are_in_one_list(&self, one: u64, two: u64) -> bool {
+        let list = self.lists.get(&one);
+        list.is_some() && list == self.lists.get(&two)
     }
 
     /// Whether that task certainly has the other's `JoinHandle` for itself.

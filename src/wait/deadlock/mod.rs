@@ -11,7 +11,9 @@
 //! Who waits for whom by wakers is certain: a waker in a task's trailer is used at that task's end and at no other time.
 //! So who joins a task that can never run again, and has no other waker, is *proved* never to run again; and so are tasks
 //! that join each other. But who has a task's `JoinHandle` can abort it: it is proved only where the one that joins has
-//! the handle for itself, by value and not in an `Arc`, and where that is certain: by drop glue, or as what it awaits.
+//! the handle for itself, by value and not in an `Arc`, and where that is certain: by drop glue, or as what it awaits. And
+//! whoever shuts a runtime down, or drops a `LocalSet`, ends its tasks and so wakes who joins them: it is proved only of
+//! tasks in one list, which go together.
 //!
 //! Who *owns* what is likely and no proof, although it is nearly exact where drop glue can be followed (x86-64, unoptimised
 //! code): what dropping a suspended future would drop is what it owns. There an `Arc` of which all owners are found has no

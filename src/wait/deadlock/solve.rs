@@ -86,7 +86,8 @@ impl<'a> Graph<'a> {
     }
 
     /// The tasks that nothing can wake but the ends of these, and the orphans among whom they end. Whoever else may have
-    /// the awaited task's handle could abort it: so the one that joins must have it for itself.
+    /// the awaited task's handle could abort it: so the one that joins must have it for itself. And whoever shuts the awaited
+    /// task's runtime down, or drops its `LocalSet`, ends it: so that must end the one that joins too.
     fn proved(&self) -> HashSet<u64> {
         let tasks = self.facts.tasks.iter();
         let queued: HashSet<_> = tasks
@@ -103,9 +104,12 @@ impl<'a> Graph<'a> {
             |header| self.sources_of(header).filter_map(end).collect(),
             |header, proved| {
                 let mut ends = self.sources_of(header).map(end);
-                ends.all(|of| {
-                    of.is_some_and(|of| proved.contains(&of) && self.index.has_handle(header, of))
-                })
+                let is_certain = |of: u64| {
+                    proved.contains(&of)
+                        && self.index.has_handle(header, of)
+                        && self.index.are_in_one_list(header, of)
+                };
+                ends.all(|of| of.is_some_and(is_certain))
             },
         )
     }
@@ -311,6 +315,7 @@ mod tests {
             id,
             holders: Some(holders),
             is_queued: false,
+            list: Some(1),
         });
         let owner = Owner::Task(header);
         facts.holds.extend(holds.iter().map(|hold| (owner, *hold)));
@@ -507,6 +512,16 @@ mod tests {
         ]);
         facts.joins = vec![(200, 100), (300, 400), (400, 300), (500, 100)];
         assert_eq!(proved(&facts), [2, 3, 4]);
+        // Whose runtime can go alone.
+        for list in [Some(2), None] {
+            let apart = |task: usize| {
+                let mut facts = facts.clone();
+                facts.tasks[task].list = list;
+                proved(&facts)
+            };
+            assert_eq!(apart(0), [3, 4]);
+            assert_eq!(apart(2), [2]);
+        }
         facts.tasks[0].is_queued = true;
         assert_eq!(proved(&facts), [3, 4]);
         // Somebody else may have that handle.
