@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use taskleak::task::Builder;
-use taskleak::{Action, Guard, LeakReport, Liveness, WaitsFor, leak_test, verify_none};
+use taskleak::{Action, Guard, LeakReport, WaitsFor, leak_test, verify_none};
 use tokio::sync::{Mutex as AsyncMutex, mpsc};
 use tokio::task::yield_now;
 
@@ -129,28 +129,6 @@ async fn a_verdict_is_not_lost_when_its_owner_is_cut_off() {
     let _ = AssertUnwindSafe(cut_off).catch_unwind().await;
     drop(stop);
     assert_eq!(found.lock().unwrap().take().unwrap().task_count(), 1);
-}
-
-#[tokio::test]
-async fn locks_that_wait_for_each_other_are_a_likely_deadlock() {
-    let body = async {
-        let (one, two) = (Arc::new(AsyncMutex::new(())), Arc::new(AsyncMutex::new(())));
-        for (first, second) in [(one.clone(), two.clone()), (two, one)] {
-            taskleak::spawn(async move {
-                let _first = first.lock().await;
-                yield_now().await;
-                let _second = second.lock().await;
-            });
-        }
-        parked().await;
-    };
-    let report = judged(body, |guard| guard).await;
-    assert_eq!(report.task_count(), 2);
-    for leak in report.leaks() {
-        assert_eq!(leak.waits_for(), Some(WaitsFor::Lock), "{report}");
-        assert!(leak.is_likely_deadlocked(), "{report}");
-        assert_eq!(leak.liveness(), Liveness::Wakeable, "{report}");
-    }
 }
 
 #[tokio::test]

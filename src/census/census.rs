@@ -93,22 +93,25 @@ pub(crate) fn look_at(tasks: &[((u64, u64), RuntimeKind)]) -> Result<Vec<SeenTas
 
 /// What the tasks of the runtimes keep and wait at, as far as that can be told; and what others do, of which the header
 /// and the number are known.
-pub(crate) fn holdings(runtimes: &[Handle], others: &[((u64, u64), RuntimeKind)]) -> Option<Facts> {
+pub(crate) fn holdings(
+    runtimes: &[Handle],
+    others: &[((u64, u64), RuntimeKind)],
+) -> Result<Facts, Unavailable> {
     // Where functions are merged, so may be the types.
     if super::names_may_be_merged() {
-        return None;
+        return Err(Unavailable::new(MERGED));
     }
-    let holdings = catch_unwind(AssertUnwindSafe(|| {
-        with_known(|known| holdings_unguarded(known, runtimes, others))
-    }));
-    holdings.ok()?.ok().flatten()
+    guarded(|| with_known(|known| holdings_unguarded(known, runtimes, others)))
 }
+
+const MERGED: &str = "this build is optimised, and puts equal types together; an unoptimised one tells (`opt-level = 0` in \
+                      the profile that the tests are built with)";
 
 fn holdings_unguarded(
     Known { debug, cells }: &mut Known,
     runtimes: &[Handle],
     others: &[((u64, u64), RuntimeKind)],
-) -> Result<Option<Facts>, Unavailable> {
+) -> Result<Facts, Unavailable> {
     let mut tasks: Vec<(Listed, RuntimeKind)> = Vec::new();
     let mut any = None;
     for handle in runtimes {
@@ -118,7 +121,9 @@ fn holdings_unguarded(
         any = Some(runtime);
     }
     let Some(runtime) = any else {
-        return Ok(None);
+        return Err(Unavailable::new(
+            "no runtime can be reached from where the guard ended; one that ends on the tasks' runtime tells",
+        ));
     };
     for (other, kind) in others {
         let is_known = tasks.iter().any(|(task, _)| task.address == other.0);
@@ -127,7 +132,7 @@ fn holdings_unguarded(
             tasks.extend(other.map(|task| (task, *kind)));
         }
     }
-    Ok(super::holdings::holdings(debug, runtime.header(), &tasks))
+    super::holdings::holdings(debug, runtime.header(), &tasks)
 }
 
 fn with_known<T>(

@@ -3,7 +3,7 @@
 use super::continued::located;
 use super::handles;
 use super::judge::members;
-use crate::census;
+use crate::census::{self, Unavailable};
 use crate::registry::slot::Reading;
 use crate::registry::{Scope, TaskInfo, TaskKind, TrackedRuntime};
 use crate::task::assisted::reach;
@@ -12,9 +12,15 @@ use crate::wait::{Liveness, RuntimeKind};
 use std::collections::HashMap;
 use tokio::runtime::Handle;
 
-/// What was found, by the tasks' own numbers, which are unique among live ones; nothing where nobody could look.
-#[derive(Debug, Default)]
-pub(crate) struct Deadlocks(Option<HashMap<u64, Finding>>);
+/// What was found, by the tasks' own numbers, which are unique among live ones; or why nobody could look.
+#[derive(Debug)]
+pub(crate) struct Deadlocks(Result<HashMap<u64, Finding>, Unavailable>);
+
+impl Default for Deadlocks {
+    fn default() -> Self {
+        Self(Ok(HashMap::new()))
+    }
+}
 
 impl Deadlocks {
     /// Looks into the tasks of the runtimes that can be reached, and into those of the scope wherever they are.
@@ -23,8 +29,9 @@ impl Deadlocks {
             .into_iter()
             .map(|(_, handle)| handle)
             .collect();
-        let Some(mut facts) = census::holdings(&runtimes, &elsewhere(scope, &runtimes)) else {
-            return Self::default();
+        let mut facts = match census::holdings(&runtimes, &elsewhere(scope, &runtimes)) {
+            Ok(facts) => facts,
+            Err(reason) => return Self(Err(reason)),
         };
         let ids = tasks
             .iter()
@@ -42,16 +49,16 @@ impl Deadlocks {
                 facts.holders = None;
             }
         }
-        Self(Some(solve(&facts)))
+        Self(Ok(solve(&facts)))
     }
 
-    /// Whether nobody could look: then nothing is found.
-    pub(crate) fn is_unknown(&self) -> bool {
-        self.0.is_none()
+    /// Why nobody could look, if that is so.
+    pub(crate) fn unknown(&self) -> Option<&Unavailable> {
+        self.0.as_ref().err()
     }
 
     pub(crate) fn of(&self, task: &TaskInfo) -> Option<&Finding> {
-        self.0.as_ref()?.get(&task.tokio_id()?)
+        self.0.as_ref().ok()?.get(&task.tokio_id()?)
     }
 }
 

@@ -27,10 +27,6 @@ pub(super) fn write(
         Liveness::Orphan => field("proved", &orphan(leak))?,
         Liveness::Cancelled => field("aborted", &"it was, and has not come to an `.await` since")?,
         _ if leak.is_proved_deadlocked() => field("proved", &joins(leak))?,
-        _ if leak.is_likely_deadlocked() && !leak.is_seen_deadlocked => field(
-            "likely",
-            &"a deadlock: all tasks that are left wait for locks or for each other",
-        )?,
         _ if leak.is_likely_deadlocked() => field(
             "likely",
             &"a deadlock: only tasks that are in it themselves could end the wait",

@@ -16,6 +16,7 @@ struct Report<'a> {
     verdict: &'static str,
     grace_seconds: f64,
     leaks: Vec<LeakJson<'a>>,
+    lock_holders_unknown: Option<String>,
     tolerated: Vec<LeakJson<'a>>,
     blockers: Vec<BlockerJson<'a>>,
     unseen_count: usize,
@@ -219,7 +220,7 @@ impl LeakReport {
     /// The report as a line of JSON, with the feature `json`.
     ///
     /// An object with `test`, `verdict` (`leaked`, `stuck`, `timed-out` or `clean`), `grace_seconds`, `leaks`,
-    /// `tolerated`, `blockers`, `unseen_count`, `unseen` and `threads`. Each leak has what [`Leak`] has, under the same names.
+    /// `lock_holders_unknown` (why likely deadlocks could not be told, if tasks wait for locks), `tolerated`, `blockers`, `unseen_count`, `unseen` and `threads`. Each leak has what [`Leak`] has, under the same names.
     ///
     /// # Examples
     ///
@@ -241,6 +242,7 @@ impl LeakReport {
             verdict: self.verdict(),
             grace_seconds: self.grace.as_secs_f64(),
             leaks: self.leaks().iter().map(LeakJson::of).collect(),
+            lock_holders_unknown: super::notes::holders_unknown(self),
             tolerated: self.tolerated().iter().map(LeakJson::of).collect(),
             blockers: self.blockers().iter().map(BlockerJson::of).collect(),
             unseen_count: self.unseen_count(),

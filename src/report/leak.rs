@@ -39,8 +39,6 @@ pub struct Leak {
     /// At least one; oldest first.
     tasks: Vec<TaskInfo>,
     likely_deadlock: bool,
-    /// That was seen by what tasks have, not by kinds only.
-    pub(super) is_seen_deadlocked: bool,
     proved_deadlock: bool,
     owners: Vec<Owner>,
     ended_when_aborted: Option<usize>,
@@ -108,7 +106,6 @@ impl Leak {
                 leaks.push(Self {
                     tasks: Vec::new(),
                     likely_deadlock: false,
-                    is_seen_deadlocked: false,
                     proved_deadlock: false,
                     owners: Vec::new(),
                     ended_when_aborted: None,
@@ -134,27 +131,6 @@ impl Leak {
         leaks
     }
 
-    /// Marks those that wait for locks or each other's ends, if all of these do: then nobody is left
-    /// who would be known to go on. A guard may be kept outside of any task, so this is no proof.
-    pub(super) fn suspect_deadlock(leaks: &mut [Self]) {
-        let waits = |leak: &Self| matches!(leak.waits_for(), Some(WaitsFor::Lock | WaitsFor::Join));
-        let is_stuck = |leak: &Self| match leak.liveness() {
-            Liveness::Orphan => true,
-            Liveness::Wakeable | Liveness::Unknown => waits(leak),
-            _ => false,
-        };
-        let some_lock = leaks
-            .iter()
-            .any(|leak| leak.waits_for() == Some(WaitsFor::Lock));
-        // One that waits alone is more likely to wait for somebody outside of any task.
-        let is_alone = leaks.iter().map(Self::count).sum::<usize>() < 2;
-        if some_lock && !is_alone && leaks.iter().all(is_stuck) {
-            for leak in leaks {
-                leak.likely_deadlock |= waits(leak);
-            }
-        }
-    }
-
     /// Notes who has the other half of what these wait for, and which of them wait for each other.
     pub(super) fn note_owners(leaks: &mut [Self], all: &[TaskInfo], found: &Deadlocks) {
         for leak in leaks {
@@ -163,7 +139,6 @@ impl Leak {
                 tasks.all(|task| found.of(task).is_some_and(is_so))
             };
             leak.likely_deadlock = are_all(|finding| finding.deadlocked);
-            leak.is_seen_deadlocked = leak.likely_deadlock;
             leak.proved_deadlock = are_all(|finding| finding.proved);
             leak.owners = Owner::of(leak.oldest(), all, found);
         }
@@ -216,9 +191,9 @@ impl Leak {
     }
 
     /// Whether these are likely to be in a deadlock: only tasks that are in it themselves have what each waits
-    /// for, or can come to it at all. That is told by what lies in the suspended tasks, where debug info can be read (on
-    /// Linux, with the feature `census`); elsewhere by all tasks that are left of the test waiting for locks or each
-    /// other's ends.
+    /// for, or can come to it at all. That is told by what lies in the suspended tasks, where debug info can be read: on
+    /// Linux, in an unoptimised build, with the feature `census`. Elsewhere it is false, and a report of tasks that wait
+    /// for locks says that it cannot tell: a guard may as well be kept by the test's own body or a static.
     ///
     /// Not a proof: a compiler keeps room in a task also for what was moved out of it, so what looks like a
     /// lock's guard in a task may have been given to a thread that still has it.

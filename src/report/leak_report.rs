@@ -6,6 +6,7 @@ use super::leaked_thread::LeakedThread;
 use super::paint::Paint;
 use super::unseen::{Unseen, UnseenTask};
 use super::{notes, outlets, text};
+use crate::census::Unavailable;
 use crate::guard::Judgement;
 use crate::registry::TaskId;
 use std::collections::HashSet;
@@ -60,6 +61,8 @@ pub struct LeakReport {
     pub(super) threads: Box<Threads>,
     pub(super) hooked: Box<Hooked>,
     pub(super) blockers: Box<Blockers>,
+    /// Why nobody could look who holds what tasks wait for, if that is so.
+    pub(super) holders_unknown: Option<Box<Unavailable>>,
     pub(super) settled: Settled,
     pub(super) grace: Duration,
 }
@@ -91,14 +94,6 @@ impl LeakReport {
         let all = [judgement.leaks.as_slice(), &judgement.tolerated].concat();
         let mut leaks = Leak::group(judgement.leaks);
         Leak::note_owners(&mut leaks, &all, &judgement.deadlocks);
-        // Where one could look, what was seen holds.
-        let nobody_else = judgement.deadlocks.is_unknown()
-            && judgement.tolerated.is_empty()
-            && judgement.threads.is_empty()
-            && judgement.unseen.count == 0;
-        if nobody_else && settled != Settled::TimedOut {
-            Leak::suspect_deadlock(&mut leaks);
-        }
         Self {
             test,
             leaks,
@@ -113,6 +108,7 @@ impl LeakReport {
                 unexplained: judgement.unexplained,
             }),
             blockers: Box::new(Blockers::of(judgement.strangers)),
+            holders_unknown: judgement.deadlocks.unknown().cloned().map(Box::new),
             settled,
             grace,
         }

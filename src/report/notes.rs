@@ -10,6 +10,7 @@ use super::text::MOST_LEAKS;
 use super::unseen::MERGED;
 use crate::census;
 use crate::registry::TaskKind;
+use crate::wait::WaitsFor;
 
 /// Says of tasks that nobody saw spawned that they may be leaks.
 pub(super) fn unseen_undecided(count: usize) -> String {
@@ -43,6 +44,37 @@ pub(super) fn undecided(report: &LeakReport, paint: Paint) -> String {
         text += &format!("\n{} {note}", paint.strong("note:"));
     }
     text
+}
+
+/// Says why nobody knows who holds the locks that tasks wait for, if there are such and nobody does. That all of them wait
+/// is no sign of a deadlock: a guard may be kept outside of any task.
+pub(super) fn holders_unknown(report: &LeakReport) -> Option<String> {
+    let reason = report.holders_unknown.as_ref()?;
+    let waiting = |kind| {
+        let of_kind = report
+            .leaks
+            .iter()
+            .filter(move |leak| leak.waits_for() == Some(kind));
+        of_kind.map(Leak::count).sum::<usize>()
+    };
+    let (for_locks, for_ends) = (waiting(WaitsFor::Lock), waiting(WaitsFor::Join));
+    let who = match (for_locks, for_ends) {
+        (0, _) => return None,
+        (1, 0) => "1 task waits for a lock".to_owned(),
+        (locks, 0) => format!("{locks} tasks wait for locks"),
+        (locks, ends) => format!(
+            "{} wait for locks or for other tasks' ends",
+            tasks_of(locks + ends)
+        ),
+    };
+    let (locks, it) = if for_locks == 1 {
+        ("that lock", "it")
+    } else {
+        ("those locks", "them")
+    };
+    Some(format!(
+        "{who}. Who holds {locks}, and whether anybody but the waiting tasks could release {it}, cannot be told here: {reason}."
+    ))
 }
 
 /// What is to be known of the names of hooked tasks, or of their want.

@@ -3,7 +3,7 @@
 use super::leak::Leak;
 use super::leak_report::{LeakReport, Settled};
 use super::leak_text::LeakText;
-use super::notes::{listed, on_names, undecided, unseen_undecided};
+use super::notes::{holders_unknown, listed, on_names, undecided, unseen_undecided};
 use super::paint::Paint;
 use super::quantity::{Brief, outlived, tasks_of};
 use super::thread_text::ThreadText;
@@ -126,6 +126,10 @@ impl Text<'_> {
                 writeln!(f)?;
                 writeln!(f, "{} {note}", paint.strong("note:"))?;
             }
+        }
+        if let Some(note) = holders_unknown(report) {
+            writeln!(f)?;
+            writeln!(f, "{} {note}", paint.strong("note:"))?;
         }
         if !report.blockers().is_empty() {
             writeln!(f)?;

@@ -1,7 +1,7 @@
 //! Futures that wait in vain, one for each kind of leaf. The line that waits ends in `//~` and the function's name; where
 //! there are several levels, each is marked.
 
-use super::Case;
+use super::cases::cases;
 use futures::channel as futures_channel;
 use futures::future::{FutureExt, join_all, select_all};
 use futures::stream::{FuturesUnordered, StreamExt};
@@ -20,16 +20,7 @@ use tokio::time;
 
 const LONG: Duration = Duration::from_secs(3600);
 
-macro_rules! cases {
-    ($($name:ident: $($leaf:literal)|*;)*) => {
-        /// Each kind, and what the leaves of its trace are called.
-        pub const CASES: &[Case] = &[
-            $(Case { name: stringify!($name), leaves: &[$($leaf),*], spawn: || Box::pin($name()) },)*
-        ];
-    };
-}
-
-cases! {
+cases! { "leaves.rs":
     mpsc_recv: "tokio::sync::mpsc::Receiver::recv";
     mpsc_send: "tokio::sync::mpsc::Sender::send";
     mpsc_reserve: "tokio::sync::mpsc::Sender::reserve";
@@ -214,7 +205,7 @@ async fn accept() {
     listener.accept().await.unwrap(); //~ accept
 }
 
-async fn connected() -> (TcpStream, TcpStream) {
+pub(super) async fn connected() -> (TcpStream, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let client = TcpStream::connect(listener.local_addr().unwrap());
     let (client, server) = tokio::join!(client, listener.accept());

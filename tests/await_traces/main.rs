@@ -1,25 +1,70 @@
 //! What tasks wait for: each kind of leaf future, with the lines of the `.await`s that lead to it.
 
+mod cases;
 mod invisible;
+mod kinds;
 mod leaves;
+mod peers;
 mod seen;
 
-use leaves::CASES;
+use cases::Case;
 use std::collections::BTreeSet;
-use std::future::Future;
 use std::path::PathBuf;
-use std::pin::Pin;
 use std::sync::Mutex;
 use std::time::Duration;
 use taskleak::task::Builder;
-use taskleak::{AwaitNode, Dump, TaskInfo, TraceSource};
+use taskleak::{Action, AwaitNode, Dump, LeakReport, TaskInfo, TraceSource, verify_none};
 use tokio::runtime::Id;
 
-/// One kind of leaf.
-pub struct Case {
-    name: &'static str,
-    leaves: &'static [&'static str],
-    spawn: fn() -> Pin<Box<dyn Future<Output = ()> + Send>>,
+/// All kinds of leaves.
+fn all_cases() -> impl Iterator<Item = &'static Case> {
+    leaves::CASES.iter().chain(peers::CASES)
+}
+
+/// What is found of one case, tracked or not, in a runtime that the guard does not share.
+fn report(case: &Case, is_tracked: bool) -> LeakReport {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap();
+    let report = runtime.block_on(async {
+        let (sender, receiver) = std::sync::mpsc::channel();
+        let guard = verify_none()
+            .grace(Duration::from_millis(300))
+            .on_leak(Action::Warn)
+            .cleanup(move |report| sender.send(report.clone()).unwrap());
+        let task = if is_tracked {
+            taskleak::spawn((case.spawn)())
+        } else {
+            tokio::spawn((case.spawn)())
+        };
+        guard.finish().await;
+        end_pipes();
+        task.abort();
+        receiver.recv().expect("it leaks")
+    });
+    runtime.shutdown_background();
+    report
+}
+
+/// What is wrong with some cases, which are looked at several at a time.
+fn wrong_of(
+    cases: &[&'static Case],
+    check: impl Fn(&'static Case) -> Option<String> + Sync,
+) -> String {
+    let wrong: Vec<String> = std::thread::scope(|scope| {
+        let check = &check;
+        let checks: Vec<_> = cases
+            .chunks(cases.len().div_ceil(8))
+            .map(|cases| {
+                scope.spawn(move || cases.iter().copied().filter_map(check).collect::<Vec<_>>())
+            })
+            .collect();
+        let wrong = checks.into_iter().map(|wrong| wrong.join().unwrap());
+        wrong.flatten().collect()
+    });
+    wrong.join("\n")
 }
 
 /// A named pipe that nobody has written to.
@@ -58,26 +103,31 @@ fn end_pipes() {
 }
 
 /// Lines that the source marks with the name.
-fn marked(name: &str) -> BTreeSet<u32> {
-    let source = include_str!("leaves.rs");
+fn marked(case: &Case) -> BTreeSet<u32> {
     (1..)
-        .zip(source.lines())
+        .zip(case.source.lines())
         .filter(|(_, line)| {
             let marks = line.split_once("//~ ").map_or("", |(_, marks)| marks);
-            marks.split(' ').any(|mark| mark == name)
+            marks.split(' ').any(|mark| mark == case.name)
         })
         .map(|(number, _)| number)
         .collect()
 }
 
 /// The lines of this package that the nodes name, and the leaves; both as far as the task's own answer goes.
-fn collect(nodes: &[AwaitNode], lines: &mut BTreeSet<u32>, leaves: &mut BTreeSet<String>) {
+fn collect(
+    case: &Case,
+    nodes: &[AwaitNode],
+    lines: &mut BTreeSet<u32>,
+    leaves: &mut BTreeSet<String>,
+) {
     for node in nodes {
         if node.source() == TraceSource::Census {
             continue;
         }
         if let Some(file) = node.file() {
-            assert!(file.ends_with("tests/await_traces/leaves.rs"), "{file:?}");
+            let own = format!("tests/await_traces/{}", case.file);
+            assert!(file.ends_with(own), "{file:?}");
             lines.insert(node.line().unwrap());
             assert!(node.column().is_some());
         }
@@ -85,7 +135,7 @@ fn collect(nodes: &[AwaitNode], lines: &mut BTreeSet<u32>, leaves: &mut BTreeSet
         if !node.children().iter().any(is_answer) {
             leaves.insert(node.function().to_owned());
         }
-        collect(node.children(), lines, leaves);
+        collect(case, node.children(), lines, leaves);
     }
 }
 
@@ -99,9 +149,9 @@ fn check(case: &Case, task: &TaskInfo) -> Result<(), String> {
         ));
     };
     let (mut lines, mut leaves) = (BTreeSet::new(), BTreeSet::new());
-    collect(trace.roots(), &mut lines, &mut leaves);
+    collect(case, trace.roots(), &mut lines, &mut leaves);
     let expected: BTreeSet<_> = case.leaves.iter().map(|leaf| (*leaf).to_owned()).collect();
-    if lines == marked(case.name)
+    if lines == marked(case)
         && leaves == expected
         && trace.wakes_itself() == (case.name == "yields")
     {
@@ -110,14 +160,13 @@ fn check(case: &Case, task: &TaskInfo) -> Result<(), String> {
     Err(format!(
         "{}: lines {lines:?} for {:?}, leaves {leaves:?} for {expected:?}\n{trace}",
         case.name,
-        marked(case.name)
+        marked(case)
     ))
 }
 
 #[track_caller]
 fn check_all(dump: &Dump, prefix: &str) {
-    let wrong: Vec<_> = CASES
-        .iter()
+    let wrong: Vec<_> = all_cases()
         .filter_map(|case| {
             let name = format!("{prefix}{}", case.name);
             let Some(task) = dump.tasks().find(|task| task.name() == name) else {
@@ -136,7 +185,7 @@ async fn settle() {
 
 #[tokio::test]
 async fn on_a_current_thread_runtime() {
-    for case in CASES {
+    for case in all_cases() {
         Builder::new()
             .name(format!("c {}", case.name))
             .spawn((case.spawn)());
@@ -149,7 +198,7 @@ async fn on_a_current_thread_runtime() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn on_a_multi_thread_runtime() {
-    for case in CASES {
+    for case in all_cases() {
         Builder::new()
             .name(format!("m {}", case.name))
             .spawn((case.spawn)());

@@ -1,6 +1,7 @@
 //! What each task keeps and waits at.
 
 use super::super::dwarf::DebugInfo;
+use super::super::Unavailable;
 use super::super::future::{Reader, Snapshot, Value};
 use super::super::tasks::{HeaderLayout, Listed};
 use super::find::{Found, Presence, find};
@@ -23,14 +24,17 @@ const TRIES: usize = 4;
 /// A task to be looked into, and in what kind of list it is.
 pub(in crate::census) type Subject = (Listed, RuntimeKind);
 
-/// What could be read of the tasks. None if there are too many of them, or if it takes too long.
+/// What could be read of the tasks; or that there are too many of them, or that it takes too long.
 pub(in crate::census) fn holdings(
     debug: &mut DebugInfo,
     header: &HeaderLayout,
     tasks: &[Subject],
-) -> Option<Facts> {
+) -> Result<Facts, Unavailable> {
     if tasks.len() > MOST_TASKS {
-        return None;
+        return Err(Unavailable::new(format!(
+            "{} tasks are alive, and of more than {MOST_TASKS} none is looked into; the test with fewer tasks tells",
+            tasks.len()
+        )));
     }
     let by_address: HashMap<u64, Listed> = tasks
         .iter()
@@ -62,7 +66,10 @@ pub(in crate::census) fn holdings(
         .collect();
     // Of those that are left, nobody knows what they have.
     if begun.elapsed() >= LONGEST {
-        return None;
+        return Err(Unavailable::new(format!(
+            "looking into {} tasks took longer than {LONGEST:?}; the test with fewer tasks tells",
+            tasks.len()
+        )));
     }
     // What was handed on between two of the readings would be with both tasks, or with neither.
     for (found, memory) in &mut read {
@@ -71,7 +78,7 @@ pub(in crate::census) fn holdings(
             found.task.holders = None;
         }
     }
-    Some(together(read.into_iter().map(|(found, _)| found)))
+    Ok(together(read.into_iter().map(|(found, _)| found)))
 }
 
 /// Whether the task is as it was read, whatever is so of what it owns.

@@ -1,6 +1,7 @@
 //! Whoever can still wake a task, wherever he keeps the waker, keeps every claim from being made: that the task is an orphan,
 //! or in a deadlock. Each task here is asked what it waits for first, and then goes on by that very waker.
 
+use super::runtimes;
 use std::cell::RefCell;
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, mpsc};
@@ -121,17 +122,6 @@ const KEEPERS: &[(&str, Keeper)] = &[
 fn take_hidden(address: usize) -> Waker {
     // SAFETY: of a box that was given up for this, and is taken back once.
     *unsafe { Box::from_raw(std::ptr::with_exposed_provenance_mut(address)) }
-}
-
-fn runtimes() -> [tokio::runtime::Runtime; 2] {
-    let build = |mut builder: tokio::runtime::Builder| {
-        let builder = builder.worker_threads(1).enable_all();
-        builder.build().unwrap()
-    };
-    [
-        build(tokio::runtime::Builder::new_current_thread()),
-        build(tokio::runtime::Builder::new_multi_thread()),
-    ]
 }
 
 #[test]
