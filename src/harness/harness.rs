@@ -29,8 +29,9 @@ pub struct Harness {
     checks: bool,
 }
 
-/// How long a watchdog leaves a timer that should have done its work, and tasks that are asked what they wait for.
-const WATCHDOG_MARGIN: Duration = Duration::from_secs(3);
+/// How long a watchdog leaves a timer that should have done its work, and a body that is dropped: a busy machine may
+/// take that long to come to a thread.
+const WATCHDOG_MARGIN: Duration = Duration::from_secs(10);
 /// How long a runtime may take to shut down: only one with a stuck blocking closure takes so long.
 const SHUTDOWN: Duration = Duration::from_millis(100);
 
@@ -198,7 +199,7 @@ impl Harness {
         } = self;
         let mut open = Open::new(test.clone());
         open.options = options;
-        let watchdog = timeout.map(|time| Watchdog::start(&test, open.reference(), time));
+        let watchdog = timeout.map(|time| Watchdog::start(&test, open.reference(), time, time));
         let outcome = catch_unwind(AssertUnwindSafe(body));
         drop(watchdog);
         open.leave_place();
@@ -246,12 +247,19 @@ impl Harness {
             Waits::OwnRuntime => Timer::on_runtime(after),
             Waits::WithRuntime => Timer::anywhere(after),
         };
-        let watchdog = timeout.map(|time| Watchdog::start(&test, scope, time + WATCHDOG_MARGIN));
+        let watch = |timeout, after| Watchdog::start(&test, scope, timeout, after);
+        let mut watchdog = timeout.map(|time| watch(time, time + WATCHDOG_MARGIN));
         let settling = Settling::new(open.scope(), &open.options);
         let limit = timeout.map(timer);
         let report = async || {
+            // The test does not hold its thread, and a report takes as long as it takes.
+            drop(watchdog.take());
             let left = settling.trace_now().await;
-            report_timeout(&test, scope, timeout.unwrap_or_default(), &left.answers)
+            let timeout = timeout.unwrap_or_default();
+            let report = report_timeout(&test, scope, timeout, &left.answers);
+            // Next the body is dropped.
+            watchdog = Some(watch(timeout, WATCHDOG_MARGIN));
+            report
         };
         let outcome = limited(body, limit, report).await;
         drop(watchdog);

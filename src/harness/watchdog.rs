@@ -3,6 +3,7 @@
 use crate::guard::answers_of;
 use crate::registry::{ScopeRef, poller};
 use crate::report::ThreadStack;
+use std::io::Write;
 use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::time::Duration;
@@ -13,22 +14,28 @@ pub(super) struct Watchdog {
 }
 
 impl Watchdog {
-    pub(super) fn start(test: &Arc<str>, scope: ScopeRef, timeout: Duration) -> Self {
+    /// Aborts the process `after` that time; the report says that the test did not end within its `timeout`.
+    pub(super) fn start(
+        test: &Arc<str>,
+        scope: ScopeRef,
+        timeout: Duration,
+        after: Duration,
+    ) -> Self {
         let (lives, watched) = channel::<()>();
         let test = test.clone();
         let thread = poller::id();
         let watch = move || {
-            if watched.recv_timeout(timeout) != Err(RecvTimeoutError::Timeout) {
+            if watched.recv_timeout(after) != Err(RecvTimeoutError::Timeout) {
                 return;
             }
             let answers = answers_of(scope);
-            super::harness::report_timeout(&test, scope, timeout, &answers).print();
-            if let Some(stack) = ThreadStack::of(thread) {
-                eprintln!("{stack}");
-            }
-            eprintln!(
-                "taskleak: `{test}` holds its thread, so that it cannot be failed; aborting the \
-                 process."
+            super::harness::report_timeout(&test, scope, timeout, &answers).print_uncaptured();
+            let stack = ThreadStack::of(thread).map(|stack| format!("{stack}\n"));
+            // Not by `eprintln`: the test harness captures that, also on threads that a test started.
+            let _ = writeln!(
+                std::io::stderr(),
+                "{}taskleak: `{test}` holds its thread, so that it cannot be failed; aborting the process.",
+                stack.unwrap_or_default(),
             );
             std::process::abort();
         };

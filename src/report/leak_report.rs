@@ -11,6 +11,7 @@ use crate::guard::Judgement;
 use crate::registry::TaskId;
 use std::collections::HashSet;
 use std::fmt;
+use std::io::{self, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -223,14 +224,23 @@ impl LeakReport {
     /// Prints the report to standard error, where a test's output is captured, and sends it wherever
     /// else it is wanted.
     pub(crate) fn print(&self) {
-        outlets::send(self);
-        eprintln!(
-            "{}",
-            text::Text {
-                report: self,
-                paint: Paint::for_stderr()
-            }
-        );
+        self.print_by(|text| eprintln!("{text}"));
+    }
+
+    /// The same past the capture of a test's output: for who ends the process, and with it whoever would show that.
+    pub(crate) fn print_uncaptured(&self) {
+        self.print_by(|text| {
+            // Where nobody hears it there is nothing more to do.
+            let _ = writeln!(io::stderr(), "{text}");
+        });
+    }
+
+    fn print_by(&self, print: impl Fn(&dyn fmt::Display)) {
+        outlets::send(self, &print);
+        print(&text::Text {
+            report: self,
+            paint: Paint::for_stderr(),
+        });
     }
 
     /// Prints what is worth a note although nothing leaked for certain.

@@ -3,17 +3,18 @@
 use super::leak_report::LeakReport;
 use super::{note, project};
 use crate::config::{self, Annotations};
+use std::fmt::Display;
 use std::path::Path;
 
-/// Sends a report wherever the variables want it.
-pub(super) fn send(report: &LeakReport) {
+/// Sends a report wherever the variables want it; what goes to standard error with it is printed as the report is.
+pub(super) fn send(report: &LeakReport, print: impl Fn(&dyn Display)) {
     let config = config::get();
     if let Some(path) = &config.json {
         append(report, path);
     }
     if config.annotations == Annotations::Github {
         for annotation in annotations(report) {
-            eprintln!("{annotation}");
+            print(&annotation);
         }
     }
 }
