@@ -254,8 +254,12 @@ impl Monitor {
     /// How long ago its run took the last snapshot, or began; none if it does not run.
     #[cfg(feature = "prometheus")]
     pub(crate) fn since_last(&self) -> Option<Duration> {
-        let state = self.lock();
-        state.is_running.then(|| state.since.elapsed())
+        let since = {
+            let state = self.lock();
+            state.is_running.then_some(state.since)
+        }?;
+        let takes_snapshots = manager().config().snapshots;
+        takes_snapshots.then(|| since.elapsed())
     }
 
     fn is_current(&self, generation: u64) -> bool {
@@ -283,6 +287,7 @@ impl Run {
             let takes_snapshots = manager().config().snapshots;
             if takes_snapshots && was_off {
                 last = Instant::now();
+                self.monitor.lock().since = last;
             }
             was_off = !takes_snapshots;
             let due = last.checked_add(self.monitor.interval());

@@ -93,7 +93,7 @@ impl Wrong {
     fn repair(self, runtime: &Runtime) {
         drop((self.growing, self.lost));
         let monitor = taskleak::manager().monitor();
-        monitor.set_interval(Duration::from_millis(200));
+        monitor.set_interval(Duration::from_secs(2));
         monitor.start_on(runtime.handle());
     }
 }
