@@ -25,6 +25,8 @@ pub(super) enum Asker {
     OfBefore,
     /// It was not.
     Since,
+    /// One of the two: tokio did not tell where the guard was opened.
+    Unclear,
 }
 
 impl Asker {
@@ -39,11 +41,20 @@ impl Asker {
         if !(is_task || is_untold) || !is_here() {
             return Self::Nobody;
         }
-        // Where it opened the guard is not known of one that tokio does not tell; but where there was none, it was not.
         match is_task {
             true if place == scope.place() => Self::OfBefore,
-            false if watched.baseline() > 0 => Self::Nobody,
+            // Where there was none, it was not.
+            false if watched.baseline() > 0 => Self::Unclear,
             _ => Self::Since,
+        }
+    }
+
+    /// The same, if so many tasks are older.
+    pub(super) fn cleared(self, watched: &Watched, older: usize) -> Self {
+        match self {
+            Self::Unclear if older < watched.baseline() => Self::OfBefore,
+            Self::Unclear => Self::Since,
+            clear => clear,
         }
     }
 

@@ -135,6 +135,13 @@ impl OnRuntime {
         }
         let unavailable = |reason| (count, reason);
         let asking = asking::number(watched.handle());
+        let asker = match asking {
+            Some(asking) if asker == Asker::Unclear => {
+                let older = older(watched, asking).map_err(unavailable)?;
+                asker.cleared(watched, older)
+            }
+            _ => asker,
+        };
         let both = CountAndList::look(watched, asker, asking).map_err(unavailable)?;
         let mut tasks =
             census_of(watched.handle(), watched.runtime(), asking).map_err(unavailable)?;
@@ -151,6 +158,14 @@ impl OnRuntime {
             tasks,
         })
     }
+}
+
+/// How many of the tasks that nobody tracked are older than this one: tokio numbers them as they are spawned.
+fn older(watched: &Watched, task: u64) -> Result<usize, Unavailable> {
+    let tracked = tracked_on(watched.runtime());
+    let ((), alive) = census::beside_list(watched.handle(), || ())?;
+    let is_older = |id: &&u64| **id < task && !tracked.contains(id);
+    Ok(alive.tasks.iter().filter(is_older).count())
 }
 
 /// A runtime's count, and what was in its list before and after it counted: so it counted these too.

@@ -93,7 +93,7 @@ impl Cells {
         } else {
             Err(Unavailable::new(
                 "no crate that was built with debug info spawns a task; where `[profile.dev.package]` sets `debug`, set it \
-                 to 2 for tokio or for a crate that spawns",
+                 to 2 for the crate that spawns them",
             ))
         }
     }
