@@ -144,6 +144,7 @@ fn file() -> Option<Arc<File>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::atomic::AtomicU64;
 
     #[test]
     fn both_ways_read_the_same_and_survive_bad_addresses() {
@@ -161,5 +162,29 @@ mod tests {
         }
         let parts = [(address + 10, 2), (address, 4)];
         assert_eq!(read_parts(&parts).unwrap(), b"tosome");
+    }
+    #[test]
+    fn a_child_reads_its_own_memory_by_the_file() {
+        static WORD: AtomicU64 = AtomicU64::new(1);
+        let own = || {
+            begin();
+            let mut word = [0; 8];
+            let address = WORD.as_ptr().addr() as u64;
+            read_by_file(&[(address, 8)], &mut word).then(|| u64::from_ne_bytes(word))
+        };
+        assert_eq!(own(), Some(1));
+        // SAFETY: the child touches what no other thread does, waits for no lock of ours, and ends without running anything
+        // of its parent's.
+        let child = unsafe { libc::fork() };
+        if child == 0 {
+            WORD.store(2, Relaxed);
+            let code = i32::from(own() != Some(2));
+            // SAFETY: ends the process.
+            unsafe { libc::_exit(code) };
+        }
+        let mut status = 0;
+        // SAFETY: waits for the child, which is ours, and writes to `status`.
+        assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
+        assert_eq!(status, 0);
     }
 }
