@@ -115,7 +115,7 @@ fn watch_if_own(scope: &'static Scope, reference: ScopeRef, handle: &Handle) {
     let watched = Watched::in_all(handle);
     let runtime = watched.runtime();
     if runtime.is_current_thread() {
-        scope.watch(watched.from_now());
+        scope.watch(watched.beside_what_is_there());
     } else if runtime.was_claimed() || counted::there_already(&watched) > 0 {
         // A multi-thread runtime that has tasks already which nobody tracked may well be one that a whole test binary
         // shares, and then what nobody tracked there is nobody's.

@@ -76,8 +76,8 @@ impl Watched {
         }
     }
 
-    /// From now on.
-    pub(crate) fn from_now(mut self) -> Self {
+    /// Without the tasks that are there now.
+    pub(crate) fn beside_what_is_there(mut self) -> Self {
         self.baseline = self.unseen();
         self
     }
@@ -360,7 +360,7 @@ impl Scope {
         self.life.generation() % 2 == 1
     }
 
-    /// From now on, remembers the tasks that a runtime's shutdown kills.
+    /// Without the tasks that are there now. remembers the tasks that a runtime's shutdown kills.
     pub(crate) fn keep_killed(&self) {
         self.keeps_killed.store(true, Relaxed);
     }
