@@ -198,6 +198,15 @@ impl<'a> Diagnosis<'a> {
             WaitsFor::Timer => "a point in time that has not come".to_owned(),
             WaitsFor::Accept => "the next connection: the listener is open".to_owned(),
             WaitsFor::Read if self.has_no_peer() => "a datagram: none has come".to_owned(),
+            WaitsFor::Read if self.is_descriptor() && self.leaf_is("read") => {
+                "a file descriptor to become readable".to_owned()
+            }
+            WaitsFor::Read if self.is_descriptor() => {
+                "a file descriptor to become ready".to_owned()
+            }
+            WaitsFor::Write if self.is_descriptor() => {
+                "a file descriptor to become writable".to_owned()
+            }
             WaitsFor::Read => "bytes from a peer that is still connected".to_owned(),
             WaitsFor::Write if self.connects() => {
                 "a connection that the peer has not accepted".to_owned()
@@ -287,6 +296,12 @@ impl<'a> Diagnosis<'a> {
             WaitsFor::Read if self.has_no_peer() => {
                 "`select!` on a shutdown signal beside it, put a `timeout` around it, or abort the task"
             }
+            WaitsFor::Read | WaitsFor::Write if self.is_descriptor() => {
+                "see that the other end makes it ready, or `select!` on a shutdown signal beside it"
+            }
+            WaitsFor::Read if self.leaf_is("::copy_bidirectional") => {
+                "close both peers' sides before the test ends: a copy in both directions goes on while one is open"
+            }
             WaitsFor::Read => {
                 "close the peer's side before the test ends, or put a `timeout` around the read"
             }
@@ -328,6 +343,10 @@ impl<'a> Diagnosis<'a> {
         ["UdpSocket", "UnixDatagram"]
             .iter()
             .any(|socket| self.leaf_is(socket))
+    }
+
+    fn is_descriptor(&self) -> bool {
+        self.leaf_is("::AsyncFd")
     }
 
     fn connects(&self) -> bool {

@@ -1,7 +1,7 @@
 //! What a report says of tasks that wait for whoever is at the other end: the kind, the cause and the help.
 
 use super::peers::CASES;
-use super::{Case, report, wrong_of};
+use super::{Case, answered_report, wrong_of};
 use taskleak::WaitsFor;
 
 /// Of each: the kind, and parts of the cause and of the help.
@@ -10,19 +10,19 @@ const SAID: &[(&str, WaitsFor, &str, &str)] = &[
         "fd_readable",
         WaitsFor::Read,
         "a file descriptor to become readable",
-        "`select!` on a shutdown signal",
+        "see that the other end makes it ready",
     ),
     (
         "fd_writable",
         WaitsFor::Write,
         "a file descriptor to become writable",
-        "`select!` on a shutdown signal",
+        "see that the other end makes it ready",
     ),
     (
         "fd_io",
         WaitsFor::Read,
         "a file descriptor to become ready",
-        "`select!` on a shutdown signal",
+        "see that the other end makes it ready",
     ),
     (
         "tcp_connect",
@@ -52,7 +52,7 @@ const SAID: &[(&str, WaitsFor, &str, &str)] = &[
         "both_ways",
         WaitsFor::Read,
         "bytes from a peer that is still connected",
-        "close both",
+        "close both peers' sides",
     ),
     (
         "process_output",
@@ -110,7 +110,7 @@ fn line<'a>(report: &'a str, key: &str) -> &'a str {
 fn what_waits_for_a_peer_is_explained() {
     let check = |case: &'static Case| {
         let (_, kind, cause, help) = SAID.iter().find(|said| said.0 == case.name)?;
-        let report = report(case, true);
+        let report = answered_report(case);
         let text = report.to_string();
         let is_right = report.leaks()[0].waits_for() == Some(*kind)
             && line(&text, "waits for").contains(cause)

@@ -88,7 +88,9 @@ const RULES: &[(&[&str], WaitsFor)] = &[
             "Socket::connect",
             "Socket::send",
             "UnixDatagram::send",
-            // As debug info calls them, of a type only.
+            // As debug info calls them, of a type only, or without it.
+            "tokio::net::tcp::stream::connect",
+            "tokio::net::unix::stream::connect",
             "tokio::io::util::write",
             "tokio::io::util::flush",
             "tokio::io::util::shutdown",
@@ -106,7 +108,7 @@ const RULES: &[(&[&str], WaitsFor)] = &[
 ];
 
 /// Packages whose futures the rules know.
-pub(super) const KNOWN: [&str; 6] = [
+pub(crate) const KNOWN: [&str; 6] = [
     "async_channel",
     "async_lock",
     "futures_channel",
@@ -119,6 +121,21 @@ const TWO_ENDED: [&str; 3] = [
     "futures_util::sink::",
     "tokio::io::util::copy",
     "tokio_util::codec",
+];
+
+/// Sockets and pipes, by the ends of their types' paths: of one that somebody polls by hand it is not told what for.
+const SOCKETS: [&str; 11] = [
+    "::AsyncFd",
+    "::DuplexStream",
+    "::OwnedReadHalf",
+    "::OwnedWriteHalf",
+    "::PollEvented",
+    "::ReadHalf",
+    "::TcpStream",
+    "::UdpSocket",
+    "::UnixDatagram",
+    "::UnixStream",
+    "::WriteHalf",
 ];
 
 /// What waits there; none if it is nothing that is known.
@@ -203,15 +220,42 @@ fn add_leaves<'a>(
 /// Of a type alone it may not be told which of its ends waits.
 fn of_types(futures: &[&AwaitNode]) -> Option<WaitsFor> {
     let paths: Vec<&str> = futures.iter().map(|node| node.path()).collect();
+    if paths
+        .last()
+        .is_some_and(|path| path.starts_with("tokio_util::codec::framed"))
+    {
+        return of_framed(&paths);
+    }
     let is_two_ended = |path: &&str| {
         TWO_ENDED
             .iter()
             .any(|two_ended| path.starts_with(two_ended))
     };
-    if paths.iter().any(is_two_ended) {
+    let is_socket = |path: &&str| SOCKETS.iter().any(|socket| path.ends_with(socket));
+    if paths.iter().any(is_two_ended) || paths.last().is_some_and(is_socket) {
         return None;
     }
     of_names(&paths)
+}
+
+/// Frames are read and written by one type: who polls it tells what for.
+fn of_framed(paths: &[&str]) -> Option<WaitsFor> {
+    let ends = |ends: &[&str]| {
+        let mut around = paths.iter();
+        around.any(|path| ends.iter().any(|end| path.ends_with(end)))
+    };
+    if ends(&["::next::Next", "::try_next::TryNext"]) {
+        Some(WaitsFor::Read)
+    } else if ends(&[
+        "::send::Send",
+        "::feed::Feed",
+        "::flush::Flush",
+        "::close::Close",
+    ]) {
+        Some(WaitsFor::Write)
+    } else {
+        None
+    }
 }
 
 fn of_names(names: &[&str]) -> Option<WaitsFor> {

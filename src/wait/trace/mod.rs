@@ -21,6 +21,8 @@ mod tracing_waker;
 
 pub(crate) use answers::Answers;
 pub(crate) use chain::inside;
+#[allow(unused_imports, reason = "the census's, where there is one")]
+pub(crate) use classify::KNOWN;
 pub(crate) use classify::{of_seen as waits_for_of, seen_leaves};
 pub(crate) use inquiry::Inquiry;
 #[allow(unused_imports, reason = "the census's, where there is one")]

@@ -9,6 +9,12 @@ const BLOCK: &str = "::{async block}";
 /// tokio's modules that a person writes after `tokio::` and another module.
 const PUBLIC_INNER: [&str; 6] = ["mpsc", "oneshot", "broadcast", "watch", "unix", "windows"];
 
+/// Modules of tokio that are imported from elsewhere.
+const MOVED: [(&str, &str); 2] = [
+    ("tokio::io::async_fd::", "tokio::io::unix::"),
+    ("tokio::runtime::task::join::", "tokio::task::"),
+];
+
 /// The name of the function or future that a frame is of. A closure and an async block look the same:
 /// `in_closure` says that it is a closure.
 pub(super) fn of(frame: &Frame, in_closure: bool) -> String {
@@ -71,9 +77,16 @@ fn outside_closure(symbol: &str) -> Option<&str> {
 /// `a::b::C<D>::e` is `a::b::C::e`, and `<a::B<C> as core::future::Future>::poll` is `a::B`.
 pub(crate) fn without_generics(path: &str) -> String {
     if let Some((ty, method)) = qualified(path) {
-        let ty = ty.split(" as ").next().unwrap_or(ty);
+        let (ty, of_trait) = match outside_arguments(ty, " as ") {
+            Some((ty, of_trait)) => (ty, Some(of_trait)),
+            None => (ty, None),
+        };
         let ty = ty.trim_start_matches(['&', '*']).trim_start_matches("mut ");
-        let ty = without_generics(ty);
+        // A parameter's name says nothing: `<&mut S as hub::Service<R>>::poll_ready` is `hub::Service::poll_ready`.
+        let ty = match of_trait {
+            Some(of_trait) if is_parameter(ty) => without_generics(of_trait),
+            _ => without_generics(ty),
+        };
         return match method.trim_start_matches("::") {
             "" | "poll" | "poll_next" => ty,
             method => ty + "::" + &without_generics(method),
@@ -84,6 +97,30 @@ pub(crate) fn without_generics(path: &str) -> String {
         Some(plain) => plain.to_owned(),
         None => plain,
     }
+}
+
+/// What is before and after the first of these words that is in no generic arguments.
+fn outside_arguments<'a>(path: &'a str, words: &str) -> Option<(&'a str, &'a str)> {
+    let mut depth = 0_usize;
+    let mut before = ' ';
+    for (at, c) in path.char_indices() {
+        match c {
+            '<' => depth += 1,
+            '>' if before != '-' => depth = depth.saturating_sub(1),
+            _ if depth == 0 && path[at..].starts_with(words) => {
+                return Some((&path[..at], &path[at + words.len()..]));
+            }
+            _ => {}
+        }
+        before = c;
+    }
+    None
+}
+
+/// Whether it is the name of a type's parameter, as in `impl<S> Service for &mut S`.
+fn is_parameter(ty: &str) -> bool {
+    ty.starts_with(|c: char| c.is_ascii_uppercase())
+        && ty.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
 /// `<A as B>::c` as `A as B` and `::c`.
@@ -107,10 +144,10 @@ fn qualified(path: &str) -> Option<(&str, &str)> {
 
 /// A path in tokio as it is imported: `tokio::sync::mpsc::bounded::Receiver::recv` without `bounded`.
 fn as_imported(path: &str) -> String {
-    let path = match path.strip_prefix("tokio::runtime::task::join::") {
-        Some(name) => format!("tokio::task::{name}"),
-        None => path.to_owned(),
-    };
+    let moved = MOVED
+        .iter()
+        .find_map(|(from, to)| Some((path.strip_prefix(from)?, to)));
+    let path = moved.map_or_else(|| path.to_owned(), |(name, to)| format!("{to}{name}"));
     let parts: Vec<_> = path.split("::").collect();
     let is_type = |part: &str| part.starts_with(|c: char| c.is_ascii_uppercase());
     let Some(ty) = parts.iter().position(|part| is_type(part)) else {
@@ -177,6 +214,10 @@ mod tests {
                 "tokio::task::yield_now",
             ),
             ("tokio::fs::read", "tokio::fs::read"),
+            (
+                "tokio::io::async_fd::AsyncFd<T>::readable",
+                "tokio::io::unix::AsyncFd::readable",
+            ),
         ] {
             assert_eq!(as_imported(&without_generics(function)), name);
         }
@@ -250,6 +291,15 @@ mod tests {
             (
                 "<&mut app::Leaf as core::future::future::Future>::poll",
                 "app::Leaf",
+            ),
+            (
+                "<&mut S as hub::Service<Request>>::poll_ready",
+                "hub::Service::poll_ready",
+            ),
+            ("<S as hub::Stream>::poll_next", "hub::Stream"),
+            (
+                "<app::Pool<S as hub::Key> as app::Reap>::reap",
+                "app::Pool::reap",
             ),
             ("app::run<fn(u8) -> u8>", "app::run"),
             ("app::run::<fn(u8) -> u8>", "app::run"),
