@@ -3,6 +3,7 @@
 use super::super::dwarf::{Shape, Type};
 use super::live::{Reader, Value};
 use super::names::person;
+use super::polled::{is_foreign, only};
 use crate::wait::trace::as_written;
 use crate::wait::{AwaitNode, AwaitTrace, TraceSource};
 
@@ -15,7 +16,7 @@ const MOST_OF_A_KIND: usize = 32;
 
 /// Futures that wait by themselves. An awaited future is known by being awaited; these are known wherever they lie in
 /// another one.
-const LEAVES: [&str; 14] = [
+pub(super) const LEAVES: [&str; 17] = [
     "core::future::pending::Pending",
     "futures_channel::mpsc::Receiver",
     "futures_channel::mpsc::UnboundedReceiver",
@@ -28,16 +29,21 @@ const LEAVES: [&str; 14] = [
     "tokio::sync::notify::OwnedNotified",
     "tokio::sync::oneshot::Receiver",
     "tokio::time::sleep::Sleep",
+    "tokio_util::codec::framed::Framed",
+    "tokio_util::codec::framed_read::FramedRead",
+    "tokio_util::codec::framed_write::FramedWrite",
     "tokio_util::sync::cancellation_token::WaitForCancellationFuture",
     "tokio_util::sync::cancellation_token::WaitForCancellationFutureOwned",
 ];
 
 /// Futures that are kept behind an `Arc` by another: its type, its field, and the field of what is behind that.
-const BEHIND_ARCS: [(&str, [&str; 2]); 2] = [
+const BEHIND_ARCS: [(&str, [&str; 2]); 3] = [
     (
         "futures_util::future::future::shared::Shared",
         ["inner", "future_or_output"],
     ),
+    // The halves of a stream that was split.
+    ("futures_util::lock::bilock::BiLock", ["arc", "value"]),
     (
         "taskleak::task::assisted::future::Assisted",
         ["cell", "stage"],
@@ -64,15 +70,15 @@ pub(in crate::census) fn await_trace(reader: &mut Reader<'_>, future: Value) -> 
     AwaitTrace::of_roots(TraceSource::Census, walk.awaited(future, 0))
 }
 
-struct Walk<'a, 'b> {
-    reader: &'a mut Reader<'b>,
+pub(super) struct Walk<'a, 'b> {
+    pub(super) reader: &'a mut Reader<'b>,
     nodes: usize,
     steps: usize,
 }
 
 impl Walk<'_, '_> {
     /// A future that is awaited: itself, unless it only passes polls on, with what it awaits.
-    fn awaited(&mut self, future: Value, depth: usize) -> Vec<AwaitNode> {
+    pub(super) fn awaited(&mut self, future: Value, depth: usize) -> Vec<AwaitNode> {
         if depth > DEEPEST || self.nodes > MOST_NODES {
             return vec![node("(deeper than is shown)".to_owned())];
         }
@@ -90,7 +96,11 @@ impl Walk<'_, '_> {
         if LEAVES.contains(&plain) {
             return self.leaf(plain);
         }
-        let inside = self.inside(future, depth);
+        let inside = if is_foreign(plain) {
+            self.within(future, depth)
+        } else {
+            self.inside(future, depth)
+        };
         let is_told_by_its_parent = TRANSPARENT.iter().any(|end| plain.ends_with(end))
             || plain.starts_with("taskleak::")
             || is_tuple(future.ty);
@@ -108,12 +118,12 @@ impl Walk<'_, '_> {
         }]
     }
 
-    fn leaf(&mut self, path: &str) -> Vec<AwaitNode> {
+    pub(super) fn leaf(&mut self, path: &str) -> Vec<AwaitNode> {
         self.nodes += 1;
         vec![node(path.to_owned())]
     }
 
-    fn coroutine(&mut self, future: Value, depth: usize) -> Vec<AwaitNode> {
+    pub(super) fn coroutine(&mut self, future: Value, depth: usize) -> Vec<AwaitNode> {
         // Of a method, with its type if it borrows or owns a `self`.
         let function = super::names::of_future(self.reader.debug, future.ty).to_owned();
         self.nodes += 1;
@@ -150,7 +160,7 @@ impl Walk<'_, '_> {
 
     /// What a pointer that owns or uniquely borrows a future points at: nothing if the value is no such pointer, and
     /// nothing within if what it points at can't be told.
-    fn behind(&mut self, value: Value) -> Option<Option<Value>> {
+    pub(super) fn behind(&mut self, value: Value) -> Option<Option<Value>> {
         let value = self.unpinned(value);
         let is_dyn = value.ty.field("vtable").is_some() && value.ty.size == 16;
         let passes_on = is_dyn || value.ty.name.starts_with("&mut ") || is_box(value.ty);
@@ -161,7 +171,7 @@ impl Walk<'_, '_> {
         is_pointer.then(|| self.reader.target(value))
     }
 
-    fn unpinned(&mut self, mut value: Value) -> Value {
+    pub(super) fn unpinned(&mut self, mut value: Value) -> Value {
         while value.ty.plain_name() == "Pin" {
             let inner = value.ty.fields().first().map(|field| field.name.as_str());
             match inner.and_then(|name| self.reader.field(value, name)) {
@@ -180,6 +190,7 @@ impl Walk<'_, '_> {
         if let Some(shared) = self.behind_its_arc(value) {
             return self.among(shared, depth + 1);
         }
+        let is_poll_fn = value.ty.plain_name() == "PollFn";
         let disabled = self.disabled_branches(value);
         let mut found = Vec::new();
         for (_, part) in self.reader.parts(value) {
@@ -197,6 +208,10 @@ impl Walk<'_, '_> {
                             add(&mut found, self.awaited(future, depth + 1));
                         }
                     }
+                }
+                // Its closure is what is polled.
+                _ if is_poll_fn_s(part.ty) && is_poll_fn => {
+                    add(&mut found, self.inside(part, depth + 1));
                 }
                 _ => add(&mut found, self.among(part, depth + 1)),
             }
@@ -216,8 +231,7 @@ impl Walk<'_, '_> {
 
     /// A part of a value: if it is a future, what it awaits; if not, the futures in it.
     fn among(&mut self, part: Value, depth: usize) -> Vec<AwaitNode> {
-        self.steps += 1;
-        if depth > DEEPEST || self.nodes > MOST_NODES || self.steps > MOST_STEPS {
+        if self.is_too_much(depth) {
             return Vec::new();
         }
         if part.ty.is_coroutine() {
@@ -248,7 +262,37 @@ impl Walk<'_, '_> {
         if LEAVES.contains(&plain) {
             return self.leaf(plain);
         }
-        self.inside(part, depth)
+        // What is done with the result, and when it is made, is no part of the wait.
+        if part.ty.name.starts_with("{closure_env") {
+            return Vec::new();
+        }
+        if !is_foreign(plain) {
+            return self.inside(part, depth);
+        }
+        match self.polled(part, depth) {
+            Some(children) => {
+                self.nodes += 1;
+                vec![AwaitNode {
+                    children,
+                    ..node(combinator(plain))
+                }]
+            }
+            None => Vec::new(),
+        }
+    }
+
+    /// What the one part of a value waits for that can be polled.
+    fn within(&mut self, value: Value, depth: usize) -> Vec<AwaitNode> {
+        let parts = self.reader.parts(value);
+        let polled = parts
+            .into_iter()
+            .map(|(_, part)| self.polled(part, depth + 1));
+        only(polled).unwrap_or_default()
+    }
+
+    pub(super) fn is_too_much(&mut self, depth: usize) -> bool {
+        self.steps += 1;
+        depth > DEEPEST || self.nodes > MOST_NODES || self.steps > MOST_STEPS
     }
 
     fn among_pointed(&mut self, pointer: Value, target: Value, depth: usize) -> Vec<AwaitNode> {
@@ -259,7 +303,7 @@ impl Walk<'_, '_> {
     }
 
     /// The futures of a `FuturesUnordered`, which are in a list.
-    fn unordered(&mut self, set: Value, depth: usize) -> Vec<AwaitNode> {
+    pub(super) fn unordered(&mut self, set: Value, depth: usize) -> Vec<AwaitNode> {
         let mut found = Vec::new();
         let mut next = self
             .reader
@@ -283,7 +327,7 @@ impl Walk<'_, '_> {
     }
 
     /// The part of what lies behind a future's `Arc` that has the future which it polls, if it is of a type that has one there.
-    fn behind_its_arc(&mut self, value: Value) -> Option<Value> {
+    pub(super) fn behind_its_arc(&mut self, value: Value) -> Option<Value> {
         let path = plain(self.reader.debug.path(value.ty.at)?);
         let (_, [arc, part]) = BEHIND_ARCS.iter().find(|(ty, _)| *ty == path)?;
         let mut arc = self.reader.field(value, arc)?;
@@ -308,7 +352,7 @@ impl Walk<'_, '_> {
 }
 
 /// Adds what is not there yet: of futures that wait alike, one is shown.
-fn add(found: &mut Vec<AwaitNode>, more: Vec<AwaitNode>) {
+pub(super) fn add(found: &mut Vec<AwaitNode>, more: Vec<AwaitNode>) {
     for node in more {
         if !found.contains(&node) {
             found.push(node);
@@ -332,7 +376,7 @@ fn node(path: String) -> AwaitNode {
 }
 
 /// A path without generic arguments.
-fn plain(path: &str) -> &str {
+pub(super) fn plain(path: &str) -> &str {
     path.split('<').next().unwrap_or_default()
 }
 
@@ -345,11 +389,16 @@ fn combinator(path: &str) -> String {
     }
 }
 
+/// The package that a path begins with.
+pub(super) fn package(path: &str) -> &str {
+    path.split("::").next().unwrap_or_default()
+}
+
 fn is_tuple(ty: &Type) -> bool {
     ty.name.starts_with('(')
 }
 
-fn is_box(ty: &Type) -> bool {
+pub(super) fn is_box(ty: &Type) -> bool {
     ty.name.starts_with("alloc::boxed::Box<") || ty.name.starts_with("Box<")
 }
 

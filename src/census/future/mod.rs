@@ -3,6 +3,7 @@
 mod awaits;
 mod live;
 mod names;
+mod polled;
 mod snapshot;
 
 pub(super) use awaits::await_trace;
