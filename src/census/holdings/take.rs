@@ -1,11 +1,12 @@
 //! What each task keeps and waits at.
 
-use super::super::dwarf::DebugInfo;
 use super::super::Unavailable;
+use super::super::dwarf::DebugInfo;
 use super::super::future::{Reader, Snapshot, Value};
 use super::super::tasks::{HeaderLayout, Listed};
 use super::find::{Found, Presence, find};
 use super::known::{Known, waker_in};
+use crate::registry::clock::thread_time;
 use crate::wait::deadlock::{Facts, Hold, NO_TASK, Owner, Room, Source, TaskFacts};
 use crate::wait::{RuntimeKind, Schedule, schedule_of};
 use std::collections::{HashMap, HashSet};
@@ -13,7 +14,7 @@ use std::time::{Duration, Instant};
 
 /// More tasks than this are not looked into: each takes about 0.4 ms.
 const MOST_TASKS: usize = 1 << 10;
-/// How long it may take to look into all of them.
+/// How long this thread may work to look into all of them.
 const LONGEST: Duration = Duration::from_secs(1);
 /// How long tasks are given to come to rest, all together: those that were asked what they wait for are perhaps not back
 /// from that poll yet.
@@ -40,11 +41,12 @@ pub(in crate::census) fn holdings(
         .iter()
         .map(|(task, _)| (task.address, *task))
         .collect();
-    let begun = Instant::now();
-    let deadline = begun + PATIENCE;
+    let begun = thread_time();
+    let is_too_long = || thread_time().saturating_sub(begun) >= LONGEST;
+    let deadline = Instant::now() + PATIENCE;
     let mut read: Vec<_> = tasks
         .iter()
-        .take_while(|_| begun.elapsed() < LONGEST)
+        .take_while(|_| !is_too_long())
         .filter_map(|task| {
             for tried in 1.. {
                 let mut memory = Snapshot::default();
@@ -65,7 +67,7 @@ pub(in crate::census) fn holdings(
         })
         .collect();
     // Of those that are left, nobody knows what they have.
-    if begun.elapsed() >= LONGEST {
+    if is_too_long() {
         return Err(Unavailable::new(format!(
             "looking into {} tasks took longer than {LONGEST:?}; the test with fewer tasks tells",
             tasks.len()

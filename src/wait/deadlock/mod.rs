@@ -52,7 +52,7 @@
 //!
 //! To read a task takes about 0.4 ms in an unoptimised build, and to solve it afterwards little: each task is looked at again
 //! only where somebody that it depends on was taken out. It is done only for a report of leaks, for at most 1024 tasks and
-//! for at most a second; of more, nothing is said but what one task alone tells.
+//! for at most a second of its own time; of more, nothing is said but what one task alone tells.
 
 mod facts;
 mod finding;
