@@ -57,7 +57,7 @@ pub(crate) use extras::{Attached, Extras};
 pub use fingerprint::Fingerprint;
 pub(crate) use judges::any as is_judged;
 #[allow(unused_imports, reason = "the census's, where there is one")]
-pub(crate) use name::{of_type as name_of_type, outside_generics};
+pub(crate) use name::{is_by_place, of_type as name_of_type, outside_generics};
 pub use operation::OperationId;
 pub(crate) use runtimes::TrackedRuntime;
 pub(crate) use scope::{Scope, ScopeRef};

@@ -133,6 +133,11 @@ pub(super) fn of_place(location: &Location<'_>) -> String {
     format!("task spawned at {file}:{line}:{column}")
 }
 
+/// Whether a task that was spawned there has no name but that.
+pub(crate) fn is_by_place(name: &str, location: &Location<'_>) -> bool {
+    name == of_place(location)
+}
+
 /// `hyper-1.0.0/src/lib.rs` of `.../registry/src/index-name-hash/hyper-1.0.0/src/lib.rs`.
 fn in_package(file: &str) -> &str {
     let is_separator = ['/', '\\'];

@@ -61,15 +61,12 @@ impl Blocker {
         let Some(task) = self.task() else {
             return "a task that taskleak did not see spawned".to_owned();
         };
-        let location = task.location();
-        let file = project::relative(location.file());
         let whose = match task.scope() {
             Some(scope) if scope.starts_with("the guard ") => format!(", of {scope}"),
             Some(scope) => format!(", of `{scope}`"),
             None => String::new(),
         };
-        let (name, line) = (task.name(), location.line());
-        format!("task `{name}` (spawned at {file}:{line}){whose}")
+        project::task(task.name(), task.location()) + &whose
     }
 }
 

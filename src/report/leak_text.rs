@@ -80,14 +80,8 @@ impl LeakText<'_> {
             } else {
                 "which was by"
             };
-            let at = ancestor.location();
-            let file = project::relative(at.file());
-            let (line, column) = (at.line(), at.column());
-            self.fields().field(
-                f,
-                key,
-                format_args!("{} ({file}:{line}:{column})", ancestor.name()),
-            )?;
+            let spawner = project::name_and_place(ancestor.name(), ancestor.location());
+            self.fields().field(f, key, spawner)?;
         }
         self.backtrace(f)
     }

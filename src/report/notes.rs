@@ -102,14 +102,13 @@ pub(super) fn on_names(report: &LeakReport, tasks: &[Leak]) -> Vec<String> {
 pub(super) fn listed(tasks: &[Leak]) -> String {
     let mut text = String::new();
     for leak in tasks.iter().take(MOST_LEAKS) {
-        let location = leak.location();
-        let file = project::relative(location.file());
         let times = if leak.count() > 1 {
             format!("{} x ", leak.count())
         } else {
             String::new()
         };
-        text += &format!("\n  {times}{} ({file}:{})", leak.name(), location.line());
+        let task = project::name_and_line(leak.name(), leak.location());
+        text += &format!("\n  {times}{task}");
     }
     text
 }

@@ -79,11 +79,7 @@ impl fmt::Display for Owner {
         if self.is_itself {
             return write!(f, "this very task {has}");
         }
-        let (file, line) = (
-            project::relative(self.location.file()),
-            self.location.line(),
-        );
-        write!(f, "task `{}` (spawned at {file}:{line}) {has}", self.name)?;
+        write!(f, "{} {has}", project::task(&self.name, self.location))?;
         match self.waits_for {
             Some(waits_for) => write!(f, ", and waits for {waits_for}"),
             None => Ok(()),

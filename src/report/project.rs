@@ -1,8 +1,10 @@
 //! The project that is tested: paths as its people know them, and lines of its source.
 
+use crate::registry::is_by_place;
 use crate::stack::Frame;
 use std::env;
 use std::fs;
+use std::panic::Location;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -52,6 +54,38 @@ pub(super) fn has(file: &Path) -> bool {
     file.is_relative() || (file.starts_with(root()) && in_registry(file).is_none())
 }
 
+/// A task's name and where it was spawned; of one that is called by that place, only once.
+pub(super) fn name_and_place(name: &str, location: &Location<'_>) -> String {
+    let column = location.column();
+    if is_by_place(name, location) {
+        format!("task spawned at {}:{column}", line(location))
+    } else {
+        format!("{name} ({}:{column})", line(location))
+    }
+}
+
+/// The same in a list, without the column.
+pub(super) fn name_and_line(name: &str, location: &Location<'_>) -> String {
+    if is_by_place(name, location) {
+        format!("task spawned at {}", line(location))
+    } else {
+        format!("{name} ({})", line(location))
+    }
+}
+
+/// The same in a sentence.
+pub(super) fn task(name: &str, location: &Location<'_>) -> String {
+    if is_by_place(name, location) {
+        format!("the task spawned at {}", line(location))
+    } else {
+        format!("task `{name}` (spawned at {})", line(location))
+    }
+}
+
+fn line(location: &Location<'_>) -> String {
+    format!("{}:{}", relative(location.file()), location.line())
+}
+
 /// Where a frame's call is, if known: `src/server.rs:42:9`.
 pub(super) fn place(frame: &Frame) -> Option<String> {
     let mut place = relative(&frame.file()?.to_string_lossy());
@@ -80,4 +114,36 @@ pub(super) fn source_line(file: &str, line: u32) -> Option<String> {
         .trim_end();
     // A line this long is generated, and no help.
     (!text.trim().is_empty() && text.chars().count() <= 160).then(|| text.replace('\t', "    "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_task_without_a_name_is_called_by_its_place_once() {
+        let here = Location::caller();
+        let (file, line, column) = (here.file(), here.line(), here.column());
+        let unnamed = format!("task spawned at {file}:{line}:{column}");
+        assert_eq!(name_and_place(&unnamed, here), unnamed);
+        let line_only = format!("task spawned at {file}:{line}");
+        assert_eq!(name_and_line(&unnamed, here), line_only);
+        assert_eq!(task(&unnamed, here), format!("the {line_only}"));
+    }
+
+    #[test]
+    fn a_task_with_a_name_is_called_by_both() {
+        let here = Location::caller();
+        let (file, line, column) = (here.file(), here.line(), here.column());
+        let place = format!("{file}:{line}");
+        assert_eq!(
+            name_and_place("worker", here),
+            format!("worker ({place}:{column})")
+        );
+        assert_eq!(name_and_line("worker", here), format!("worker ({place})"));
+        assert_eq!(
+            task("worker", here),
+            format!("task `worker` (spawned at {place})")
+        );
+    }
 }
