@@ -5,6 +5,7 @@ use super::fields::Fields;
 use super::paint::Paint;
 use super::project;
 use super::quantity::tasks_of;
+use crate::census::Unavailable;
 use crate::guard::{Stranger, Strangers};
 use crate::registry::TaskInfo;
 use crate::stack::Frame;
@@ -76,11 +77,14 @@ pub(super) struct Blockers {
     pub(super) all: Vec<Blocker>,
     due: usize,
     unasked: usize,
+    /// Why nobody could look who holds the locks that tasks wait for, if that is so.
+    pub(super) holders_unknown: Option<Unavailable>,
 }
 
 impl Blockers {
-    pub(super) fn of(strangers: Strangers) -> Self {
+    pub(super) fn of(strangers: Strangers, holders_unknown: Option<Unavailable>) -> Self {
         Self {
+            holders_unknown,
             all: strangers.tasks.into_iter().map(Blocker).collect(),
             due: strangers.due,
             unasked: strangers.unasked,

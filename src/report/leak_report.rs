@@ -6,7 +6,6 @@ use super::leaked_thread::LeakedThread;
 use super::paint::Paint;
 use super::unseen::{Unseen, UnseenTask};
 use super::{notes, outlets, text};
-use crate::census::Unavailable;
 use crate::guard::Judgement;
 use crate::registry::TaskId;
 use std::collections::HashSet;
@@ -62,8 +61,6 @@ pub struct LeakReport {
     pub(super) threads: Box<Threads>,
     pub(super) hooked: Box<Hooked>,
     pub(super) blockers: Box<Blockers>,
-    /// Why nobody could look who holds what tasks wait for, if that is so.
-    pub(super) holders_unknown: Option<Box<Unavailable>>,
     pub(super) settled: Settled,
     pub(super) grace: Duration,
 }
@@ -108,8 +105,10 @@ impl LeakReport {
                 undecided: Leak::group(judgement.undecided),
                 unexplained: judgement.unexplained,
             }),
-            blockers: Box::new(Blockers::of(judgement.strangers)),
-            holders_unknown: judgement.deadlocks.unknown().cloned().map(Box::new),
+            blockers: Box::new(Blockers::of(
+                judgement.strangers,
+                judgement.deadlocks.unknown().cloned(),
+            )),
             settled,
             grace,
         }
