@@ -38,11 +38,20 @@ fn stuck_on(runtime: &Handle, name: &str) -> JoinHandle<()> {
         .spawn_on(pending(), runtime)
 }
 
-/// Ends the guard; the names that it reports, sorted.
+/// What leaks is given in vain.
+const SHORT: Duration = Duration::from_millis(20);
+/// More than even a busy machine takes for what ends.
+const LONG: Duration = Duration::from_secs(60);
+
+/// Ends a guard with leaks; the names that it reports, sorted.
+fn leaks_of(guard: Guard) -> Vec<String> {
+    names_of(guard.grace(SHORT))
+}
+
+/// The same with the grace that the guard has.
 fn names_of(guard: Guard) -> Vec<String> {
     let (send, reported) = mpsc::channel();
     let guard = guard.on_leak(taskleak::Action::Warn);
-    let guard = guard.grace(Duration::from_millis(20));
     guard
         .cleanup(move |report| send.send(names(report)).unwrap())
         .finish_blocking();
@@ -51,7 +60,7 @@ fn names_of(guard: Guard) -> Vec<String> {
 
 /// What the guard that is open here would report.
 fn names_here() -> Vec<String> {
-    let found = find(Options::new().grace(Duration::from_millis(20)));
+    let found = find(Options::new().grace(SHORT));
     found.err().as_ref().map(names).unwrap_or_default()
 }
 
@@ -89,7 +98,7 @@ fn parallel_tests_on_a_shared_runtime() {
                     tasks
                 });
                 let expected = [format!("{test}: child"), format!("{test}: its own")];
-                assert_eq!(names_of(guard), expected);
+                assert_eq!(leaks_of(guard), expected);
                 abort(tasks);
             });
         }
@@ -104,9 +113,9 @@ fn guards_within_guards() {
     let inner = verify_none();
     let second = stuck("inner");
     assert_eq!(names_here(), ["inner"]);
-    assert_eq!(names_of(inner), ["inner"]);
+    assert_eq!(leaks_of(inner), ["inner"]);
     let third = stuck("outer, after");
-    assert_eq!(names_of(outer), ["outer, after", "outer, before"]);
+    assert_eq!(leaks_of(outer), ["outer, after", "outer, before"]);
     abort([first, second, third]);
 }
 
@@ -117,9 +126,9 @@ fn guards_closed_in_any_order() {
     let [outer, middle, inner] = guards;
     drop(middle);
     let first = stuck("of the inner");
-    assert_eq!(names_of(inner), ["of the inner"]);
+    assert_eq!(leaks_of(inner), ["of the inner"]);
     let second = stuck("of the outer");
-    assert_eq!(names_of(outer), ["of the outer"]);
+    assert_eq!(leaks_of(outer), ["of the outer"]);
     let nobody_s = stuck("nobody's");
     assert!(names_here().is_empty());
     abort([first, second, nobody_s]);
@@ -131,10 +140,10 @@ fn a_guard_closed_on_another_thread() {
     let outer = verify_none();
     let guard = verify_none();
     let task = stuck("its own");
-    let names = thread::spawn(|| names_of(guard)).join().unwrap();
+    let names = thread::spawn(|| leaks_of(guard)).join().unwrap();
     assert_eq!(names, ["its own"]);
     let of_outer = stuck("the outer's");
-    assert_eq!(names_of(outer), ["the outer's"]);
+    assert_eq!(leaks_of(outer), ["the outer's"]);
     abort([task, of_outer]);
 }
 
@@ -160,7 +169,7 @@ fn a_plain_thread_with_a_handle() {
         {
             tokio::task::yield_now().await;
         }
-        assert_eq!(names_of(guard), ["a thread's", "marked by a thread"]);
+        assert_eq!(leaks_of(guard), ["a thread's", "marked by a thread"]);
         abort(tasks);
     });
 }
@@ -178,7 +187,7 @@ fn a_plain_thread_with_the_handle_of_a_shared_runtime() {
                     let task = stuck(test);
                     all_open.wait();
                     all_open.wait();
-                    assert_eq!(names_of(guard), [test]);
+                    assert_eq!(leaks_of(guard), [test]);
                     abort([task]);
                 });
             });
@@ -242,6 +251,7 @@ async fn from_destructors() {
     });
     tokio::task::yield_now().await;
     task.abort();
+    assert!(task.await.unwrap_err().is_cancelled());
     all.push(tasks.recv().unwrap());
     let ended = SpawnsAtTheEnd("after an end", send.clone());
     let task = taskleak::spawn(async move { drop(ended) });
@@ -273,7 +283,7 @@ fn tasks_that_were_there_before() {
         ask.send("the baseline's child").await.unwrap();
         let child = answers.recv().await.unwrap();
         let own = stuck("its own");
-        assert_eq!(names_of(guard), ["its own"]);
+        assert_eq!(leaks_of(guard), ["its own"]);
         abort([baseline, child, own]);
     });
 }
@@ -294,7 +304,7 @@ async fn opens_a_guard_and_migrates(name: String) {
         }
         tokio::task::yield_now().await;
     }
-    assert_eq!(names_of(guard), [&*name, &*name, &*name, &*name]);
+    assert_eq!(leaks_of(guard), [&*name, &*name, &*name, &*name]);
     abort(tasks);
 }
 
@@ -347,7 +357,7 @@ async fn a_guard_in_a_task_within_a_guard() {
 fn a_guard_that_one_of_its_own_tasks_ends() {
     SHARED.block_on(async {
         let guard = verify_none();
-        let names = taskleak::spawn(async move { names_of(guard) }).await;
+        let names = taskleak::spawn(async move { names_of(guard.grace(LONG)) }).await;
         assert_eq!(names.unwrap(), [""; 0]);
 
         let guard = verify_none();
@@ -368,7 +378,7 @@ fn a_guard_that_an_untracked_task_ends() {
         let runtime = runtime.unwrap();
         for finished in [true, false] {
             runtime.block_on(async {
-                let guard = verify_none().grace(Duration::from_millis(50));
+                let guard = verify_none().grace(LONG);
                 let ends = async move {
                     if finished {
                         guard.finish().await;
@@ -390,14 +400,16 @@ fn many_guards_in_a_row_on_many_threads() {
                     let name = format!("{thread}.{turn}");
                     SHARED.block_on(async {
                         let guard = verify_none();
-                        for _ in 0..5 {
-                            taskleak::spawn(tokio::task::yield_now());
-                        }
+                        let tasks: [_; 5] =
+                            std::array::from_fn(|_| taskleak::spawn(tokio::task::yield_now()));
                         let leak = (turn % 20 == 0).then(|| stuck(&name));
-                        let names = names_of(guard.grace(Duration::from_secs(5)));
                         if leak.is_some() {
-                            assert_eq!(names, [&*name]);
+                            for task in tasks {
+                                task.await.unwrap();
+                            }
+                            assert_eq!(leaks_of(guard), [&*name]);
                         } else {
+                            let names = names_of(guard.grace(LONG));
                             assert!(names.is_empty(), "{name}: {names:?}");
                         }
                         abort(leak);

@@ -5,6 +5,8 @@
     any(target_arch = "x86_64", target_arch = "aarch64")
 ))]
 
+mod parked;
+
 use futures::StreamExt;
 use pretty_assertions::assert_eq;
 use std::future::{Future, pending};
@@ -36,6 +38,7 @@ fn report_of<F: Future<Output = ()>>(flavor: &str, spawn: impl FnOnce() -> F) ->
             .on_leak(taskleak::Action::Warn)
             .cleanup(move |report| *cleanup.lock().unwrap() = Some(report.clone()));
         spawn().await;
+        parked::until_settled().await;
         guard.finish().await;
         report = found.lock().unwrap().take();
     });

@@ -46,7 +46,8 @@ impl Build {
     /// A copy of the fixture that asks for this version of tokio.
     fn write_project(&self) -> PathBuf {
         let (from, to) = (workspace().join("fixtures/census-matrix"), self.folder());
-        for file in ["src/lib.rs", "tests/hooked.rs", "tests/leaky.rs"] {
+        let parked = "tests/parked/mod.rs";
+        for file in ["src/lib.rs", "tests/hooked.rs", "tests/leaky.rs", parked] {
             fs::create_dir_all(to.join(file).parent().unwrap()).unwrap();
             fs::copy(from.join(file), to.join(file)).unwrap();
         }

@@ -1,13 +1,16 @@
 //! A stranger's crate under the façade, run by real `cargo test`.
 
+mod lock_file;
+
 use std::path::Path;
 use std::process::{Command, Output};
 
 fn cargo(arguments: &[&str]) -> Output {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/facade-app");
+    lock_file::copy_to(&fixture);
     Command::new(env!("CARGO"))
         .args(arguments)
-        .current_dir(root.join("fixtures/facade-app"))
+        .current_dir(&fixture)
         // One for all fixtures: they share most of what they depend on.
         .env(
             "CARGO_TARGET_DIR",

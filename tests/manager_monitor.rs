@@ -93,13 +93,13 @@ fn it_takes_snapshots_until_it_is_stopped() {
     assert!(itself.is_background());
     assert!(itself.started_at().is_some());
     monitor().stop();
+    until_gone();
     assert!(handle.flush(LONG));
     while told.try_recv().is_ok() {}
     thread::sleep(Duration::from_millis(20));
     assert!(handle.flush(LONG));
     assert!(told.try_recv().is_err());
     assert!(monitor().last().unwrap().number() >= second.number());
-    until_gone();
 }
 
 #[test]

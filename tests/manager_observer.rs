@@ -3,13 +3,29 @@
 use pretty_assertions::assert_eq;
 use std::future::pending;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use taskleak::TaskState;
 use taskleak::manager::{Config, Interest, Observer, ObserverHandle, Snapshot, Status, TaskRecord};
 use taskleak::task::{Builder, TimeboxAction};
 
 const LONG: Duration = Duration::from_secs(60);
+
+/// How much room observers get that are added is said for the whole process.
+static ROOM: Mutex<()> = Mutex::new(());
+
+fn turn() -> MutexGuard<'static, ()> {
+    ROOM.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Adds one that has little room.
+fn add_with_little_room(observer: impl Observer) -> ObserverHandle {
+    let _turn = turn();
+    taskleak::manager().configure(&Config::new().queue(1000));
+    let handle = taskleak::manager().add_observer(observer);
+    taskleak::manager().configure(&Config::new());
+    handle
+}
 
 /// Notes what it is told of tasks whose names begin in one way.
 struct Notes {
@@ -25,6 +41,7 @@ impl Notes {
             seen: Mutex::default(),
             missed: Mutex::default(),
         });
+        let _turn = turn();
         let handle = taskleak::manager().add_observer(notes.clone());
         (notes, handle)
     }
@@ -99,11 +116,16 @@ async fn it_is_told_of_each_start_and_end_once_and_in_order() {
 #[tokio::test]
 async fn it_is_told_once_that_a_time_box_is_over() {
     let (notes, handle) = Notes::of("boxed ");
+    let told = notes.clone();
     let short = Duration::from_millis(5);
     let slow = Builder::new()
         .name("boxed slow")
         .timebox(short)
-        .spawn(async { tokio::time::sleep(Duration::from_millis(50)).await });
+        .spawn(async move {
+            while !told.seen().iter().any(|(what, ..)| *what == "over") {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        });
     slow.await.unwrap();
     let stuck = Builder::new()
         .name("boxed stuck")
@@ -228,10 +250,8 @@ async fn one_that_blocks_stalls_neither_tasks_nor_others() {
     }
     let (unblock, blocked) = channel();
     let (called, calls) = channel();
-    taskleak::manager().configure(&Config::new().queue(1000));
     let blocks = Arc::new(Blocks(Mutex::new(blocked), called, Mutex::new(0)));
-    let stuck = taskleak::manager().add_observer(blocks.clone());
-    taskleak::manager().configure(&Config::new());
+    let stuck = add_with_little_room(blocks.clone());
     let (notes, other) = Notes::of("unblocked ");
 
     Builder::new().name("blocks").spawn(async {}).await.unwrap();
@@ -426,10 +446,8 @@ async fn an_observer_has_room_for_what_it_has_an_interest_in() {
             .spawn(pending::<()>());
         task.await.unwrap_err();
     };
-    taskleak::manager().configure(&Config::new().queue(1000));
     let few = Arc::new(OverTimeOnly(Mutex::new(blocked), called, Mutex::default()));
-    let stuck = taskleak::manager().add_observer(few.clone());
-    taskleak::manager().configure(&Config::new());
+    let stuck = add_with_little_room(few.clone());
     let (_notes, other) = Notes::of("room");
     over().await;
     calls.recv().unwrap();

@@ -13,7 +13,7 @@ use std::time::Duration;
 use taskleak::TaskId;
 use taskleak::manager::{Config, Counts, Interest, Observer, TaskRecord};
 use taskleak::task::{Builder, OperationId};
-use tokio::task::yield_now;
+use tokio::sync::oneshot;
 
 const NAMES: [&str; 3] = ["storm fixed a", "storm fixed b", "storm made"];
 const END: [&str; 4] = ["finishes", "panics", "is aborted", "is shut down"];
@@ -71,12 +71,14 @@ impl Oracle {
             "storm made" => Builder::new().name(NAMES[name].to_owned()),
             fixed => Builder::new().name(fixed),
         };
+        let (runs, has_run) = oneshot::channel();
         let task = builder.spawn(async move {
             match OperationId::current() {
                 Some(_) => &oracle.ends[name][end],
                 None => &oracle.untracked,
             }
             .fetch_add(1, SeqCst);
+            _ = runs.send(());
             match END[end] {
                 "panics" => std::panic::resume_unwind(Box::new("planned")),
                 "is aborted" => pending().await,
@@ -85,8 +87,7 @@ impl Oracle {
         });
         if END[end] == "is aborted" {
             // It has to run first, since it counts itself.
-            yield_now().await;
-            tokio::time::sleep(Duration::from_micros(200)).await;
+            has_run.await.unwrap();
             task.abort();
         }
         let _ = task.await;

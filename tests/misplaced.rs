@@ -1,14 +1,17 @@
 //! What a person sees whose `#[leak_test]` stands too low, in a test build: `tests/ui` shows programs only.
 
+mod lock_file;
+
 use std::path::Path;
 use std::process::Command;
 
 #[test]
 fn no_misplaced_test_compiles() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/misplaced");
+    lock_file::copy_to(&fixture);
     let build = Command::new(env!("CARGO"))
         .args(["test", "--no-run", "--quiet", "--message-format", "short"])
-        .current_dir(root.join("fixtures/misplaced"))
+        .current_dir(&fixture)
         // One for all fixtures: they share most of what they depend on.
         .env(
             "CARGO_TARGET_DIR",

@@ -208,16 +208,19 @@ fn malformed_globs_are_refused() {
 #[test]
 fn background_tasks() {
     let body = async || {
+        let (stop, stopped) = std::sync::mpsc::channel::<()>();
         Builder::new()
             .name("background")
             .background()
-            .spawn(pending::<()>());
+            .spawn(async move {
+                let _stop = stop;
+                pending::<()>().await;
+            });
+        // Until the runtime drops the task.
         Builder::new()
             .name("closure")
             .background()
-            .spawn_blocking(|| {
-                std::thread::sleep(Duration::from_millis(150));
-            });
+            .spawn_blocking(move || _ = stopped.recv());
         stuck("leak");
     };
     assert_eq!(found(|guard| guard, body), ["leak"]);

@@ -16,12 +16,17 @@ use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinHandle, yield_now};
 
-/// What leaking twins wait in vain.
-const GRACE: Duration = Duration::from_millis(200);
-/// What the other tasks need.
+/// What the tasks need that end.
 const SHORT: Duration = Duration::from_millis(15);
-/// More than the grace, and not too long for a runtime that waits for its blocking closures.
-const LONG: Duration = Duration::from_millis(500);
+
+/// What leaking twins wait in vain, and all the time that the others may take on a busy machine. To be asked for on the
+/// test's own thread.
+fn grace() -> Duration {
+    match PLAYED.get().expect("a case is being played") {
+        (_, Ends) => Duration::from_secs(60),
+        (_, Leaks) => Duration::from_millis(200),
+    }
+}
 
 /// What a test's body does, and what its twin must be reported for.
 #[derive(Clone, Copy)]
@@ -55,17 +60,34 @@ fn body() -> Playing {
 fn check(row: fn(), case: Case) {
     for (twin, expected) in [(Ends, &[][..]), (Leaks, case.leaks)] {
         PLAYED.set(Some((case, twin)));
-        let failure = catch_unwind(row).err().map(|panic| {
-            let message = panic.downcast::<String>().expect("a report is text");
-            assert!(message.starts_with("taskleak: "), "not a report: {message}");
-            *message
-        });
-        let failure = failure.unwrap_or_default();
-        assert!(!failure.contains("did not see spawned"), "{failure}");
-        let mut reported: Vec<_> = failure.lines().filter_map(leak).collect();
-        reported.sort_unstable();
-        assert_eq!(reported, expected, "in this report:\n{failure}");
+        for attempt in 1.. {
+            let failure = failure(row);
+            let mut reported: Vec<_> = failure.lines().filter_map(leak).collect();
+            reported.sort_unstable();
+            // On a busy machine what is to end may not have done so within a leaking twin's grace.
+            let are_all = expected.iter().all(|leak| reported.contains(leak));
+            if twin == Leaks && are_all && reported != expected && attempt < ATTEMPTS {
+                continue;
+            }
+            assert_eq!(reported, expected, "in this report:\n{failure}");
+            break;
+        }
     }
+}
+
+/// What is wrong is so each time.
+const ATTEMPTS: u32 = 5;
+
+/// The report that the row fails with, or nothing.
+fn failure(row: fn()) -> String {
+    let failure = catch_unwind(row).err().map(|panic| {
+        let message = panic.downcast::<String>().expect("a report is text");
+        assert!(message.starts_with("taskleak: "), "not a report: {message}");
+        *message
+    });
+    let failure = failure.unwrap_or_default();
+    assert!(!failure.contains("did not see spawned"), "{failure}");
+    failure
 }
 
 /// How a report's line presents a leak: "`name`" or "3 tasks `name`".
@@ -192,10 +214,15 @@ mod cases {
 
     pub async fn behind_spawn_blocking(twin: Twin) {
         spawn("waits for a closure", async move {
-            let time = if twin == Leaks { LONG } else { SHORT };
+            let (stop, stopped) = std::sync::mpsc::channel::<()>();
             let closure = Builder::new().name("closure");
-            let closure = closure.spawn_blocking(move || std::thread::sleep(time));
+            let closure = closure.spawn_blocking(move || match twin {
+                Ends => std::thread::sleep(SHORT),
+                // Until the task is dropped.
+                Leaks => _ = stopped.recv(),
+            });
             closure.await.unwrap();
+            drop(stop);
         });
         yield_now().await;
     }
@@ -232,44 +259,69 @@ mod rows {
     use super::*;
     use taskleak::{leak_test, verify_none};
 
+    /// An attribute takes a grace that stands in the source.
+    fn twin(ends: fn(), leaks: fn()) {
+        match PLAYED.get().expect("a case is being played") {
+            (_, Ends) => ends(),
+            (_, Leaks) => leaks(),
+        }
+    }
+
     pub fn leak_test_current_thread() {
-        #[leak_test(grace = "200ms")]
-        async fn test() {
+        #[leak_test(grace = "60s")]
+        async fn ends() {
             body().await;
         }
-        test();
+        #[leak_test(grace = "200ms")]
+        async fn leaks() {
+            body().await;
+        }
+        twin(ends, leaks);
     }
 
     pub fn leak_test_multi_thread() {
-        #[leak_test(flavor = "multi_thread", worker_threads = 2, grace = "200ms")]
-        async fn test() {
+        #[leak_test(flavor = "multi_thread", worker_threads = 2, grace = "60s")]
+        async fn ends() {
             body().await;
         }
-        test();
+        #[leak_test(flavor = "multi_thread", worker_threads = 2, grace = "200ms")]
+        async fn leaks() {
+            body().await;
+        }
+        twin(ends, leaks);
     }
 
     pub fn leak_test_start_paused() {
-        #[leak_test(start_paused = true, grace = "200ms")]
-        async fn test() {
+        #[leak_test(start_paused = true, grace = "60s")]
+        async fn ends() {
             body().await;
         }
-        test();
+        #[leak_test(start_paused = true, grace = "200ms")]
+        async fn leaks() {
+            body().await;
+        }
+        twin(ends, leaks);
     }
 
     pub fn leak_test_local() {
-        #[leak_test(flavor = "local", grace = "200ms")]
-        async fn test() {
+        #[leak_test(flavor = "local", grace = "60s")]
+        async fn ends() {
             LOCAL.set(true);
             body().await;
         }
-        test();
+        #[leak_test(flavor = "local", grace = "200ms")]
+        async fn leaks() {
+            LOCAL.set(true);
+            body().await;
+        }
+        twin(ends, leaks);
     }
 
     pub fn facade_current_thread() {
         use taskleak_tokio as tokio;
         #[tokio::test]
         async fn test() {
-            let _guard = verify_none().grace(GRACE);
+            let _guard = verify_none().grace(grace());
             body().await;
         }
         test();
@@ -279,7 +331,7 @@ mod rows {
         use taskleak_tokio as tokio;
         #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
         async fn test() {
-            let _guard = verify_none().grace(GRACE);
+            let _guard = verify_none().grace(grace());
             body().await;
         }
         test();
@@ -288,7 +340,7 @@ mod rows {
     pub fn stock_current_thread_dropped() {
         #[tokio::test]
         async fn test() {
-            let _guard = verify_none().grace(GRACE);
+            let _guard = verify_none().grace(grace());
             body().await;
         }
         test();
@@ -297,7 +349,7 @@ mod rows {
     pub fn stock_multi_thread_dropped() {
         #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
         async fn test() {
-            let _guard = verify_none().grace(GRACE);
+            let _guard = verify_none().grace(grace());
             body().await;
         }
         test();
@@ -306,7 +358,7 @@ mod rows {
     pub fn stock_current_thread_finished() {
         #[tokio::test]
         async fn test() {
-            let guard = verify_none().grace(GRACE);
+            let guard = verify_none().grace(grace());
             body().await;
             guard.finish().await;
         }
@@ -316,7 +368,7 @@ mod rows {
     pub fn stock_multi_thread_finished() {
         #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
         async fn test() {
-            let guard = verify_none().grace(GRACE);
+            let guard = verify_none().grace(grace());
             body().await;
             guard.finish().await;
         }
@@ -326,7 +378,7 @@ mod rows {
     pub fn stock_start_paused_finished() {
         #[tokio::test(start_paused = true)]
         async fn test() {
-            let guard = verify_none().grace(GRACE);
+            let guard = verify_none().grace(grace());
             body().await;
             guard.finish().await;
         }
@@ -339,14 +391,14 @@ mod rows {
             .enable_all()
             .build()
             .unwrap();
-        let guard = verify_none().grace(GRACE);
+        let guard = verify_none().grace(grace());
         runtime.block_on(body());
         guard.finish_blocking();
     }
 
     pub fn plain_multi_thread() {
         let runtime = tokio::runtime::Runtime::new().unwrap();
-        let guard = verify_none().grace(GRACE);
+        let guard = verify_none().grace(grace());
         runtime.block_on(body());
         guard.finish_blocking();
     }
@@ -364,7 +416,7 @@ mod rows {
         });
         let body = body();
         let verdict = catch_unwind(std::panic::AssertUnwindSafe(|| {
-            let guard = verify_none().grace(GRACE);
+            let guard = verify_none().grace(grace());
             handle.block_on(body);
             guard.finish_blocking();
         }));
@@ -374,18 +426,18 @@ mod rows {
     }
 
     pub fn in_a_worker_s_task() {
-        let body = body();
+        let (body, grace) = (body(), grace());
         let task = async move {
-            let _guard = verify_none().grace(GRACE);
+            let _guard = verify_none().grace(grace);
             body.await;
         };
         on_a_worker(|runtime| runtime.spawn(task));
     }
 
     pub fn in_a_worker_s_tracked_task() {
-        let body = body();
+        let (body, grace) = (body(), grace());
         let task = async move {
-            let _guard = verify_none().grace(GRACE);
+            let _guard = verify_none().grace(grace);
             body.await;
         };
         on_a_worker(|runtime| Builder::new().spawn_on(task, runtime.handle()));
@@ -417,9 +469,9 @@ mod rows {
     }
 
     fn in_a_closure(runtime: &tokio::runtime::Runtime) {
-        let body = body();
+        let (body, grace) = (body(), grace());
         let closure = runtime.spawn_blocking(move || {
-            let _guard = verify_none().grace(GRACE);
+            let _guard = verify_none().grace(grace);
             Handle::current().block_on(body);
         });
         if let Err(error) = runtime.block_on(closure) {
@@ -433,7 +485,7 @@ mod rows {
         async fn test() {
             LOCAL.set(true);
             let task = async {
-                let _guard = verify_none().grace(GRACE);
+                let _guard = verify_none().grace(grace());
                 body().await;
             };
             let local = tokio::task::LocalSet::new();
@@ -452,7 +504,7 @@ mod rows {
             let local = tokio::task::LocalSet::new();
             local
                 .run_until(async {
-                    let _guard = verify_none().grace(GRACE);
+                    let _guard = verify_none().grace(grace());
                     body().await;
                 })
                 .await;
@@ -467,7 +519,7 @@ mod rows {
             let local = tokio::task::LocalSet::new();
             local
                 .run_until(async {
-                    let guard = verify_none().grace(GRACE);
+                    let guard = verify_none().grace(grace());
                     body().await;
                     guard.finish().await;
                 })
@@ -483,7 +535,7 @@ mod rows {
             let local = tokio::task::LocalSet::new();
             local
                 .run_until(async {
-                    let _guard = verify_none().grace(GRACE);
+                    let _guard = verify_none().grace(grace());
                     body().await;
                 })
                 .await;

@@ -4,7 +4,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use taskleak::__private::Harness;
 use taskleak::{LeakReport, Options, Rule, find, leak_test, verify_none};
@@ -12,7 +12,10 @@ use tokio::runtime::Runtime;
 
 taskleak::track_threads!();
 
+/// What leaked threads are given in vain.
 const GRACE: Duration = Duration::from_millis(60);
+/// More than even a busy machine takes for what is to come.
+const LONG: Duration = Duration::from_secs(60);
 
 /// A thread that lives until it is released; without a name of its own.
 struct Kept {
@@ -23,20 +26,35 @@ struct Kept {
 #[inline(never)]
 fn keep_a_thread() -> Kept {
     let (release, waits) = channel();
-    let thread = thread::spawn(move || wait(&waits));
+    let (begins, begun) = channel();
+    let thread = thread::spawn(move || wait(&begins, &waits));
+    until_it_waits(&begun);
     Kept { release, thread }
 }
 
 #[inline(never)]
 fn keep_a_named_thread(name: &str) -> Kept {
     let (release, waits) = channel();
+    let (begins, begun) = channel();
     let named = thread::Builder::new().name(name.to_owned());
-    let thread = named.spawn(move || wait(&waits)).unwrap();
+    let thread = named.spawn(move || wait(&begins, &waits)).unwrap();
+    until_it_waits(&begun);
     Kept { release, thread }
 }
 
-fn wait(waits: &Receiver<()>) {
+fn wait(begins: &Sender<libc::pid_t>, waits: &Receiver<()>) {
+    // SAFETY: a system call without arguments.
+    begins.send(unsafe { libc::gettid() }).unwrap();
     _ = waits.recv();
+}
+
+/// Until the thread sleeps in what it waits with.
+fn until_it_waits(begun: &Receiver<libc::pid_t>) {
+    let stat = format!("/proc/self/task/{}/stat", begun.recv().unwrap());
+    let sleeps = || std::fs::read_to_string(&stat).unwrap().contains(") S ");
+    while !sleeps() {
+        thread::yield_now();
+    }
 }
 
 impl Kept {
@@ -186,6 +204,9 @@ mod leaks {
     fn started_by_a_thread() {
         let guard = verify_none();
         let kept = thread::spawn(keep_a_thread).join().unwrap();
+        // The one that started it may be a moment in going.
+        let begun = Instant::now();
+        while found().expect("it is found").threads().len() > 1 && begun.elapsed() < LONG {}
         assert_eq!(found().expect("it is found").threads().len(), 1);
         kept.end();
         drop(guard);
@@ -263,7 +284,7 @@ mod leaks {
                             .collect();
                         assert_eq!(names, [name.as_str()]);
                         kept.end();
-                        assert!(found().is_none());
+                        assert!(find(Options::new().grace(LONG).threads(true)).is_ok());
                         drop(guard);
                     }
                 });
@@ -275,13 +296,18 @@ mod leaks {
     #[test]
     fn that_runs() {
         use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+        static BEGUN: AtomicBool = AtomicBool::new(false);
         static STOP: AtomicBool = AtomicBool::new(false);
         let guard = verify_none();
         let thread = thread::spawn(|| {
             while !STOP.load(Relaxed) {
+                BEGUN.store(true, Relaxed);
                 std::hint::spin_loop();
             }
         });
+        while !BEGUN.load(Relaxed) {
+            thread::yield_now();
+        }
         let report = found().expect("it is found");
         assert_eq!(report.threads()[0].doing(), "runs");
         STOP.store(true, Relaxed);
@@ -293,31 +319,31 @@ mod leaks {
 mod no_leaks {
     use super::*;
 
-    #[leak_test(threads = true)]
+    #[leak_test(threads = true, grace = "60s")]
     fn one_that_is_joined() {
         keep_a_thread().end();
     }
 
-    #[leak_test(threads = true)]
+    #[leak_test(threads = true, grace = "60s")]
     async fn one_that_ends_in_time() {
         drop(thread::spawn(|| thread::sleep(Duration::from_millis(30))));
     }
 
     #[test]
     fn one_that_ends_while_the_guard_blocks() {
-        let _guard = verify_none().threads(true);
+        let _guard = verify_none().threads(true).grace(LONG);
         drop(thread::spawn(|| thread::sleep(Duration::from_millis(30))));
     }
 
     #[tokio::test]
     async fn one_that_ends_while_the_guard_is_dropped_in_the_runtime() {
-        let _guard = verify_none().threads(true);
+        let _guard = verify_none().threads(true).grace(LONG);
         drop(thread::spawn(|| thread::sleep(Duration::from_millis(30))));
     }
 
     #[tokio::test]
     async fn one_that_ends_while_the_guard_is_awaited() {
-        let guard = verify_none().threads(true);
+        let guard = verify_none().threads(true).grace(LONG);
         drop(thread::spawn(|| thread::sleep(Duration::from_millis(30))));
         guard.finish().await;
     }
@@ -326,7 +352,7 @@ mod no_leaks {
     fn unless_they_are_asked_for() {
         let mut kept = Vec::new();
         {
-            let _guard = verify_none().grace(GRACE);
+            let _guard = verify_none().grace(LONG);
             kept.push(keep_a_thread());
         }
         kept.into_iter().for_each(Kept::end);
@@ -335,13 +361,13 @@ mod no_leaks {
     #[test]
     fn one_that_was_there_before() {
         let kept = keep_a_thread();
-        verify_none().threads(true).grace(GRACE).finish_blocking();
+        verify_none().threads(true).grace(LONG).finish_blocking();
         kept.end();
     }
 
     #[test]
     fn another_test_s() {
-        let _guard = verify_none().threads(true).grace(GRACE);
+        let _guard = verify_none().threads(true).grace(LONG);
         // A test's thread is started by libtest, and so outside of any other test's guard.
         thread::scope(|scope| {
             scope.spawn(|| {
@@ -357,13 +383,13 @@ mod no_leaks {
     /// Workers, and those of the blocking pool, idle and busy; whatever they are called.
     #[test]
     fn a_runtime_s_threads() {
-        let guard = verify_none().threads(true).grace(GRACE);
+        let guard = verify_none().threads(true).grace(LONG);
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .thread_name("my-own-name")
             .build()
             .unwrap();
-        let (release, waits) = channel();
+        let (release, waits) = channel::<()>();
         runtime.block_on(async {
             let idle = || {
                 tokio::task::spawn_blocking(|| {
@@ -374,7 +400,7 @@ mod no_leaks {
             one.await.unwrap();
             other.await.unwrap();
         });
-        drop(runtime.spawn_blocking(move || wait(&waits)));
+        drop(runtime.spawn_blocking(move || _ = waits.recv()));
         guard.finish_blocking();
         drop(release);
         drop(runtime);
@@ -401,7 +427,7 @@ mod no_leaks {
     /// The thread on which the guard ends cannot end before it.
     #[test]
     fn the_one_that_asks() {
-        let guard = verify_none().threads(true).grace(GRACE);
+        let guard = verify_none().threads(true).grace(LONG);
         thread::spawn(move || guard.finish_blocking())
             .join()
             .unwrap();
@@ -417,7 +443,7 @@ mod no_leaks {
             Rule::spawned_in("tests/threads.rs"),
             Rule::spawned_by("threads::keep_a_named_thread"),
         ] {
-            let options = Options::new().grace(GRACE).threads(true);
+            let options = Options::new().grace(LONG).threads(true);
             assert!(find(options.ignore(rule)).is_ok());
         }
         let other = Options::new().threads(true).grace(GRACE);
@@ -432,7 +458,7 @@ mod threads_go_on_as_before {
 
     #[test]
     fn one_that_panics() {
-        let guard = verify_none().threads(true).grace(GRACE);
+        let guard = verify_none().threads(true).grace(LONG);
         let panics = thread::spawn(|| std::panic::resume_unwind(Box::new(7)));
         assert_eq!(*panics.join().unwrap_err().downcast::<i32>().unwrap(), 7);
         guard.finish_blocking();
@@ -448,7 +474,7 @@ mod threads_go_on_as_before {
             // SAFETY: no frame of this thread has a destructor.
             unsafe { pthread_exit(result) }
         }
-        let guard = verify_none().threads(true).grace(GRACE);
+        let guard = verify_none().threads(true).grace(LONG);
         let (mut thread, mut result) = (0, std::ptr::null_mut());
         let mut seven = 7;
         // SAFETY: the types differ in the right to unwind, which the C library's has too; the thread is joined.
@@ -470,15 +496,15 @@ mod threads_go_on_as_before {
 
     #[test]
     fn one_that_cannot_be_started() {
-        let guard = verify_none().threads(true).grace(GRACE);
-        let impossible = thread::Builder::new().stack_size(1 << 46);
+        let guard = verify_none().threads(true).grace(LONG);
+        let impossible = thread::Builder::new().stack_size(1 << 60);
         assert!(impossible.spawn(|| ()).is_err());
         guard.finish_blocking();
     }
 
     #[test]
     fn many_that_come_and_go() {
-        let guard = verify_none().threads(true);
+        let guard = verify_none().threads(true).grace(LONG);
         thread::scope(|scope| {
             for _ in 0..4 {
                 scope.spawn(|| {

@@ -136,12 +136,12 @@ mod leaks {
 mod no_leaks {
     use super::*;
 
-    #[leak_test]
+    #[leak_test(grace = "60s")]
     async fn ends_within_the_grace() {
         tokio::spawn(tokio::time::sleep(Duration::from_millis(20)));
     }
 
-    #[leak_test(flavor = "multi_thread")]
+    #[leak_test(flavor = "multi_thread", grace = "60s")]
     async fn ends_within_the_grace_on_workers() {
         tokio::spawn(tokio::time::sleep(Duration::from_millis(20)));
     }
@@ -193,7 +193,7 @@ mod no_leaks {
     }
 
     /// Of a runtime's tasks, those are not counted that are tracked and no leak, either.
-    #[leak_test(flavor = "multi_thread", grace = "100ms", ignore = "reaper")]
+    #[leak_test(flavor = "multi_thread", grace = "60s", ignore = "reaper")]
     async fn tolerated_ones_are_not_counted() {
         let background = taskleak::task::Builder::new().background();
         background.spawn(pending::<()>());

@@ -43,12 +43,9 @@ async fn nor_is_one_beside_an_accept() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_child_is_no_signal() {
-    let child = async {
-        let mut sleeper = Command::new("sleep")
-            .arg("3600")
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap();
+    let mut sleeper = Command::new("sleep");
+    let mut sleeper = sleeper.arg("3600").kill_on_drop(true).spawn().unwrap();
+    let child = async move {
         sleeper.wait().await.unwrap();
     };
     assert_eq!(waits_for(child).await, Some(WaitsFor::Process));

@@ -33,6 +33,8 @@ const MOST_KINDS: usize = 50;
 /// # #[tokio::main(flavor = "multi_thread", worker_threads = 1)] async fn main() {
 /// let guard = verify_none();
 /// let task = tokio::spawn(listen(8080));
+/// # // There is one worker, which comes to this after that.
+/// # tokio::spawn(async {}).await.unwrap();
 /// let report = find(Options::new().grace(Duration::from_millis(50))).unwrap_err();
 /// if let [task] = report.unseen() {
 ///     assert!(task.name().ends_with("listen"));

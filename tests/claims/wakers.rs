@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::task::{Poll, Wake, Waker};
 use std::time::Duration;
 use taskleak::task::Builder;
-use taskleak::{Liveness, Options, find, verify_none};
+use taskleak::{Liveness, Options, TaskInfo, TaskState, find, live_tasks, verify_none};
 use tokio::sync::oneshot;
 
 const SHORT: Duration = Duration::from_millis(15);
@@ -124,6 +124,17 @@ fn take_hidden(address: usize) -> Waker {
     *unsafe { Box::from_raw(std::ptr::with_exposed_provenance_mut(address)) }
 }
 
+/// Until the task's poll has returned.
+async fn until_parked(id: tokio::task::Id) {
+    let is_parked = |task: &TaskInfo| {
+        let tokio_id = task.tokio_id().map(|id| id.to_string());
+        tokio_id == Some(id.to_string()) && task.state() == TaskState::Pending
+    };
+    while !live_tasks().iter().any(is_parked) {
+        tokio::task::yield_now().await;
+    }
+}
+
 #[test]
 fn whoever_keeps_a_waker_is_believed() {
     for (name, keep) in KEEPERS {
@@ -133,6 +144,7 @@ fn whoever_keeps_a_waker_is_believed() {
                 let place = Place::default();
                 let task = waits_with_its_first_waker(place.clone());
                 let task = Builder::new().name("waits").spawn(task);
+                let id = task.id();
                 // It joins one that can be waked.
                 let joins = Builder::new()
                     .name("joins")
@@ -140,7 +152,7 @@ fn whoever_keeps_a_waker_is_believed() {
                 while place.lock().unwrap().is_none() {
                     tokio::task::yield_now().await;
                 }
-                tokio::time::sleep(SHORT).await;
+                until_parked(id).await;
                 // That it was taken out is not to be seen before it is waked.
                 let waker = place
                     .lock()
@@ -175,11 +187,11 @@ fn nobody_keeps_it() {
             let guard = verify_none();
             let place = Place::default();
             let task = waits_with_its_first_waker(place.clone());
-            drop(Builder::new().name("waits").spawn(task));
+            let id = Builder::new().name("waits").spawn(task).id();
             while place.lock().unwrap().is_none() {
                 tokio::task::yield_now().await;
             }
-            tokio::time::sleep(SHORT).await;
+            until_parked(id).await;
             place.lock().unwrap().replace(Waker::noop().clone());
             let report = find(Options::new().grace(SHORT)).unwrap_err();
             assert_eq!(report.leaks()[0].liveness(), Liveness::Orphan, "{report}");

@@ -1,7 +1,7 @@
 //! Every shape, with what would help nowhere, and in each place that somebody could take it out of again.
 
 use super::shapes::{Help, SHAPES, Shape};
-use super::{report, said};
+use super::{report, report_that_says, said};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use taskleak::{Action, LeakReport, verify_none};
@@ -162,7 +162,7 @@ fn nowhere() {
                     .on_leak(Action::Warn);
                 drop(shape());
                 parked().await;
-                let report = report();
+                let report = report_that_says(*count);
                 _ = catch_unwind(AssertUnwindSafe(|| drop(guard)));
                 report
             });

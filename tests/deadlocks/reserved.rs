@@ -1,6 +1,6 @@
 //! Room in a channel that somebody has reserved comes free without the receiver.
 
-use super::{report, said};
+use super::{report, report_that_says, said};
 use taskleak::{Action, spawn, verify_none};
 use tokio::sync::mpsc;
 
@@ -30,7 +30,7 @@ async fn who_has_reserved_none_waits_for_the_receiver() {
     sender.try_send(1).unwrap();
     sender.clone().try_reserve_owned().unwrap().send(2);
     spawn(sends(sender, queue));
-    let report = report();
+    let report = report_that_says(1);
     assert_eq!(said(&report), 1, "{report}");
     drop(guard.on_leak(Action::Warn));
 }

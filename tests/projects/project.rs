@@ -32,7 +32,7 @@ impl Project {
     #[track_caller]
     pub fn cargo_test(&self, binary: &str) -> Seen {
         self.build(&["test", "--no-run", "--test", binary]);
-        self.run(&["test", "--test", binary, "--", "--test-threads=1"])
+        self.run_until_answered(&["test", "--test", binary, "--", "--test-threads=1"])
     }
 
     /// Lists the tests of one of its test binaries.
@@ -56,7 +56,8 @@ impl Project {
             return None;
         }
         self.build(&["nextest", "run", "--no-run", "--test", binary]);
-        Some(self.run(&["nextest", "run", "--no-fail-fast", "-j1", "--test", binary]))
+        let run = ["nextest", "run", "--no-fail-fast", "-j1", "--test", binary];
+        Some(self.run_until_answered(&run))
     }
 
     /// Builds first, so that what is seen is the tests' run and not the build's.
@@ -69,6 +70,18 @@ impl Project {
             "{} does not build:\n{messages}",
             self.name
         );
+    }
+
+    /// What is seen, up to three times anew if a task did not come to answer on a machine that was too busy.
+    #[track_caller]
+    fn run_until_answered(&self, arguments: &[&str]) -> Seen {
+        let mut seen = self.run(arguments);
+        for _ in 0..3 {
+            if seen.has_silent_tasks() {
+                seen = self.run(arguments);
+            }
+        }
+        seen
     }
 
     #[track_caller]

@@ -29,6 +29,19 @@ impl Seen {
         }
     }
 
+    /// Whether a report says of a task that it did not answer when it was asked, or did not end when it was aborted.
+    pub(super) fn has_silent_tasks(&self) -> bool {
+        const SAID: [&str; 6] = [
+            "did not poll it in time",
+            "holds its thread since",
+            "its last poll has not returned",
+            "not polled, while on its runtime",
+            "could not be asked what",
+            "did not come to handle a signal in time",
+        ];
+        SAID.iter().any(|said| self.text.contains(said))
+    }
+
     /// Compares it with `tests/golden/{golden}.txt`, whose first line has the exit code.
     #[track_caller]
     pub fn is(&self, golden: &str) {

@@ -6,8 +6,14 @@ use std::process::{Command, Output};
 /// install; unless `REQUIRE_TOOLS` is set, as where all of them were installed: there it fails.
 #[track_caller]
 pub fn is_installed(program: &str, package: &str) -> bool {
-    // Some answer this by an error, but they answer.
-    if Command::new(program).arg("--version").output().is_ok() {
+    // Go alone is asked by a word. A program that cannot start on this machine is as good as none.
+    let question = if program == "go" {
+        "version"
+    } else {
+        "--version"
+    };
+    let answer = Command::new(program).arg(question).output();
+    if answer.is_ok_and(|answer| answer.status.success()) {
         return true;
     }
     let missing =
