@@ -386,8 +386,10 @@ fn a_dump_has_it_too() {
         senders.push(sender);
     }
     let receives = |task: &TaskInfo| {
-        let mut frames = task.blocked_frames().iter();
-        frames.any(|frame| frame.function() == "blocked::receives")
+        let frames = task.blocked_frames();
+        frames
+            .iter()
+            .any(|frame| frame.function() == "blocked::receives")
     };
     let begun = Instant::now();
     let dump = loop {

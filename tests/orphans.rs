@@ -519,6 +519,54 @@ fn orphans_of_a_runtime_that_is_dropped_are_no_leak() {
     }
 }
 
+/// Runs for longer than a verdict that is certain takes, and then ends, or is stuck.
+async fn late(is_stuck: bool) {
+    for _ in 0..100 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    if is_stuck {
+        pending::<()>().await;
+    }
+}
+
+/// Nobody announces that a task is stuck.
+#[test]
+fn who_is_stuck_late_is_not_waited_for() {
+    for is_stuck in [true, false] {
+        for is_dropped in [false, true] {
+            // A guard that is dropped in a current-thread runtime cannot wait for timers.
+            let is_alone: &[bool] = if is_dropped { &[false] } else { &[false, true] };
+            for is_alone in is_alone {
+                let mut builder = match is_alone {
+                    true => tokio::runtime::Builder::new_current_thread(),
+                    false => tokio::runtime::Builder::new_multi_thread(),
+                };
+                let runtime = builder.worker_threads(2).enable_all().build().unwrap();
+                let found = Found::default();
+                runtime.block_on(async {
+                    FOUND.set(Some(found.clone()));
+                    let guard = guard(HOUR).on_leak(taskleak::Action::Warn);
+                    spawn("late", late(is_stuck));
+                    if is_dropped {
+                        drop(guard);
+                    } else {
+                        guard.finish().await;
+                    }
+                });
+                let report = found.lock().unwrap().take();
+                let report = report.expect("there was a verdict");
+                assert_eq!(report.is_empty(), !is_stuck);
+                let leaks = report.leaks().iter();
+                let leaks: Vec<_> = leaks.map(|leak| (leak.name(), leak.liveness())).collect();
+                assert!(
+                    leaks.iter().all(|leak| *leak == ("late", Liveness::Orphan)),
+                    "{leaks:?}"
+                );
+            }
+        }
+    }
+}
+
 /// Judged where they are, with those who keep the tasks from being orphans.
 fn liveness_of(keep: fn(JoinHandle<()>) -> Box<dyn std::any::Any>) -> (Liveness, bool) {
     let runtime = Runtime::new().unwrap();

@@ -13,8 +13,8 @@ use std::time::Duration;
 use taskleak::manager::Config;
 
 const ALERT: &str = "TasksKeepGrowing";
-/// The alert takes three or four when it is due.
-const SECONDS: u32 = 30;
+/// The alert takes three or four when it is due, and more on a busy machine.
+const SECONDS: u32 = 120;
 /// How long the repaired shop is watched.
 const FIXED_SECONDS: u32 = 8;
 

@@ -10,6 +10,11 @@ use tempfile::TempDir;
 /// The alert rules that are shipped with this example.
 pub const RULES: &str = include_str!("../prometheus/taskleak.rules.yml");
 
+/// How long it may take to be ready: a busy machine takes its time.
+const LONGEST: Duration = Duration::from_secs(180);
+/// How often it is started if it ends at once.
+const STARTS: usize = 5;
+
 /// A Prometheus on a free loopback port that scrapes one address every half second; it ends when this
 /// is dropped.
 #[derive(Debug)]
@@ -17,7 +22,7 @@ pub struct Prometheus {
     address: SocketAddr,
     process: Child,
     // Removed after the process is gone.
-    _folder: TempDir,
+    _folder: Option<TempDir>,
 }
 
 impl Prometheus {
@@ -34,7 +39,7 @@ impl Prometheus {
     /// Starts it with the [`RULES`], and waits until it is ready.
     ///
     /// # Errors
-    /// If it is not installed, or not ready after half a minute.
+    /// If it is not installed, or not ready after three minutes.
     pub fn start(scraped: SocketAddr) -> Result<Self> {
         Self::start_with(RULES, scraped)
     }
@@ -57,35 +62,55 @@ impl Prometheus {
                      static_configs: [{{ targets: [\"{scraped}\"] }}]\n"
             ),
         )?;
-        let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
-        let process = Command::new("prometheus")
-            .arg(format!("--config.file={}", config.display()))
-            .arg(format!(
-                "--storage.tsdb.path={}",
-                folder.path().join("data").display()
-            ))
-            .arg(format!("--web.listen-address={address}"))
-            .arg("--log.level=error")
-            .stdin(Stdio::null())
-            .spawn()?;
-        let prometheus = Self {
-            address,
-            process,
-            _folder: folder,
-        };
         let begin = Instant::now();
-        while ureq::get(format!("http://{address}/-/ready"))
-            .call()
-            .is_err()
-        {
-            if begin.elapsed() > Duration::from_secs(30) {
-                return Err(Error::other(
-                    "Prometheus was started and is not ready after 30 s",
-                ));
+        let mut ended = 0;
+        loop {
+            let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+            let process = Command::new("prometheus")
+                .arg(format!("--config.file={}", config.display()))
+                .arg(format!(
+                    "--storage.tsdb.path={}",
+                    folder.path().join("data").display()
+                ))
+                .arg(format!("--web.listen-address={address}"))
+                .arg("--log.level=error")
+                .stdin(Stdio::null())
+                .spawn()?;
+            let mut prometheus = Self {
+                address,
+                process,
+                _folder: None,
+            };
+            if prometheus.becomes_ready(begin)? {
+                prometheus._folder = Some(folder);
+                return Ok(prometheus);
+            }
+            // Somebody else may have taken the port by then.
+            ended += 1;
+            if ended == STARTS {
+                return Err(Error::other("Prometheus was started and has ended"));
+            }
+        }
+    }
+
+    /// Waits until it answers; false if it ended instead.
+    fn becomes_ready(&mut self, begin: Instant) -> Result<bool> {
+        let ready = format!("http://{}/-/ready", self.address);
+        loop {
+            let is_ready = ureq::get(&ready).call().is_ok();
+            if self.process.try_wait()?.is_some() {
+                return Ok(false);
+            }
+            if is_ready {
+                return Ok(true);
+            }
+            if begin.elapsed() > LONGEST {
+                return Err(Error::other(format!(
+                    "Prometheus was started and is not ready after {LONGEST:?}"
+                )));
             }
             std::thread::sleep(Duration::from_millis(50));
         }
-        Ok(prometheus)
     }
 
     /// Where its pages are.
