@@ -70,13 +70,14 @@ fn wrong_of(
     check: impl Fn(&'static Case) -> Option<String> + Sync,
 ) -> String {
     let wrong: Vec<String> = std::thread::scope(|scope| {
-        let check = &|case| {
+        let check_again = |case| {
             let mut wrong = check(case);
             for _ in 1..ATTEMPTS {
                 wrong = wrong.and_then(|_| check(case));
             }
             wrong
         };
+        let check = &check_again;
         let checks: Vec<_> = cases
             .chunks(cases.len().div_ceil(8))
             .map(|cases| {
