@@ -34,7 +34,7 @@ fn found(
     let begun = Instant::now();
     let found = loop {
         let found = find(Options::new().grace(3 * SHORT).blocked_after(SHORT));
-        if found.as_ref().is_err_and(|report| holds(report)) || begun.elapsed() > LONG {
+        if found.as_ref().is_err_and(&holds) || begun.elapsed() > LONG {
             break found;
         }
     };

@@ -69,15 +69,15 @@ fn wrong_of(
     cases: &[&'static Case],
     check: impl Fn(&'static Case) -> Option<String> + Sync,
 ) -> String {
+    let check = |case| {
+        let mut wrong = check(case);
+        for _ in 1..ATTEMPTS {
+            wrong = wrong.and_then(|_| check(case));
+        }
+        wrong
+    };
     let wrong: Vec<String> = std::thread::scope(|scope| {
-        let check_again = |case| {
-            let mut wrong = check(case);
-            for _ in 1..ATTEMPTS {
-                wrong = wrong.and_then(|_| check(case));
-            }
-            wrong
-        };
-        let check = &check_again;
+        let check = &check;
         let checks: Vec<_> = cases
             .chunks(cases.len().div_ceil(8))
             .map(|cases| {
