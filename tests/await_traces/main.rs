@@ -8,6 +8,7 @@ mod peers;
 mod seen;
 
 use cases::Case;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
