@@ -18,12 +18,13 @@
 //!
 //! An empty variable counts as unset.
 
-use std::ffi::OsString;
+use std::cell::RefCell;
+use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::OnceLock;
 use std::sync::atomic::AtomicU8;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Once, OnceLock};
 use std::time::Duration;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -84,6 +85,28 @@ pub(crate) struct ConfigError {
     accepted: String,
 }
 
+/// All of them; at least one.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct ConfigErrors(Vec<ConfigError>);
+
+impl fmt::Display for ConfigErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (number, error) in self.0.iter().enumerate() {
+            let begin = if number == 0 { "the" } else { " The" };
+            write!(f, "{begin}{error}")?;
+        }
+        let names: Vec<_> = self.0.iter().map(|error| error.variable).collect();
+        match &names[..] {
+            [one] => write!(f, " Until then {one} has its default; all others hold."),
+            _ => write!(
+                f,
+                " Until then {} have their defaults; all others hold.",
+                names.join(", ")
+            ),
+        }
+    }
+}
+
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
@@ -93,7 +116,7 @@ impl fmt::Display for ConfigError {
         } = self;
         write!(
             f,
-            "the environment variable {variable} is set to {value:?}, which taskleak does not \
+            " environment variable {variable} is set to {value:?}, which taskleak does not \
              understand: it accepts {accepted}. Correct it, or unset it for the default."
         )
     }
@@ -123,10 +146,16 @@ impl Default for Config {
 }
 
 impl Config {
-    fn parse(variable: impl Fn(&'static str) -> Option<OsString>) -> Result<Self, ConfigError> {
-        let read = Reader(variable);
+    /// Each variable by itself: what is wrong with one takes nothing from the others.
+    fn parse(
+        variable: impl Fn(&'static str) -> Option<OsString>,
+    ) -> (Self, Result<(), ConfigErrors>) {
+        let read = Reader {
+            variable,
+            errors: RefCell::default(),
+        };
         let default = Self::default();
-        Ok(Self {
+        let config = Self {
             mode: read.one_of(
                 "TASKLEAK",
                 default.mode,
@@ -135,9 +164,9 @@ impl Config {
                     ("warn", Mode::Warn),
                     ("off", Mode::Off),
                 ],
-            )?,
-            grace: read.duration("TASKLEAK_GRACE", default.grace)?,
-            blocked: read.duration_or_off("TASKLEAK_BLOCKED", default.blocked)?,
+            ),
+            grace: read.duration("TASKLEAK_GRACE", default.grace),
+            blocked: read.duration_or_off("TASKLEAK_BLOCKED", default.blocked),
             backtraces: read.one_of(
                 "TASKLEAK_BACKTRACE",
                 default.backtraces,
@@ -146,17 +175,17 @@ impl Config {
                     ("always", Backtraces::Always),
                     ("off", Backtraces::Off),
                 ],
-            )?,
+            ),
             style: read.one_of(
                 "TASKLEAK_BACKTRACE_STYLE",
                 default.style,
                 &[("short", Style::Short), ("full", Style::Full)],
-            )?,
+            ),
             run_on_failure: read.one_of(
                 "TASKLEAK_RUN_ON_FAILURE",
                 default.run_on_failure,
                 &[("0", false), ("1", true)],
-            )?,
+            ),
             color: read.one_of(
                 "TASKLEAK_COLOR",
                 default.color,
@@ -165,47 +194,73 @@ impl Config {
                     ("always", Color::Always),
                     ("never", Color::Never),
                 ],
-            )?,
+            ),
             abort: read.one_of(
                 "TASKLEAK_ABORT",
                 default.abort,
                 &[("0", false), ("1", true)],
-            )?,
+            ),
             json: read.value("TASKLEAK_JSON").map(PathBuf::from),
             annotations: read.one_of(
                 "TASKLEAK_ANNOTATIONS",
                 default.annotations,
                 &[("off", Annotations::Off), ("github", Annotations::Github)],
-            )?,
+            ),
             manager: read.one_of(
                 "TASKLEAK_MANAGER",
                 default.manager,
                 &[("on", true), ("off", false)],
-            )?,
-            interval: read.duration_or_off("TASKLEAK_INTERVAL", default.interval)?,
-            growth: read.number("TASKLEAK_GROWTH", default.growth)?,
-        })
+            ),
+            interval: read.duration_or_off("TASKLEAK_INTERVAL", default.interval),
+            growth: read.number("TASKLEAK_GROWTH", default.growth),
+        };
+        let errors = read.errors.into_inner();
+        let result = if errors.is_empty() {
+            Ok(())
+        } else {
+            Err(ConfigErrors(errors))
+        };
+        (config, result)
     }
 }
 
-struct Reader<Variable>(Variable);
+struct Reader<Variable> {
+    variable: Variable,
+    errors: RefCell<Vec<ConfigError>>,
+}
 
 impl<Variable: Fn(&'static str) -> Option<OsString>> Reader<Variable> {
     fn value(&self, variable: &'static str) -> Option<OsString> {
-        (self.0)(variable).filter(|value| !value.is_empty())
+        (self.variable)(variable).filter(|value| !value.is_empty())
     }
 
-    fn one_of<T: Copy>(
+    /// What the variable's value means, or the default; `accepted` is said if it means nothing.
+    fn meaning<T>(
         &self,
         variable: &'static str,
         default: T,
-        accepted: &[(&str, T)],
-    ) -> Result<T, ConfigError> {
+        meaning: impl FnOnce(&OsStr) -> Option<T>,
+        accepted: impl FnOnce() -> String,
+    ) -> T {
         let Some(value) = self.value(variable) else {
-            return Ok(default);
+            return default;
         };
-        let known = accepted.iter().find(|(word, _)| value == *word);
-        known.map(|(_, meaning)| *meaning).ok_or_else(|| {
+        meaning(&value).unwrap_or_else(|| {
+            self.errors.borrow_mut().push(ConfigError {
+                variable,
+                value,
+                accepted: accepted(),
+            });
+            default
+        })
+    }
+
+    fn one_of<T: Copy>(&self, variable: &'static str, default: T, accepted: &[(&str, T)]) -> T {
+        let meaning = |value: &OsStr| {
+            let known = accepted.iter().find(|(word, _)| value == *word);
+            known.map(|(_, meaning)| *meaning)
+        };
+        self.meaning(variable, default, meaning, || {
             let words: Vec<_> = accepted
                 .iter()
                 .map(|(word, _)| format!("`{word}`"))
@@ -213,90 +268,72 @@ impl<Variable: Fn(&'static str) -> Option<OsString>> Reader<Variable> {
             let (last, first) = words
                 .split_last()
                 .expect("there is always something to accept");
-            ConfigError {
-                variable,
-                value,
-                accepted: format!("{} or {last}", first.join(", ")),
-            }
+            format!("{} or {last}", first.join(", "))
         })
     }
 
-    fn number(&self, variable: &'static str, default: usize) -> Result<usize, ConfigError> {
-        let Some(value) = self.value(variable) else {
-            return Ok(default);
-        };
-        value
-            .to_str()
-            .and_then(|text| text.parse().ok())
-            .ok_or_else(|| {
-                let accepted = "a whole number, such as `6`".to_owned();
-                ConfigError {
-                    variable,
-                    value,
-                    accepted,
-                }
-            })
+    fn number(&self, variable: &'static str, default: usize) -> usize {
+        let meaning = |value: &OsStr| value.to_str()?.parse().ok();
+        self.meaning(variable, default, meaning, || {
+            "a whole number, such as `6`".to_owned()
+        })
     }
 
     fn duration_or_off(
         &self,
         variable: &'static str,
         default: Option<Duration>,
-    ) -> Result<Option<Duration>, ConfigError> {
-        match self.value(variable) {
-            None => Ok(default),
-            Some(value) if value == "off" => Ok(None),
-            Some(_) => match self.duration(variable, Duration::ZERO) {
-                Ok(duration) => Ok(Some(duration)),
-                Err(error) => Err(ConfigError {
-                    accepted: error.accepted + ", or `off`",
-                    ..error
-                }),
-            },
-        }
+    ) -> Option<Duration> {
+        let meaning = |value: &OsStr| {
+            if value == "off" {
+                return Some(None);
+            }
+            duration(value).map(Some)
+        };
+        self.meaning(variable, default, meaning, || {
+            format!("{DURATION}, or `off`")
+        })
     }
 
-    fn duration(&self, variable: &'static str, default: Duration) -> Result<Duration, ConfigError> {
-        let Some(value) = self.value(variable) else {
-            return Ok(default);
-        };
-        value
-            .to_str()
-            .and_then(|text| humantime::parse_duration(text).ok())
-            .ok_or_else(|| {
-                let accepted = "a duration with its unit, such as `750ms` or `2s`".to_owned();
-                ConfigError {
-                    variable,
-                    value,
-                    accepted,
-                }
-            })
+    fn duration(&self, variable: &'static str, default: Duration) -> Duration {
+        self.meaning(variable, default, duration, || DURATION.to_owned())
     }
 }
 
-fn parsed() -> &'static Result<Config, ConfigError> {
-    static CONFIG: OnceLock<Result<Config, ConfigError>> = OnceLock::new();
+const DURATION: &str = "a duration with its unit, such as `750ms` or `2s`";
+
+fn duration(value: &OsStr) -> Option<Duration> {
+    humantime::parse_duration(value.to_str()?).ok()
+}
+
+fn parsed() -> &'static (Config, Result<(), ConfigErrors>) {
+    static CONFIG: OnceLock<(Config, Result<(), ConfigErrors>)> = OnceLock::new();
     CONFIG.get_or_init(|| {
-        let config = Config::parse(std::env::var_os);
-        if config
-            .as_ref()
-            .is_ok_and(|config| config.backtraces == Backtraces::Always)
-        {
+        let parsed = Config::parse(std::env::var_os);
+        if parsed.0.backtraces == Backtraces::Always {
             crate::registry::spawner::request_backtraces();
         }
-        config
+        parsed
     })
 }
 
 /// The settings, or what is wrong with them.
-pub(crate) fn checked() -> Result<&'static Config, &'static ConfigError> {
-    parsed().as_ref()
+pub(crate) fn checked() -> Result<&'static Config, &'static ConfigErrors> {
+    let (config, result) = parsed();
+    result.as_ref().map(|()| config)
 }
 
-/// The settings; the defaults where they are wrong (a guard says so when it is opened).
+/// The settings; the defaults of those that are wrong (a guard says so when it is opened).
 pub(crate) fn get() -> &'static Config {
-    static DEFAULT: OnceLock<Config> = OnceLock::new();
-    checked().unwrap_or_else(|_| DEFAULT.get_or_init(Config::default))
+    &parsed().0
+}
+
+/// Says what is wrong with the settings, once: a service must run all the same.
+pub(crate) fn note_errors() {
+    static NOTED: Once = Once::new();
+    if let Err(error) = checked() {
+        NOTED.call_once(|| crate::report::note(error));
+    }
 }
 
 /// Whether tasks are tracked at all.
@@ -312,6 +349,7 @@ pub(crate) fn is_on() -> bool {
 #[cold]
 fn is_on_otherwise(switch: u8) -> bool {
     let switch = if switch == UNKNOWN {
+        note_errors();
         set_manager(get().manager);
         SWITCH.load(Relaxed)
     } else {
@@ -343,13 +381,18 @@ mod tests {
     use pretty_assertions::assert_eq;
 
     fn parse(variables: &[(&str, &str)]) -> Result<Config, String> {
-        Config::parse(|name| {
+        let (config, result) = parse_all(variables);
+        result.map(|()| config)
+    }
+
+    fn parse_all(variables: &[(&str, &str)]) -> (Config, Result<(), String>) {
+        let (config, result) = Config::parse(|name| {
             variables
                 .iter()
                 .find(|(variable, _)| *variable == name)
                 .map(|(_, value)| value.into())
-        })
-        .map_err(|error| error.to_string())
+        });
+        (config, result.map_err(|error| error.to_string()))
     }
 
     #[test]
@@ -402,19 +445,47 @@ mod tests {
             parse(&[("TASKLEAK", "yes")]).unwrap_err(),
             "the environment variable TASKLEAK is set to \"yes\", which taskleak does not \
              understand: it accepts `fail`, `warn` or `off`. Correct it, or unset it for the \
-             default."
+             default. Until then TASKLEAK has its default; all others hold."
         );
         assert_eq!(
             parse(&[("TASKLEAK_GRACE", "750")]).unwrap_err(),
             "the environment variable TASKLEAK_GRACE is set to \"750\", which taskleak does not \
              understand: it accepts a duration with its unit, such as `750ms` or `2s`. Correct \
-             it, or unset it for the default."
+             it, or unset it for the default. Until then TASKLEAK_GRACE has its default; all \
+             others hold."
         );
         assert_eq!(
             parse(&[("TASKLEAK_BLOCKED", "no")]).unwrap_err(),
             "the environment variable TASKLEAK_BLOCKED is set to \"no\", which taskleak does not \
              understand: it accepts a duration with its unit, such as `750ms` or `2s`, or `off`. \
-             Correct it, or unset it for the default."
+             Correct it, or unset it for the default. Until then TASKLEAK_BLOCKED has its \
+             default; all others hold."
+        );
+    }
+
+    #[test]
+    fn what_is_wrong_with_one_takes_nothing_from_the_others() {
+        let (config, result) = parse_all(&[
+            ("TASKLEAK", "warn"),
+            ("TASKLEAK_GRACE", "750"),
+            ("TASKLEAK_MANAGER", "off"),
+            ("TASKLEAK_GROWTH", "many"),
+        ]);
+        let expected = Config {
+            mode: Mode::Warn,
+            manager: false,
+            ..Config::default()
+        };
+        assert_eq!(config, expected);
+        let error = result.unwrap_err();
+        assert!(
+            error.ends_with(
+                "default. The environment variable TASKLEAK_GROWTH is set to \"many\", which taskleak \
+                 does not understand: it accepts a whole number, such as `6`. Correct it, or unset \
+                 it for the default. Until then TASKLEAK_GRACE, TASKLEAK_GROWTH have their \
+                 defaults; all others hold."
+            ),
+            "{error}"
         );
     }
 }

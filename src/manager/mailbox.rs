@@ -237,7 +237,8 @@ impl Mailbox {
         }
         // Foreign code drops the observer: not under the lock.
         drop(content);
-        let _ = catch_unwind(AssertUnwindSafe(|| drop(observer)));
+        let dropped = catch_unwind(AssertUnwindSafe(|| drop(observer)));
+        dropped.unwrap_or_else(std::mem::forget);
     }
 
     fn read(&self, letter: &Letter, observer: &impl Observer) {
@@ -265,7 +266,9 @@ impl Mailbox {
         if self.is_closed() {
             return;
         }
-        if catch_unwind(AssertUnwindSafe(call)).is_err() {
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(call)) {
+            // Its destructor may panic too, and would end this thread.
+            std::mem::forget(payload);
             let mut content = self.lock();
             content.panics += 1;
             let is_first = content.panics == 1;

@@ -35,7 +35,7 @@ pub struct Manager {
 /// The manager of this process.
 ///
 /// It is on by default, with spawn sites and without backtraces. If an environment variable has a value
-/// that is not understood, a note on standard error says so, and the default holds.
+/// that is not understood, a note on standard error says so, and that one's default holds.
 ///
 /// # Examples
 ///
@@ -45,10 +45,7 @@ pub struct Manager {
 pub fn manager() -> &'static Manager {
     static MANAGER: OnceLock<Manager> = OnceLock::new();
     MANAGER.get_or_init(|| {
-        if let Err(error) = crate::config::checked() {
-            // A service must run all the same.
-            crate::report::note(error);
-        }
+        crate::config::note_errors();
         Manager {
             config: Mutex::new(Config::new()),
             monitor: Monitor::new(),

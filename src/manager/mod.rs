@@ -34,6 +34,8 @@ mod observer;
 mod orphans;
 mod pause;
 mod rise;
+mod rises;
+mod runtime_named;
 mod same_name;
 mod shutdown;
 mod snapshot;

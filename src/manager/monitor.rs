@@ -89,7 +89,7 @@ struct Run {
 
 const SHORTEST: Duration = Duration::from_millis(1);
 
-static WORKER: Worker = Worker::new("taskleak-snapshot");
+static WORKER: Worker = Worker::new("taskleak-snapshot", 1);
 
 impl Monitor {
     pub(super) fn new() -> Self {

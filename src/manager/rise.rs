@@ -49,19 +49,23 @@ impl Rise {
             }
             return;
         }
-        let risen = last.live.saturating_sub(self.base);
-        let has_fallen = match risen {
-            0 => seen.live < last.live,
-            _ => 2 * seen.live.saturating_sub(self.base) < risen,
-        };
         let pause = seen.look - last.look;
         let patience = if self.is_suspect {
             (last.look - self.began).max(over as u64)
         } else {
             over as u64
         };
-        if has_fallen || pause > patience {
+        if self.has_fallen_to(seen.live) || pause > patience {
             *self = Self::beginning(seen);
+        }
+    }
+
+    /// Whether so many live tasks end the rise.
+    pub(super) fn has_fallen_to(&self, live: usize) -> bool {
+        let last = self.last().live;
+        match last.saturating_sub(self.base) {
+            0 => live < last,
+            risen => 2 * live.saturating_sub(self.base) < risen,
         }
     }
 

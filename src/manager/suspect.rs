@@ -1,5 +1,7 @@
 //! Names whose tasks grow in number and do not end.
 
+#[cfg(feature = "http")]
+use super::task_record::TaskRecord;
 use crate::registry::Fingerprint;
 use std::panic::Location;
 use std::sync::Arc;
@@ -18,6 +20,13 @@ use std::time::Duration;
 /// not risen for as long as it had: then it is a pool that grew to its size. A pool that fills in fewer
 /// steps than [`Config::growth`](super::Config::growth) is never a suspect.
 ///
+/// Slow leaks are found by the same rule over longer steps: of every 6 and of every 36 snapshots, the one
+/// with the fewest tasks counts. With a snapshot every ten seconds and growth over six of them, a leak of
+/// more than a task a minute is found in minutes, one of a task in forty minutes in four hours.
+///
+/// Tasks whose names were made at run time (`connection 17`) are watched by name and, all together, by
+/// where they are spawned.
+///
 /// # Examples
 ///
 /// ```
@@ -29,6 +38,8 @@ use std::time::Duration;
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Suspect {
     pub(super) name: Arc<str>,
+    /// Its tasks have names of their own, made at run time.
+    pub(super) names_differ: bool,
     pub(super) fingerprint: Fingerprint,
     #[cfg_attr(feature = "serde", serde(serialize_with = "super::json::location"))]
     pub(super) location: &'static Location<'static>,
@@ -41,9 +52,26 @@ pub struct Suspect {
 }
 
 impl Suspect {
-    /// The name of its tasks.
+    /// The name of its tasks. If each has one of its own, made at run time: what they would be called
+    /// without.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Whether its tasks have names of their own, made at run time: then they are those of
+    /// [`location`](Self::location), not those of [`name`](Self::name).
+    pub fn names_differ(&self) -> bool {
+        self.names_differ
+    }
+
+    /// Whether a task is one of them.
+    #[cfg(feature = "http")]
+    pub(crate) fn is_of(&self, task: &TaskRecord) -> bool {
+        if self.names_differ {
+            task.own_name().is_some() && task.location() == self.location
+        } else {
+            task.name() == &*self.name
+        }
     }
 
     /// The stable number of the spawn site of most of them.

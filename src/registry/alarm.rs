@@ -79,6 +79,8 @@ struct Clock {
     /// At this many alarms, those of tasks that have ended are cleared away.
     clear_at: usize,
     has_thread: bool,
+    /// That no thread could be started was said.
+    has_failed: bool,
 }
 
 const CLEAR_AT: usize = 1024;
@@ -88,6 +90,7 @@ static CLOCK: Mutex<Clock> = Mutex::new(Clock {
     set: 0,
     clear_at: CLEAR_AT,
     has_thread: false,
+    has_failed: false,
 });
 static CHANGED: Condvar = Condvar::new();
 
@@ -103,6 +106,7 @@ pub(crate) fn set(at: Instant, call: Call) {
     clock.set += 1;
     clock.alarms.push(Alarm { at, number, call });
     let mut stale = Vec::new();
+    let mut failed = None;
     if clock.alarms.len() >= clock.clear_at {
         let (gone, left) = std::mem::take(&mut clock.alarms)
             .into_iter()
@@ -114,12 +118,21 @@ pub(crate) fn set(at: Instant, call: Call) {
     if !clock.has_thread {
         let thread = std::thread::Builder::new().name("taskleak-alarm".to_owned());
         // Without a thread there is no alarm; the next one tries again.
-        clock.has_thread = thread.spawn(run).is_ok();
+        let started = thread.spawn(run);
+        clock.has_thread = started.is_ok();
+        failed = started.err().filter(|_| !clock.has_failed);
+        clock.has_failed |= failed.is_some();
     } else if is_first {
         CHANGED.notify_one();
     }
     drop(clock);
     drop(stale);
+    if let Some(error) = failed {
+        crate::report::note(format_args!(
+            "no time box is watched and no snapshot taken, since no thread could be started: {error}. It \
+             is tried again; raise the limit on threads."
+        ));
+    }
 }
 
 /// Resolves at an instant, on any runtime: no timer of the runtime's is needed.
@@ -177,7 +190,9 @@ fn run() {
                 // Foreign code: not under the lock, and its panic is not this thread's end.
                 drop(clock);
                 if let Some(alarm) = due {
-                    let _ = catch_unwind(AssertUnwindSafe(|| alarm.call.run()));
+                    let ran = catch_unwind(AssertUnwindSafe(|| alarm.call.run()));
+                    // The panic's own destructor may panic, too.
+                    ran.unwrap_or_else(std::mem::forget);
                 }
                 clock = lock();
             }

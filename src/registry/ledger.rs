@@ -145,6 +145,17 @@ fn ledgers() -> MutexGuard<'static, Ledgers> {
     LEDGERS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Every thread's counters, those of threads that have ended too.
+fn all() -> Vec<&'static Ledger> {
+    let all = {
+        let ledgers = ledgers();
+        ledgers.all.iter().copied().chain([&LATE]).collect()
+    };
+    #[cfg(test)]
+    tests::all_were_listed();
+    all
+}
+
 #[cold]
 fn claim(mine: &Mine) -> &'static Ledger {
     let mut ledgers = ledgers();
@@ -225,14 +236,11 @@ pub(super) fn count_over_time(origin: OriginId, attached: Option<&Attached>) {
 /// The totals of each origin, by its index. Names made at run time are counted by
 /// [`names`](super::names) instead.
 pub(crate) fn by_origin() -> Vec<Totals> {
-    let all: Vec<_> = {
-        let ledgers = ledgers();
-        ledgers.all.iter().copied().chain([&LATE]).collect()
-    };
     let mut totals = Vec::new();
-    // All ends before all starts, so that no task seems to have ended without a start.
+    // All ends before all starts, so that no task seems to have ended without a start. Which ledgers
+    // there are is asked anew for the starts: a thread that had none yet may have counted one since.
     for read in [Tally::add_ended, Tally::add_started] {
-        for ledger in &all {
+        for ledger in all() {
             for (index, tally) in ledger.0.iter().enumerate() {
                 if totals.len() <= index {
                     totals.resize(index + 1, Totals::default());
@@ -248,4 +256,58 @@ pub(crate) fn by_origin() -> Vec<Totals> {
         }
     }
     totals
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::TaskKind;
+    use super::super::origin::Origin;
+    use super::*;
+    use std::cell::RefCell;
+    use std::panic::Location;
+
+    type Meanwhile = Box<dyn FnOnce()>;
+
+    thread_local! {
+        static MEANWHILE: RefCell<Option<Meanwhile>> = const { RefCell::new(None) };
+    }
+
+    /// Happens on this thread after it has listed the ledgers, and before it reads them.
+    pub(super) fn all_were_listed() {
+        if let Some(meanwhile) = MEANWHILE.take() {
+            meanwhile();
+        }
+    }
+
+    #[test]
+    fn no_task_has_ended_without_a_start_though_a_new_thread_started_it() {
+        let origin = Origin {
+            parent: OriginId::ROOT,
+            location: Location::caller(),
+            type_name: "of a new thread",
+            name: None,
+            kind: TaskKind::Task,
+        };
+        let origin = origin.intern();
+        // This thread has its counters already.
+        count_started(origin, None);
+        count_ended(origin, None, Outcome::Finished);
+        MEANWHILE.set(Some(Box::new(move || {
+            let (done, wait) = std::sync::mpsc::channel();
+            // It lives on: nobody else's counters are free to be its own.
+            let starter = std::thread::spawn(move || {
+                count_started(origin, None);
+                done.send(()).unwrap();
+                std::thread::park();
+            });
+            wait.recv().unwrap();
+            count_ended(origin, None, Outcome::Finished);
+            drop(starter);
+        })));
+        let totals = by_origin()[origin.to_bits() as usize - 1];
+        assert!(
+            totals.started >= totals.ended(Outcome::Finished),
+            "{totals:?}"
+        );
+    }
 }

@@ -3,7 +3,8 @@
 //! An origin is one way a task can come about: spawned at this location, from a task of that origin,
 //! with a future of this type. Programs have few of them and spawn millions of tasks, so a task's
 //! record holds only the origin's number. The tree outlives the tasks: a report names the parents
-//! of a leaked task although they ended long ago.
+//! of a leaked task although they ended long ago. It is bounded: what can be spawned by too many lines of
+//! ancestors is, from then on, spawned by none.
 
 use super::{Fingerprint, TaskKind};
 use crate::stack::{self, Frame, Stack};
@@ -19,7 +20,18 @@ static NAMES: Table<OnceLock<Box<str>>> = Table::new();
 static FINGERPRINTS: Table<OnceLock<Fingerprint>> = Table::new();
 /// The stack of each origin's first spawn, which tells the function that the spawn call stands in.
 static STACKS: Table<OnceLock<Stack>> = Table::new();
-static INTERNED: Mutex<Option<HashMap<Origin, OriginId>>> = Mutex::new(None);
+static INTERNED: Mutex<Option<Interned>> = Mutex::new(None);
+
+#[derive(Default)]
+struct Interned {
+    ids: HashMap<Origin, OriginId>,
+    /// How many origins each place has, which differ by their parents; a place is an origin of no parent.
+    places: HashMap<Origin, u32>,
+}
+
+/// Where a task of a program's comes from is seldom more ways than that; but where every task may
+/// spawn every other, the ways are as many as the orders of the sites.
+const MOST_PARENTS: u32 = 128;
 
 /// The number of an origin. Zero is the root: spawned by no tracked task.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -149,15 +161,19 @@ impl Origin {
             above = origin.parent;
         }
         let mut interned = INTERNED.lock().unwrap_or_else(PoisonError::into_inner);
-        let interned = interned.get_or_insert_default();
-        if let Some(&id) = interned.get(&self) {
+        let Interned { ids, places } = interned.get_or_insert_default();
+        if let Some(&id) = ids.get(&self) {
             return id;
         }
-        let index = interned.len() as u32;
+        let origin = self.with_few_parents(places);
+        if let Some(&id) = ids.get(&origin) {
+            return id;
+        }
+        let index = ids.len() as u32;
         ORIGINS.grow(index, |_| OnceLock::new());
         if let Some(entry) = ORIGINS.get(index) {
             // The lock is held and the index is new, so the cell is empty.
-            let _ = entry.set(self);
+            let _ = entry.set(origin);
         }
         // A future that is tracked by hand is interned at its first poll, far from its spawn.
         if self.kind != TaskKind::Future
@@ -169,8 +185,24 @@ impl Origin {
             }
         }
         let id = OriginId(index + 1);
-        interned.insert(self, id);
+        ids.insert(origin, id);
         id
+    }
+
+    /// This origin if there are not too many that differ from it only by their parents; else that
+    /// of no parent.
+    fn with_few_parents(self, places: &mut HashMap<Self, u32>) -> Self {
+        let of_no_parent = Self {
+            parent: OriginId::ROOT,
+            ..self
+        };
+        let parents = places.entry(of_no_parent).or_default();
+        if *parents < MOST_PARENTS {
+            *parents += 1;
+            self
+        } else {
+            of_no_parent
+        }
     }
 
     #[inline]
@@ -241,5 +273,26 @@ mod tests {
         seen.dedup();
         assert_eq!(seen.len(), 2);
         assert_eq!(parent.ancestry().count(), 2);
+    }
+
+    #[test]
+    fn sites_that_spawn_each_other_in_any_order_have_few_origins() {
+        const SITES: [&str; 10] = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"];
+        let mut random = fastrand::Rng::with_seed(7);
+        let mut seen = std::collections::HashSet::new();
+        let mut parent = OriginId::ROOT;
+        for _ in 0..100_000 {
+            let site = SITES[random.usize(..SITES.len())];
+            parent = origin(parent, site).intern();
+            assert_eq!(parent.get().unwrap().type_name, site);
+            seen.insert(parent);
+            if random.u8(..20) == 0 {
+                parent = OriginId::ROOT;
+            }
+        }
+        let most = SITES.len() * (MOST_PARENTS as usize + 1);
+        assert!(seen.len() <= most, "{}", seen.len());
+        // Those that came first keep their ancestors.
+        assert!(seen.iter().any(|id| id.ancestry().count() > 3));
     }
 }

@@ -106,9 +106,12 @@ fn take_without_cache() -> &'static Slot {
     free.slots.pop().expect("a chunk of slots was just made")
 }
 
-/// Gives a vacated slot back.
+/// Gives a vacated slot back; not one whose tasks' ids would be given again.
 #[inline]
 pub(super) fn give_back(slot: &'static Slot) {
+    if slot.is_used_up() {
+        return;
+    }
     let kept = CACHED.try_with(|cache| {
         if !cache.push(slot) {
             cache.push_after_giving_half_back(slot);

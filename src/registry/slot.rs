@@ -234,6 +234,12 @@ impl Slot {
             .store(self.sequence.load(Relaxed).wrapping_add(1), Release);
     }
 
+    /// Whether as many tasks have lived here as there are ids. Only for its owner, who has vacated it.
+    #[inline]
+    pub(super) fn is_used_up(&self) -> bool {
+        self.sequence.load(Relaxed) == 0
+    }
+
     /// A copy of the live task's record, or nothing if none lives here (or it ended meanwhile).
     pub(crate) fn read(&'static self) -> Option<Reading> {
         let sequence = self.sequence.load(Acquire);

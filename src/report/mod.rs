@@ -13,6 +13,7 @@ mod leak;
 mod leak_report;
 mod leak_text;
 mod leaked_thread;
+mod note;
 mod notes;
 mod outlets;
 mod owner;
@@ -40,5 +41,5 @@ pub(crate) use warned::note_warning;
 
 /// Says something in one line that is no verdict: a limit met, a mistake of ours.
 pub(crate) fn note(message: impl std::fmt::Display) {
-    eprintln!("taskleak: note: {message}");
+    note::say(&message);
 }

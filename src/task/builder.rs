@@ -50,13 +50,16 @@ impl Builder {
 
     /// Names the task. A `&'static str` costs nothing; a `String` a table entry while it lives.
     ///
+    /// Tasks of one kind have one name: they are counted, graphed and watched by it. What tells one from
+    /// another is [`data`](Self::data).
+    ///
     /// # Examples
     ///
     /// ```
     /// # use taskleak::task::Builder;
     /// # #[tokio::main(flavor = "current_thread")] async fn main() {
     /// Builder::new().name("reaper").spawn(async {}).await.unwrap();
-    /// Builder::new().name(format!("connection {}", 17)).spawn(async {}).await.unwrap();
+    /// Builder::new().name("connection").data("id", 17).spawn(async {}).await.unwrap();
     /// # }
     /// ```
     pub fn name(mut self, name: impl Into<Cow<'static, str>>) -> Self {

@@ -43,7 +43,7 @@ pub trait Track: Future + Sized {
         Tracked::new(self, Location::caller(), None)
     }
 
-    /// The same, by a name of its own.
+    /// The same, by a name: one for all tasks of a kind, as [`Builder::name`](crate::task::Builder::name).
     ///
     /// # Examples
     ///
@@ -52,7 +52,7 @@ pub trait Track: Future + Sized {
     /// # async fn serve(_: usize) {}
     /// # #[tokio::main(flavor = "current_thread")] async fn main() {
     /// for conn in 0..3 {
-    ///     tokio::spawn(serve(conn).tracked_as(format!("connection {conn}"))).await.unwrap();
+    ///     tokio::spawn(serve(conn).tracked_as("connection")).await.unwrap();
     /// }
     /// # }
     /// ```

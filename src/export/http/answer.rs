@@ -31,7 +31,8 @@ pub(super) fn failure(what: impl std::fmt::Display) -> Response {
     (StatusCode::INTERNAL_SERVER_ERROR, text).into_response()
 }
 
-static WORKER: Worker = Worker::new("taskleak-answers");
+/// As many pages at a time are more than anybody looks at.
+static WORKER: Worker = Worker::new("taskleak-answers", 4);
 
 /// Works an answer out off the runtime's threads, those of its blocking pool too: reading a great many
 /// tasks or debug info takes some tens of milliseconds, and the threads may all be busy.

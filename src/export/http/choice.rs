@@ -2,7 +2,6 @@
 
 use crate::manager::{Snapshot, TaskRecord};
 use std::cmp::Reverse;
-use std::collections::HashSet;
 
 /// The parameters of a request. Those that are missing choose everything.
 #[derive(Clone, Debug, Default, serde::Deserialize)]
@@ -32,12 +31,12 @@ impl Choice {
     /// The tasks, in the order asked for; the limit is left to the caller.
     pub(super) fn of<'a>(&self, snapshot: &'a Snapshot) -> Vec<&'a TaskRecord> {
         let text = self.q.to_lowercase();
-        let suspects: HashSet<_> = snapshot.suspects().iter().map(|one| one.name()).collect();
+        let is_suspect = |task: &TaskRecord| snapshot.suspects().iter().any(|one| one.is_of(task));
         let mut tasks: Vec<_> = snapshot
             .tasks()
             .iter()
             .filter(|task| self.name.as_deref().is_none_or(|name| name == task.name()))
-            .filter(|task| !self.suspects || suspects.contains(task.name()))
+            .filter(|task| !self.suspects || is_suspect(task))
             .filter(|task| task.age().as_secs_f64() >= self.min_age)
             .filter(|task| text.is_empty() || mentions(task, &text))
             .collect();
