@@ -7,7 +7,8 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::{Mutex, mpsc};
 use std::time::Duration;
-use taskleak::export::http::{self, Server};
+use taskleak::export::http::{self, Pages, Server};
+use taskleak::export::prometheus::TaskCollector;
 use taskleak::task::{Builder, JoinSet};
 
 /// All tests see the tasks of all: one at a time.
@@ -275,6 +276,33 @@ fn a_foreign_page_is_refused() {
         let answer = get_as(server.address(), "evil.example", "/debug/tasks.json").unwrap();
         assert_eq!(answer.status, 403);
         assert!(answer.text().contains("ask for 127.0.0.1 or localhost"));
+        // Under the port's own address, by a page's script or image.
+        for (site, status) in [("cross-site", 403), ("same-origin", 200), ("none", 200)] {
+            let host = format!("127.0.0.1\r\nSec-Fetch-Site: {site}");
+            let answer = get_as(server.address(), &host, "/debug/tasks.json").unwrap();
+            assert_eq!(answer.status, status, "{site}");
+        }
+    });
+}
+
+/// The loopback address, as a socket for both families writes it.
+#[test]
+fn a_foreign_page_is_refused_under_a_mapped_address() {
+    let server = http::serve_at("[::ffff:127.0.0.1]:0".parse().unwrap()).unwrap();
+    let answer = get_as(server.address(), "evil.example", "/debug/tasks.json").unwrap();
+    assert_eq!(answer.status, 403);
+}
+
+#[test]
+fn metrics_are_those_that_were_chosen() {
+    run(async |_| {
+        let collector = TaskCollector::new().label("tenant");
+        let server = Pages::new().metrics(collector).serve(0).unwrap();
+        let task = Builder::new().name("serves").data("tenant", "acme");
+        let task = task.spawn(pending::<()>());
+        let live = "taskleak_live_tasks{name=\"serves\",tenant=\"acme\"} 1\n";
+        assert!(get(&server, "/metrics").text().contains(live));
+        task.abort();
     });
 }
 

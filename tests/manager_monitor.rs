@@ -453,3 +453,79 @@ fn a_pool_that_grew_to_its_size_is_none_any_more() {
     // Three while it still grew, five more since it had grown over so many.
     assert_eq!(slow.len(), 3 + 5);
 }
+
+/// Of each name there is one task only.
+#[test]
+fn tasks_with_names_of_their_own_are_suspect_by_their_spawn_site() {
+    let _turn = turn();
+    let runtime = runtime();
+    let mut number = 0;
+    let mut connect = || {
+        number += 1;
+        Builder::new()
+            .name(format!("connection {number}"))
+            .spawn_on(pending::<()>(), runtime.handle())
+    };
+    let task = connect();
+    let suspects = suspects_of(6, || drop(connect()));
+    let counts: Vec<_> = suspects.iter().map(|one| one.counts().to_vec()).collect();
+    assert_eq!(counts, [[2, 3, 4, 5], [3, 4, 5, 6], [4, 5, 6, 7]]);
+    assert!(suspects.iter().all(Suspect::names_differ));
+    assert!(
+        suspects[0]
+            .location()
+            .file()
+            .ends_with("manager_monitor.rs")
+    );
+    task.abort();
+}
+
+/// As a server whose connections come and go.
+#[test]
+fn names_of_their_own_make_no_suspect_of_tasks_that_end() {
+    let _turn = turn();
+    let runtime = runtime();
+    let mut number = 0;
+    let mut tasks = std::collections::VecDeque::new();
+    let suspects = suspects_of(12, || {
+        // More and more, and each lives for two snapshots.
+        for _ in 0..=number {
+            let task = Builder::new().name(format!("connection {number}"));
+            tasks.push_back((number, task.spawn_on(pending::<()>(), runtime.handle())));
+            while tasks.front().is_some_and(|(born, _)| born + 2 <= number) {
+                let (_, task) = tasks.pop_front().unwrap();
+                task.abort();
+                assert!(runtime.block_on(task).unwrap_err().is_cancelled());
+            }
+        }
+        number += 1;
+    });
+    assert_eq!(suspects, []);
+}
+
+/// One name that is made at run time is told of once, by that name.
+#[test]
+fn one_name_of_a_spawn_site_is_one_suspect() {
+    let _turn = turn();
+    let runtime = runtime();
+    let suspects = suspects_of(4, || {
+        Builder::new()
+            .name("egress".to_owned())
+            .spawn_on(pending::<()>(), runtime.handle());
+    });
+    let names: Vec<_> = suspects.iter().map(Suspect::name).collect();
+    assert_eq!(names, ["egress"]);
+    assert!(!suspects[0].names_differ());
+}
+
+/// All suspects of snapshots before each of which `step` was done.
+fn suspects_of(snapshots: usize, mut step: impl FnMut()) -> Vec<Suspect> {
+    monitor().stop();
+    let snapshots = (0..snapshots).map(|_| {
+        step();
+        let snapshot = monitor().take_now();
+        thread::sleep(Duration::from_millis(12));
+        snapshot
+    });
+    snapshots.flat_map(|one| one.suspects().to_vec()).collect()
+}

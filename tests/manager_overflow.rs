@@ -4,11 +4,14 @@ use pretty_assertions::assert_eq;
 use std::collections::HashSet;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::SeqCst;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use taskleak::TaskId;
-use taskleak::manager::{Config, Observer, TaskRecord};
+use taskleak::manager::{Config, Interest, Observer, TaskRecord};
 use taskleak::task::Builder;
+
+/// There is one queue: the tests take turns.
+static TURN: Mutex<()> = Mutex::new(());
 
 const TASKS: u64 = 20_000;
 
@@ -39,6 +42,7 @@ impl Observer for Told {
 
 #[test]
 fn what_does_not_fit_is_counted_and_nothing_else_is_lost() {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let runtime = || {
         tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
@@ -83,4 +87,36 @@ fn what_does_not_fit_is_counted_and_nothing_else_is_lost() {
         assert_eq!(missed, observing.missed());
         assert_eq!(counts.iter().sum::<u64>() + missed, 2 * TASKS);
     }
+}
+
+/// Wants to know of time boxes only.
+struct Boxes;
+
+impl Observer for Boxes {
+    fn interest(&self) -> Interest {
+        Interest::all().without_starts().without_ends()
+    }
+}
+
+#[test]
+fn nobody_misses_what_he_does_not_want() {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    taskleak::manager().configure(&Config::new().queue(3));
+    let all = taskleak::manager().add_observer(Arc::new(Told::default()));
+    let boxes = taskleak::manager().add_observer(Boxes);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        for _ in 0..TASKS / 4 {
+            Builder::new()
+                .name("with nothing")
+                .spawn(async {})
+                .await
+                .unwrap();
+        }
+    });
+    assert!(all.flush(Duration::from_secs(60)) && boxes.flush(Duration::from_secs(60)));
+    assert!(all.missed() > 0);
+    assert_eq!(boxes.missed(), 0);
 }

@@ -93,3 +93,49 @@ async fn the_lines_of_a_task_say_which_task_it_is_and_who_began_it() {
     );
     assert!(inner_line.contains(&own), "{inner_line}");
 }
+
+/// Says something when it is dropped.
+struct Farewell(&'static str);
+
+impl Drop for Farewell {
+    fn drop(&mut self) {
+        tracing::info!("{} goes", self.0);
+    }
+}
+
+#[tokio::test]
+async fn what_a_task_drops_is_said_in_its_span() {
+    let log = Log::default();
+    let subscriber = tracing_subscriber::fmt()
+        .with_writer(log.clone())
+        .without_time()
+        .with_ansi(false)
+        .with_target(false)
+        .finish();
+    let _subscriber = tracing::subscriber::set_default(subscriber);
+
+    let spawn = |name: &'static str| {
+        let farewell = Farewell(name);
+        let task = async move {
+            let _farewell = farewell;
+            std::future::pending::<()>().await;
+        };
+        Builder::new().name(name).spawn(task.in_task_span())
+    };
+    let polled = spawn("polled");
+    tokio::task::yield_now().await;
+    let never_polled = spawn("never polled");
+    for task in [polled, never_polled] {
+        task.abort();
+        assert!(task.await.unwrap_err().is_cancelled());
+    }
+
+    let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let lines: Vec<_> = text.lines().collect();
+    assert_eq!(lines.len(), 2, "{text}");
+    for (line, name) in lines.iter().zip(["polled", "never polled"]) {
+        let start = format!("INFO task{{name=\"{name}\" op=");
+        assert!(line.trim_start().starts_with(&start), "{line}");
+        assert!(line.ends_with(&format!("{name} goes")), "{line}");
+    }
+}

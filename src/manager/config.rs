@@ -67,7 +67,7 @@ impl Config {
     }
 
     /// Whether every spawn captures a backtrace. Default: `false`; `TASKLEAK_BACKTRACE=always` has
-    /// them captured whatever this says.
+    /// them captured whatever this says, and `off` has not.
     ///
     /// # Examples
     ///

@@ -135,11 +135,10 @@ fn run() {
         let (batch, was_emptied) = Batch::take();
         // After the events were taken: who was added before they happened is among them.
         let mailboxes = lock().mailboxes.clone();
-        let missed = events::missed();
         let had_events = !batch.is_empty();
         let batch = Arc::new(batch);
         for mailbox in &mailboxes {
-            mailbox.miss_up_to(missed);
+            mailbox.look_for_missed();
             if had_events {
                 mailbox.send(&batch);
             }

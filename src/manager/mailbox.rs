@@ -41,11 +41,16 @@ struct Content {
     sent: u64,
     done: u64,
     missed: u64,
-    /// How many events had been dropped before they came here, all told, when last looked.
+    /// How many events that it wants had been dropped before they came here, all told, when last looked.
     missed_by_all: u64,
     /// Missed, and the observer does not know.
     missed_untold: u64,
     panics: u64,
+}
+
+/// How many events have been dropped, since the process began, that are wanted by who has this interest.
+fn missed_by_all(Interest { starts, ends }: Interest) -> u64 {
+    events::missed(starts, ends)
 }
 
 /// Bounded: who puts something in never waits.
@@ -62,7 +67,7 @@ impl Mailbox {
         Self {
             content: Mutex::new(Content {
                 // What was dropped until now was nothing that this observer was to be told.
-                missed_by_all: events::missed(),
+                missed_by_all: missed_by_all(interest),
                 ..Content::default()
             }),
             changed: Condvar::new(),
@@ -151,10 +156,11 @@ impl Mailbox {
         }
     }
 
-    /// So many events have been dropped before they came here, since the process began.
-    pub(super) fn miss_up_to(&self, total: u64) {
+    /// Some events may have been dropped before they came here.
+    pub(super) fn look_for_missed(&self) {
+        let total = missed_by_all(self.wanted.interest);
         let mut content = self.lock();
-        let count = total - content.missed_by_all;
+        let count = total.saturating_sub(content.missed_by_all);
         if count == 0 {
             return;
         }

@@ -97,7 +97,9 @@ impl Manager {
     }
 
     fn apply(current: &mut Config, config: &Config) {
-        if current.backtraces != config.backtraces {
+        // Whoever runs the service has the last word.
+        let may_capture = crate::config::get().backtraces != crate::config::Backtraces::Off;
+        if may_capture && current.backtraces != config.backtraces {
             if config.backtraces {
                 spawner::request_backtraces();
             } else {
@@ -148,7 +150,8 @@ impl Manager {
         self.lock().enabled
     }
 
-    /// Whether every spawn captures a backtrace from now on.
+    /// Whether every spawn captures a backtrace from now on. With `TASKLEAK_BACKTRACE=off` none does,
+    /// whatever is said here.
     ///
     /// # Examples
     ///

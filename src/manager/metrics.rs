@@ -1,6 +1,7 @@
 //! tokio-metrics' figures, by name.
 
 use super::manager::Manager;
+use crate::registry::names;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::runtime::Handle;
@@ -56,7 +57,8 @@ impl Manager {
         self.task_monitor(name).instrument(future)
     }
 
-    /// The tokio-metrics monitor of a name, made now if there was none.
+    /// The tokio-metrics monitor of a name, made now if there was none. Of 65536 names each has its own;
+    /// those that come later are measured together, as `(other names)`.
     ///
     /// # Examples
     ///
@@ -65,11 +67,12 @@ impl Manager {
     /// println!("{:?}", monitor.cumulative().mean_poll_duration());
     /// ```
     pub fn task_monitor(&self, name: impl Into<String>) -> TaskMonitor {
-        self.monitors
-            .tasks()
-            .entry(name.into())
-            .or_default()
-            .clone()
+        let mut name = name.into();
+        let mut monitors = self.monitors.tasks();
+        if monitors.len() >= names::MOST && !monitors.contains_key(&name) {
+            names::OTHER.clone_into(&mut name);
+        }
+        monitors.entry(name).or_default().clone()
     }
 
     /// What tokio-metrics measured so far, by name: of the futures that were
@@ -90,8 +93,9 @@ impl Manager {
         metrics.collect()
     }
 
-    /// Measures a runtime by tokio-metrics from now on, under a name for it. Another one that had the
-    /// name is no longer measured. With the feature `prometheus`, what tokio counts of it stands among
+    /// Measures a runtime by tokio-metrics from now on, under a name for it, until
+    /// [`unmeasure_runtime`](Self::unmeasure_runtime): what tokio keeps of it is not freed before, also if
+    /// it is shut down. Another one that had the name is no longer measured. With the feature `prometheus`, what tokio counts of it stands among
     /// the metrics.
     ///
     /// # Examples
@@ -115,6 +119,24 @@ impl Manager {
         };
         let former = self.monitors.runtimes().insert(name.into(), runtime);
         drop(former);
+    }
+
+    /// Measures the runtime of that name no longer, as before one is dropped that a service makes now and
+    /// then. Says whether there was one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let runtime = tokio::runtime::Runtime::new().unwrap();
+    /// taskleak::manager().measure_runtime("import", runtime.handle());
+    /// runtime.block_on(async { /* .. */ });
+    /// assert!(taskleak::manager().unmeasure_runtime("import"));
+    /// assert!(taskleak::manager().runtime_metrics().is_empty());
+    /// ```
+    pub fn unmeasure_runtime(&self, name: &str) -> bool {
+        let former = self.monitors.runtimes().remove(name);
+        // It may hold the last of the runtime: not dropped under the lock.
+        former.is_some()
     }
 
     /// What tokio-metrics measured of each runtime since the last call, by name.

@@ -80,7 +80,7 @@ pub trait Observer: Send + Sync + 'static {
         let _ = suspect;
     }
 
-    /// So many events were dropped since the last call, because this observer or all of them together
+    /// So many events that it [wants](Self::interest) were dropped since the last call, because this observer or all of them together
     /// were too slow.
     fn events_missed(&self, count: u64) {
         let _ = count;
@@ -136,7 +136,8 @@ pub struct ObserverHandle {
 }
 
 impl ObserverHandle {
-    /// Removes the observer: no call of it begins after this returns. One may be under way.
+    /// Removes the observer: it is called no more. One call may be under way, or just beginning, when
+    /// this returns.
     pub fn remove(self) {
         drop(self);
     }
@@ -152,7 +153,7 @@ impl ObserverHandle {
         super::dispatcher::flush(&self.mailbox, at_most)
     }
 
-    /// How many events this observer was not told of.
+    /// How many events this observer was not told of although it wanted to.
     pub fn missed(&self) -> u64 {
         self.mailbox.missed()
     }

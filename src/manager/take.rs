@@ -47,7 +47,7 @@ pub(super) fn snapshot(suspects: Vec<Suspect>) -> Snapshot {
         names,
         counts,
         unnamed,
-        missed_events: events::missed(),
+        missed_events: events::missed(true, true),
         suspects,
     }
 }

@@ -33,6 +33,11 @@ const ENDED: u64 = 1 << 32;
 const OVER_TIME: u64 = 2 << 32;
 const KINDS: u64 = !(u32::MAX as u64);
 
+/// The number of a kind: of [`STARTED`], [`ENDED`], [`OVER_TIME`].
+fn kind(word: u64) -> usize {
+    (word >> 32) as usize
+}
+
 /// A record's words, and when it happened.
 const WORDS: usize = 9;
 
@@ -94,7 +99,8 @@ impl Event {
 
 struct Queue {
     events: Ring<Arc<Attached>, WORDS>,
-    missed: AtomicU64,
+    /// By kind.
+    missed: [AtomicU64; 3],
     /// The reader is about to sleep until somebody wakes it.
     is_asleep: AtomicBool,
     reader: Mutex<Option<Thread>>,
@@ -183,7 +189,7 @@ fn words(record: PackedRecord, kind: u64) -> [u64; WORDS] {
 #[inline(always)]
 fn put<const SOME: usize>(queue: &Queue, words: [u64; SOME], attached: Option<Arc<Attached>>) {
     if !queue.events.put(words, attached) {
-        queue.missed.fetch_add(1, Relaxed);
+        queue.missed[kind(words[KIND])].fetch_add(1, Relaxed);
     }
     // The reader looks at the queue after it said that it is about to sleep. Should this see neither,
     // on a processor where a push is no full barrier, the reader looks again a little later.
@@ -219,7 +225,7 @@ pub(crate) fn want(wanted: Wanted, capacity: usize) {
     if wanted.0 != 0 {
         QUEUE.get_or_init(|| Queue {
             events: Ring::new(capacity.max(LEAST_ROOM)),
-            missed: AtomicU64::new(0),
+            missed: Default::default(),
             is_asleep: AtomicBool::new(false),
             reader: Mutex::new(None),
         });
@@ -254,9 +260,13 @@ pub(crate) fn number_from_now() -> u64 {
     QUEUE.get().map_or(0, |queue| queue.events.next_in())
 }
 
-/// How many events were dropped so far.
-pub(crate) fn missed() -> u64 {
-    QUEUE.get().map_or(0, |queue| queue.missed.load(Relaxed))
+/// How many events were dropped so far: of all, or of those that somebody wants.
+pub(crate) fn missed(starts: bool, ends: bool) -> u64 {
+    let Some(queue) = QUEUE.get() else { return 0 };
+    let of = |word| queue.missed[kind(word)].load(Relaxed);
+    let starts = if starts { of(STARTED) } else { 0 };
+    let ends = if ends { of(ENDED) } else { 0 };
+    starts + ends + of(OVER_TIME)
 }
 
 /// Sleeps until there is an event, or [`wake`] is called, or for no reason; only for the one reader.

@@ -145,6 +145,8 @@ impl Gate {
 
     /// The same for a task: ready once something has happened since `seen`.
     pub(crate) fn poll_wait(&self, seen: Seen, threshold: u32, cx: &mut Context<'_>) -> Poll<()> {
+        // Foreign code, as its drop is: not under the lock.
+        let waker = cx.waker().clone();
         let mut waiting = self.lock();
         if !self.must_sleep(&waiting, seen, threshold) {
             return Poll::Ready(());
@@ -154,7 +156,7 @@ impl Gate {
             .iter()
             .any(|waiter| waiter.will_wake(cx.waker()))
         {
-            waiting.wakers.push(cx.waker().clone());
+            waiting.wakers.push(waker);
         }
         Poll::Pending
     }

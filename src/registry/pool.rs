@@ -146,3 +146,25 @@ impl Free {
 fn lock_free() -> std::sync::MutexGuard<'static, Free> {
     FREE.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::Ordering::Relaxed;
+
+    /// Its last task has had the last of its ids.
+    #[test]
+    fn a_slot_without_further_ids_is_not_used_again() {
+        // A thread of its own has a cache of its own: what it gives back it gets next.
+        let test = || {
+            let used = take();
+            give_back(used);
+            assert!(std::ptr::eq(take(), used));
+            used.sequence.store(u32::MAX, Relaxed);
+            used.vacate();
+            give_back(used);
+            assert!(!std::ptr::eq(take(), used));
+        };
+        std::thread::spawn(test).join().unwrap();
+    }
+}

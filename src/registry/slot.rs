@@ -14,7 +14,7 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 pub(crate) struct Slot {
     index: u32,
     /// Odd: a live task. The pair (sequence, index) is the task's id.
-    sequence: AtomicU32,
+    pub(super) sequence: AtomicU32,
     origin: AtomicU32,
     stack: AtomicU32,
     /// Index of the scope that answers for the task, 0 for none (any more: a guard saw it end before

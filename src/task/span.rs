@@ -19,7 +19,7 @@ use tracing::Span;
 /// # }
 /// ```
 pub trait TaskSpan: Future + Sized {
-    /// Polls this future inside a span named `task`, at level `info` and with the target `taskleak`. Its
+    /// Polls this future, and drops it, inside a span named `task`, at level `info` and with the target `taskleak`. Its
     /// fields are the task's `name`, its operation id `op`, its `originator`'s, and the spawn
     /// site `location`; the span around it is the one that is current here.
     ///
@@ -35,7 +35,7 @@ pub trait TaskSpan: Future + Sized {
     /// ```
     fn in_task_span(self) -> InTaskSpan<Self> {
         InTaskSpan {
-            future: self,
+            future: Some(self),
             outer: Some(Span::current()),
             span: Span::none(),
         }
@@ -60,11 +60,23 @@ pin_project_lite::pin_project! {
     #[must_use = "futures do nothing unless they are spawned or awaited"]
     #[derive(Debug)]
     pub struct InTaskSpan<F> {
+        // None once it is dropped, which happens inside the span.
         #[pin]
-        future: F,
+        future: Option<F>,
         // Until the first poll, which is when the task is known.
         outer: Option<Span>,
         span: Span,
+    }
+
+    impl<F> PinnedDrop for InTaskSpan<F> {
+        fn drop(this: Pin<&mut Self>) {
+            let mut this = this.project();
+            if let Some(outer) = this.outer.take() {
+                *this.span = span_of_task(&outer);
+            }
+            let _entered = this.span.enter();
+            this.future.set(None);
+        }
     }
 }
 
@@ -94,6 +106,7 @@ impl<F: Future> Future for InTaskSpan<F> {
             *this.span = span_of_task(&outer);
         }
         let _entered = this.span.enter();
-        this.future.poll(cx)
+        let future = this.future.as_pin_mut();
+        future.expect("it is there until it is dropped").poll(cx)
     }
 }

@@ -7,10 +7,21 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use std::net::IpAddr;
 
-/// Refuses requests that were addressed to a domain name. A foreign page that a browser on this
+/// Refuses requests that another site's page makes a browser send, and those that were addressed to a domain name. A foreign page that a browser on this
 /// machine shows may have its own name resolve to the loopback address, and would then read what the
 /// port answers.
 pub(super) async fn only_addresses(request: Request, next: Next) -> Response {
+    if request
+        .headers()
+        .get("sec-fetch-site")
+        .is_some_and(|site| site == "cross-site")
+    {
+        return (
+            StatusCode::FORBIDDEN,
+            "taskleak's pages are not for other sites to ask for: open them by their address.\n",
+        )
+            .into_response();
+    }
     let host = request.headers().get(HOST);
     let host = host.map(|host| host.to_str().unwrap_or("?"));
     match host {

@@ -24,6 +24,8 @@
 //! # let app: axum::Router = axum::Router::new().nest("/internal", taskleak::export::http::router());
 //! ```
 //!
+//! [`Pages`] serves either with metrics of your own choice.
+//!
 //! The pages show names and data of tasks to whoever can reach them: do not mount them where the
 //! public can.
 //!
@@ -96,8 +98,11 @@ mod answer;
 mod choice;
 mod host;
 mod listing;
+mod pages;
+mod patient;
 mod router;
 mod server;
 
+pub use pages::Pages;
 pub use router::router;
 pub use server::{Server, serve, serve_at};

@@ -3,6 +3,7 @@
 use super::answer::{answer, failure, worked_out};
 use super::choice::Choice;
 use super::listing::Listing;
+use super::pages::{Metrics, Pages};
 use crate::export::{flamegraph, pprof, prometheus};
 use crate::manager::Snapshot;
 use axum::Router;
@@ -35,6 +36,14 @@ const PAGE: &str = include_str!("page.html");
 /// # }
 /// ```
 pub fn router<S: Clone + Send + Sync + 'static>() -> Router<S> {
+    Pages::new().router()
+}
+
+pub(super) fn routes<S: Clone + Send + Sync + 'static>(metrics: Metrics) -> Router<S> {
+    let metrics = move || {
+        let metrics = metrics.clone();
+        worked_out(move || answer(prometheus::CONTENT_TYPE, metrics.text()))
+    };
     Router::new()
         .route("/debug/tasks", get(page))
         .route("/debug/tasks.json", get(tasks))
@@ -103,8 +112,4 @@ fn snapshot(traced: bool) -> Snapshot {
     } else {
         crate::manager().snapshot()
     }
-}
-
-async fn metrics() -> Response {
-    worked_out(|| answer(prometheus::CONTENT_TYPE, prometheus::text())).await
 }

@@ -1,13 +1,14 @@
 //! The pages on a port of their own.
 
 use super::host::only_addresses;
-use super::router::router;
+use super::pages::Pages;
+use super::patient::Patient;
 use axum::Router;
 use axum::middleware::from_fn;
 use axum::response::Redirect;
 use axum::routing::get;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener};
 use tokio::sync::oneshot;
 
 /// The pages on a port of their own, until it is dropped; see [`serve`].
@@ -40,7 +41,7 @@ pub struct Server {
 /// # std::io::Result::Ok(())
 /// ```
 pub fn serve(port: u16) -> io::Result<Server> {
-    serve_at((Ipv4Addr::LOCALHOST, port).into())
+    Pages::new().serve(port)
 }
 
 /// Serves the pages at an address of your choice. Whoever can reach it sees the names and data of all
@@ -56,6 +57,10 @@ pub fn serve(port: u16) -> io::Result<Server> {
 /// # std::io::Result::Ok(())
 /// ```
 pub fn serve_at(address: SocketAddr) -> io::Result<Server> {
+    Pages::new().serve_at(address)
+}
+
+pub(super) fn serve_pages(pages: Router, address: SocketAddr) -> io::Result<Server> {
     let listener = TcpListener::bind(address).map_err(|error| {
         io::Error::new(
             error.kind(),
@@ -74,7 +79,7 @@ pub fn serve_at(address: SocketAddr) -> io::Result<Server> {
     std::thread::Builder::new()
         .name("taskleak-http".to_owned())
         .spawn(move || {
-            runtime.spawn(run(listener));
+            runtime.spawn(run(listener, pages));
             // It ends by the sender's end: nobody sends.
             let _ = runtime.block_on(ended);
             runtime.shutdown_background();
@@ -85,17 +90,18 @@ pub fn serve_at(address: SocketAddr) -> io::Result<Server> {
     })
 }
 
-async fn run(listener: TcpListener) {
+async fn run(listener: TcpListener, pages: Router) {
     let is_loopback = listener
         .local_addr()
-        .is_ok_and(|address| address.ip().is_loopback());
+        // Also 127.0.0.1 as an IPv6 socket writes it.
+        .is_ok_and(|address| address.ip().to_canonical().is_loopback());
     let start = get(|| async { Redirect::temporary("/debug/tasks") });
-    let mut pages: Router = router().route("/", start);
+    let mut pages = pages.route("/", start);
     if is_loopback {
         pages = pages.layer(from_fn(only_addresses));
     }
     let served = match tokio::net::TcpListener::from_std(listener) {
-        Ok(listener) => axum::serve(listener, pages).await,
+        Ok(listener) => axum::serve(Patient(listener), pages).await,
         Err(error) => Err(error),
     };
     if let Err(error) = served {

@@ -64,4 +64,6 @@ mod shown;
 mod text;
 
 pub use collector::TaskCollector;
+#[cfg(feature = "http")]
+pub(crate) use text::text_of;
 pub use text::{CONTENT_TYPE, text};

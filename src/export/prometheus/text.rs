@@ -27,6 +27,11 @@ pub fn text() -> String {
         registry.register_collector(Box::new(TaskCollector::new()));
         registry
     });
+    text_of(registry)
+}
+
+/// All that is registered, as a complete OpenMetrics text.
+pub(crate) fn text_of(registry: &Registry) -> String {
     let mut text = String::new();
     encode(&mut text, registry).expect("writing to a string does not fail");
     text
