@@ -334,7 +334,8 @@ impl TaskRecord {
     }
 
     /// The tracked task that spawned it, the one that spawned that one, and so on to the first. Named
-    /// after their functions or fixed names, since they may have ended.
+    /// after their functions or fixed names, since they may have ended. None if there were more than 128
+    /// other lines of ancestors for tasks of its kind.
     pub fn ancestors(&self) -> Vec<Ancestor> {
         Ancestor::above(self.reading.origin)
     }

@@ -316,7 +316,8 @@ impl TaskInfo {
     }
 
     /// The tracked task that spawned it, the one that spawned that one, and so on to the first.
-    /// A task that spawned its own successor stands there once.
+    /// A task that spawned its own successor stands there once. None if there were more than 128 other
+    /// lines of ancestors for tasks of its kind, in programs whose tasks spawn each other in any order.
     pub fn ancestors(&self) -> &[Ancestor] {
         &self.ancestors
     }
