@@ -122,7 +122,8 @@ fn an_interval_that_grows_holds_at_once_too() {
         let told_since = told.try_iter().filter(|number| *number > now);
         assert!(told_since.count() <= 1);
         monitor().set_interval(SHORT);
-        assert!(next(&told) > now);
+        // The one that was on its way may be told only now.
+        while next(&told) <= now {}
     }
     monitor().stop();
 }

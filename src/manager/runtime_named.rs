@@ -23,18 +23,33 @@ pub(super) struct RuntimeNamed<'a>(HashMap<Site, Vec<&'a TaskRecord>>);
 
 impl<'a> RuntimeNamed<'a> {
     pub(super) fn of(snapshot: &'a Snapshot) -> Self {
-        // Of few origins, and a number is hashed faster than a path.
-        let mut of_origin: HashMap<OriginId, Site> = HashMap::new();
+        // There may be a great many of them, of few origins.
+        let mut places: HashMap<OriginId, usize> = HashMap::new();
+        let mut tasks: Vec<Vec<&TaskRecord>> = Vec::new();
+        let mut last = (OriginId::ROOT, 0);
+        for task in &snapshot.tasks {
+            if task.own_name().is_none() {
+                continue;
+            }
+            if last.0 != task.origin() {
+                let place = *places.entry(task.origin()).or_insert(tasks.len());
+                tasks.resize_with(tasks.len().max(place + 1), Vec::new);
+                last = (task.origin(), place);
+            }
+            tasks[last.1].push(task);
+        }
         let mut sites: HashMap<Site, Vec<&TaskRecord>> = HashMap::new();
-        for task in snapshot
-            .tasks
-            .iter()
-            .filter(|task| task.own_name().is_some())
-        {
-            let site = of_origin
-                .entry(task.origin())
-                .or_insert_with(|| Site(task.location()));
-            sites.entry(*site).or_default().push(task);
+        for some in tasks {
+            let Some(site) = some.first().copied().and_then(Site::of) else {
+                continue;
+            };
+            let site = sites.entry(site).or_default();
+            if site.is_empty() {
+                *site = some;
+            } else {
+                site.extend(some);
+                site.sort_by_key(|task| std::cmp::Reverse(task.age()));
+            }
         }
         Self(sites)
     }
