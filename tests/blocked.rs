@@ -317,6 +317,60 @@ fn a_poll_that_is_not_so_old_is_not_looked_at() {
     guard.grace(Duration::from_secs(60)).finish_blocking();
 }
 
+/// The time after which a poll counts as blocked is longer than the grace, but it did not answer.
+#[test]
+fn one_that_does_not_answer_is_looked_at_however_short_the_grace() {
+    let _turn = turn();
+    let runtime = Runtime::new().unwrap();
+    let guard = verify_none();
+    let (sender, receiver) = mpsc::channel();
+    let (begins, begun) = mpsc::channel();
+    runtime.spawn_tracked(async move {
+        tokio::task::block_in_place(|| {
+            begins.send(()).unwrap();
+            _ = receives(&receiver);
+        });
+    });
+    begun.recv().unwrap();
+    let report = find(Options::new().grace(SHORT)).unwrap_err();
+    let text = report.to_string();
+    assert!(text.contains("= blocks in:\n"), "{text}");
+    assert!(text.contains("it blocks a thread in place"), "{text}");
+    sender.send(1).unwrap();
+    guard.grace(Duration::from_secs(60)).finish_blocking();
+}
+
+#[taskleak::leak_test(flavor = "multi_thread", grace = "20ms")]
+#[ignore = "fails, as another test wants it to"]
+async fn inner_that_blocks_in_place() {
+    let (begins, begun) = tokio::sync::oneshot::channel();
+    taskleak::spawn(async {
+        tokio::task::block_in_place(|| {
+            begins.send(()).unwrap();
+            std::thread::sleep(Duration::from_secs(5));
+        });
+    });
+    begun.await.unwrap();
+}
+
+#[test]
+fn what_was_not_looked_at_is_not_told() {
+    let text = |blocked| {
+        let mut test = std::process::Command::new(std::env::current_exe().unwrap());
+        test.args(["--ignored", "--exact", "inner_that_blocks_in_place"]);
+        let output = test.env("TASKLEAK_BLOCKED", blocked).output().unwrap();
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    let off = text("off");
+    assert!(
+        off.contains("nothing: it holds a thread of the runtime\n"),
+        "{off}"
+    );
+    assert!(!off.contains("on which no other task can run"), "{off}");
+    let on = text("1s");
+    assert!(on.contains("it blocks a thread in place"), "{on}");
+}
+
 static MAY_RETURN: AtomicBool = AtomicBool::new(false);
 
 #[taskleak::leak_test(flavor = "multi_thread", grace = "60ms", blocked_after = "20ms")]

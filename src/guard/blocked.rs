@@ -6,8 +6,11 @@ use crate::thread::Sights;
 use crate::wait::trace::Answers;
 use std::time::Duration;
 
-/// Looks at the threads of polls and blocking closures that have not returned for so long. Of one that was not timed
-/// it counts that it did not answer.
+/// Who wants to be told later than this is not to be told sooner because a task was asked and did not answer.
+const USUAL: Duration = Duration::from_secs(1);
+
+/// Looks at the threads of polls and blocking closures that have not returned for so long, or since they were to answer: a
+/// grace may be shorter.
 pub(super) fn look(
     tasks: impl Iterator<Item = Reading>,
     after: Option<Duration>,
@@ -17,10 +20,8 @@ pub(super) fn look(
         return Sights::default();
     };
     let is_blocked = |task: &Reading| {
-        if task.last_poll == 0 {
-            return is_silent(task, answers);
-        }
-        age(task) >= after
+        let is_old = task.last_poll > 0 && age(task) >= after;
+        is_old || (after <= USUAL && is_silent(task, answers))
     };
     let running = tasks.filter(|task| task.has(flag::POLLING));
     Sights::of(&running.filter(is_blocked).collect::<Vec<_>>())

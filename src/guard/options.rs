@@ -64,6 +64,7 @@ impl Options {
 
     /// After how long a poll that has not returned is reported with its thread's stack; default 1 s, or
     /// `TASKLEAK_BLOCKED`; in whole milliseconds. The same goes for a closure on the blocking pool. Always in real time.
+    /// Sooner, where that is not more than a second, of a task that was asked what it waits for and did not answer in time.
     ///
     /// The stack is had by a real-time signal that nothing else in the program handles, on x86-64 Linux; what the thread
     /// waits in then goes on waiting, or is interrupted (`EINTR`) where the kernel cannot go on with it, as `poll` and

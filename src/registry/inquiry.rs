@@ -3,10 +3,10 @@
 //! Asking marks the task's slot; whoever polls the task next and sees the mark answers, and whoever
 //! ends it says so. Here is only the way from the one to the other.
 
-use super::TaskId;
 use super::fence;
 use super::numbers::NumberMap;
 use super::slot::{Reading, Slot, request};
+use super::{TaskId, TaskKind};
 use crate::stack::Stack;
 use std::collections::hash_map::Entry;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -17,7 +17,11 @@ use std::time::{Duration, Instant};
 #[derive(Clone, Debug)]
 pub(crate) enum Answer {
     /// It waits: where its leaf futures took the waker.
-    Waits { found: Arc<[Found]> },
+    Waits {
+        found: Arc<[Found]>,
+        /// Whether one took it at all: not every stack can be had.
+        some_took: bool,
+    },
     /// It has ended, by the poll that was to answer or otherwise.
     Ended,
 }
@@ -55,17 +59,23 @@ pub(crate) struct Board {
 #[derive(Debug, Default)]
 struct State {
     answers: NumberMap<TaskId, Answer>,
-    /// How many have not answered.
+    /// How many have not answered that are woken to do so.
     missing: usize,
+    /// Those that nobody can wake: they answer if they happen to be polled, and are not waited for.
+    not_woken: NumberMap<TaskId, ()>,
     waker: Option<Waker>,
 }
 
-/// Asks the tasks: the next poll of each answers.
+/// Asks the tasks: the next poll of each answers. A future that was tracked for another spawner ([`Track`](crate::Track))
+/// is not woken, since what it was polled with may be anybody's waker; so it is not waited for.
 pub(crate) fn ask(tasks: &[Reading]) -> Arc<Board> {
+    let futures = tasks.iter().filter(|task| task.kind() == TaskKind::Future);
+    let not_woken: NumberMap<TaskId, ()> = futures.map(|task| (task.id, ())).collect();
     let board = Arc::new(Board {
         state: Mutex::new(State {
             answers: NumberMap::with_capacity_and_hasher(tasks.len(), Default::default()),
-            missing: tasks.len(),
+            missing: tasks.len() - not_woken.len(),
+            not_woken,
             waker: None,
         }),
         changed: Condvar::new(),
@@ -148,7 +158,8 @@ impl Board {
     fn put(&self, task: TaskId, answer: Answer) {
         let waker = {
             let mut state = self.lock();
-            if state.answers.insert(task, answer).is_some() {
+            let is_new = state.answers.insert(task, answer).is_none();
+            if !is_new || state.not_woken.contains_key(&task) {
                 return;
             }
             state.missing -= 1;
@@ -207,5 +218,36 @@ impl Board {
     /// What was answered so far.
     pub(crate) fn take(&self) -> NumberMap<TaskId, Answer> {
         std::mem::take(&mut self.lock().answers)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::registry::{self, tokio_ids};
+    use crate::task::{Builder, Track};
+
+    #[tokio::test]
+    async fn what_nobody_can_wake_is_not_waited_for() {
+        let given_away = tokio::spawn(std::future::pending::<()>().tracked_as("given away"));
+        let spawned = Builder::new().name("spawned");
+        let spawned = spawned.spawn(std::future::pending::<()>());
+        tokio::task::yield_now().await;
+        for (handle, kind, is_complete) in [
+            (&given_away, TaskKind::Future, true),
+            (&spawned, TaskKind::Task, false),
+        ] {
+            let number = tokio_ids::id_number(&handle.id());
+            let mut live = registry::live().filter(|task| task.tokio_id == number);
+            let task = live.next().unwrap();
+            assert_eq!(task.kind(), kind);
+            let board = ask(&[task]);
+            assert_eq!(board.is_complete(), is_complete);
+            // Whoever is polled answers all the same.
+            tell(task.slot, task.id, &Answer::Ended);
+            assert!(board.is_complete() && board.has(task.id));
+        }
+        given_away.abort();
+        spawned.abort();
     }
 }

@@ -7,7 +7,7 @@ use super::slot::{Reading, flag};
 use super::{Ancestor, Fingerprint, TaskId, TaskKind, TaskState, TrackedRuntime, clock};
 use crate::census::Sight;
 use crate::stack::{Frame, Stack};
-use crate::wait::trace::{Answers, RawTrace, waits_for_of};
+use crate::wait::trace::{Answers, Leaf, RawTrace, waits_for_of};
 use crate::wait::{self, AwaitTrace, Liveness, Standing, WaitsFor};
 use std::borrow::Cow;
 use std::panic::Location;
@@ -211,8 +211,8 @@ impl TaskInfo {
     /// Where the thread was that it held at the verdict, innermost frame first: what the task's code had called, and
     /// that code, down to the poll (or blocking closure) that had not returned.
     ///
-    /// Only of one that had lasted for longer than [`Options::blocked_after`](crate::Options::blocked_after), or that
-    /// [`dump`](crate::dump) had no answer of. Empty if the stack cannot be had: other than on x86-64 Linux, and where the
+    /// Only of one that had lasted for longer than [`Options::blocked_after`](crate::Options::blocked_after), or that had not
+    /// answered what it waits for. Empty if the stack cannot be had: other than on x86-64 Linux, and where the
     /// program handles every real-time signal itself. The first look at a stack reads debug info.
     pub fn blocked_frames(&self) -> Vec<&'static Frame> {
         match self.blocked {
@@ -221,9 +221,11 @@ impl TaskInfo {
         }
     }
 
-    /// Whether it had left its runtime's worker to another thread then, by `block_in_place`.
-    pub(crate) fn blocks_in_place(&self) -> bool {
-        matches!(self.blocked, Some(Ok(stack)) if wait::blocked::gave_its_worker_away(stack))
+    /// Whether it had left its runtime's worker to another thread then, by `block_in_place`; none if its thread was not
+    /// looked at, or could not be.
+    pub(crate) fn blocks_in_place(&self) -> Option<bool> {
+        let stack = self.blocked?.ok()?;
+        Some(wait::blocked::gave_its_worker_away(stack))
     }
 
     /// The task's id.
@@ -360,6 +362,16 @@ impl TaskInfo {
     /// The same as it was captured.
     fn raw_trace(&self) -> Option<&RawTrace> {
         self.awaits.as_deref()
+    }
+
+    /// What it answered of a leaf future of that kind.
+    pub(crate) fn leaf(&self, waits_for: WaitsFor) -> Option<&Leaf> {
+        self.raw_trace()?.leaf(waits_for)
+    }
+
+    /// Whether it did answer, and a future in it took the waker where that could not be seen.
+    pub(crate) fn hides_what_it_waits_in(&self) -> bool {
+        self.raw_trace().is_some_and(RawTrace::is_unseen)
     }
 
     /// Equal only for tasks that have equal traces, while both are there; none of tasks that did not answer.

@@ -2,7 +2,7 @@
 
 use super::project;
 use super::quantity::Brief;
-use crate::registry::{TaskInfo, TaskState};
+use crate::registry::{TaskInfo, TaskKind, TaskState};
 use crate::wait::{AwaitNode, AwaitTrace, TraceSource};
 
 /// Lines of a trace that are shown.
@@ -13,6 +13,11 @@ type Line = (String, Option<String>);
 
 /// Of a task of which no future took the waker that it was polled with.
 pub(super) const NOTHING: &str = "nothing that asked to be woken, such as `std::future::pending`";
+/// Of a task in which a future took the waker, but not where that could be seen.
+pub(super) const UNSEEN: &str = "unknown: a future asked to be woken, but on another thread, or where its stack could not be read";
+/// Of a future that was tracked and not asked.
+const NOT_ASKED: &str =
+    "unknown: it was given to a spawner that taskleak does not wrap, so nobody can wake it to ask";
 /// Of a task that woke itself.
 pub(super) const BUSY: &str = "(it wakes itself, so it is not parked: it goes round and round)";
 
@@ -32,6 +37,7 @@ pub(super) fn silent(task: &TaskInfo) -> String {
             Brief(begun)
         ),
         (TaskState::Running, None) => "none: its last poll has not returned".to_owned(),
+        _ if task.kind() == TaskKind::Future => NOT_ASKED.to_owned(),
         _ => "unknown: it was woken, and its runtime did not poll it in time".to_owned(),
     }
 }

@@ -118,24 +118,41 @@ fn leaf(trace: &AwaitTrace, waits_for: WaitsFor) -> Vec<&str> {
 
 /// What is known of why some tasks wait.
 pub(super) struct Diagnosis<'a> {
-    waits_for: WaitsFor,
+    pub(super) waits_for: WaitsFor,
     count: usize,
-    kind: TaskKind,
-    /// It blocks its thread by `block_in_place`.
-    in_place: bool,
+    pub(super) kind: TaskKind,
+    /// Whether it blocks its thread by `block_in_place`; none if its thread was not looked at.
+    in_place: Option<bool>,
     leaf: Vec<&'a str>,
+    /// All functions inside of that leaf, if they are known.
+    pub(super) inside: &'a [String],
+    /// Somebody has a waker of it (or an abort handle), and it is not seen to wait for what never comes.
+    pub(super) may_be_woken: bool,
+    /// What holds the threads that it waits for.
+    pub(super) on_the_pool: &'a [String],
 }
 
 impl<'a> Diagnosis<'a> {
-    fn of(leak: &'a Leak) -> Option<Self> {
+    pub(super) fn of(leak: &'a Leak) -> Option<Self> {
         let waits_for = leak.waits_for()?;
         let trace = leak.await_trace();
+        let asked = leak.oldest().leaf(waits_for);
+        let never_comes = |trace: &AwaitTrace| {
+            let mut leaves = seen_leaves(trace.roots()).into_iter();
+            leaves.any(|(kind, _)| kind == WaitsFor::Pending)
+        };
         Some(Self {
             waits_for,
             count: leak.count(),
             kind: leak.kind(),
             in_place: leak.oldest().blocks_in_place(),
-            leaf: trace.map_or_else(Vec::new, |trace| leaf(trace, waits_for)),
+            leaf: match asked {
+                Some(asked) => asked.awaited.iter().map(String::as_str).collect(),
+                None => trace.map_or_else(Vec::new, |trace| leaf(trace, waits_for)),
+            },
+            inside: asked.map_or(&[], |asked| &asked.inside),
+            may_be_woken: leak.liveness() == Liveness::Wakeable && !trace.is_some_and(never_comes),
+            on_the_pool: leak.on_the_pool(),
         })
     }
 
@@ -146,17 +163,23 @@ impl<'a> Diagnosis<'a> {
             waits_for,
             count,
             kind: TaskKind::Task,
-            in_place: false,
+            in_place: None,
             leaf: leaf(task.await_trace(), waits_for),
+            inside: &[],
+            may_be_woken: false,
+            on_the_pool: &[],
         })
     }
 
-    fn leaf_is(&self, part: &str) -> bool {
+    pub(super) fn leaf_is(&self, part: &str) -> bool {
         self.leaf.iter().any(|leaf| leaf.contains(part))
     }
 
     /// What has to be so, since it waits.
     pub(super) fn cause(&self) -> String {
+        if let Some((cause, _)) = self.particular() {
+            return cause;
+        }
         let (many, it) = match self.count {
             1 => (false, "it"),
             _ => (true, "each"),
@@ -213,14 +236,18 @@ impl<'a> Diagnosis<'a> {
             }
             WaitsFor::Write => "room to write: the peer does not read".to_owned(),
             WaitsFor::Join => "the end of another task, which is alive".to_owned(),
+            WaitsFor::BlockingIo => "an operation on the blocking pool".to_owned(),
             WaitsFor::Process => "the end of a child process, which runs".to_owned(),
             WaitsFor::Signal => "a signal to this process".to_owned(),
             WaitsFor::Blocking if self.kind == TaskKind::Blocking => {
                 format!("nothing: {it} holds a thread of the blocking pool")
             }
-            WaitsFor::Blocking if self.in_place => format!(
+            WaitsFor::Blocking if self.in_place == Some(true) => format!(
                 "nothing: {it} blocks a thread in place, while other tasks run on another one"
             ),
+            WaitsFor::Blocking if self.in_place.is_none() => {
+                format!("nothing: {it} holds a thread of the runtime")
+            }
             WaitsFor::Blocking => format!(
                 "nothing: {it} holds a thread of the runtime, on which no other task can run"
             ),
@@ -243,6 +270,9 @@ impl<'a> Diagnosis<'a> {
     }
 
     pub(super) fn help(&self) -> &'static str {
+        if let Some((_, help)) = self.particular() {
+            return help;
+        }
         match self.waits_for {
             WaitsFor::ChannelSend => {
                 "drop the receiver when nobody reads from it any more (the send then fails), or \
@@ -312,13 +342,14 @@ impl<'a> Diagnosis<'a> {
                 "let the peer read or close its side, or put a `timeout` around the write"
             }
             WaitsFor::Join => "look at the task that it joins: that one has to end first",
+            WaitsFor::BlockingIo => "an abort does not end it: see that it can end",
             WaitsFor::Process => "kill the child, or set `kill_on_drop` and drop it",
             WaitsFor::Signal => "`select!` on a shutdown signal of your own beside it, or abort it",
             WaitsFor::Blocking if self.kind == TaskKind::Blocking => {
                 "an abort does not end a closure that runs: give it a flag to look at, or a wait \
                  that ends, such as `recv_timeout`"
             }
-            WaitsFor::Blocking if self.in_place => {
+            WaitsFor::Blocking if self.in_place == Some(true) => {
                 "an abort does not end what blocks in place: give it a flag to look at, or a wait \
                  that ends, such as `recv_timeout`"
             }

@@ -1,7 +1,7 @@
 //! What all tasks wait for, at one moment.
 
 use super::leak::Leak;
-use super::leak_text::LeakText;
+use super::leak_text::{LeakText, TASK};
 use super::paint::Paint;
 use super::quantity::tasks_of;
 use crate::config;
@@ -67,7 +67,7 @@ impl fmt::Display for Dump {
                 leak,
                 paint: Paint::PLAIN,
                 style,
-                what: "task",
+                what: TASK,
             }
             .write(f, None)?;
         }

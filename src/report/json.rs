@@ -33,6 +33,8 @@ struct LeakJson<'a> {
     state: String,
     liveness: &'static str,
     waits_for: Option<&'static str>,
+    cause: Option<String>,
+    help: Option<&'static str>,
     likely_deadlock: bool,
     proved_deadlock: bool,
     owners: Vec<OwnerJson<'a>>,
@@ -175,6 +177,8 @@ impl<'a> LeakJson<'a> {
             state: lower(leak.state()),
             liveness: leak.liveness().as_str(),
             waits_for: leak.waits_for().map(|waits_for| waits_for.as_str()),
+            cause: leak.cause(),
+            help: leak.help(),
             likely_deadlock: leak.is_likely_deadlocked(),
             proved_deadlock: leak.is_proved_deadlocked(),
             owners: leak.owners().iter().map(OwnerJson::of).collect(),
@@ -234,6 +238,7 @@ impl LeakReport {
     /// let json: serde_json::Value = serde_json::from_str(&report.to_json()).unwrap();
     /// assert_eq!(json["leaks"][0]["count"], 1);
     /// assert_eq!(json["leaks"][0]["waits_for"], "pending");
+    /// assert_eq!(json["leaks"][0]["help"], report.leaks()[0].help().unwrap());
     /// # task.abort(); guard.finish().await; }
     /// ```
     pub fn to_json(&self) -> String {

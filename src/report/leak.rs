@@ -1,5 +1,6 @@
 //! Leaks of one kind.
 
+use super::diagnosis::Diagnosis;
 use super::owner::Owner;
 use crate::guard::Deadlocks;
 use crate::registry::numbers::NumberMap;
@@ -8,7 +9,7 @@ use crate::stack::{Frame, Stack};
 use crate::wait::deadlock::Finding;
 use crate::wait::trace::RawTrace;
 use crate::wait::{AwaitTrace, Liveness, WaitsFor};
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::panic::Location;
 use std::path::Path;
 use std::sync::Arc;
@@ -42,6 +43,8 @@ pub struct Leak {
     proved_deadlock: bool,
     owners: Vec<Owner>,
     ended_when_aborted: Option<usize>,
+    /// What holds the threads of the blocking pool that these wait for.
+    on_the_pool: Vec<String>,
 }
 
 /// Numbers backtraces by what a person sees of them: a loop that the compiler unrolled spawns from
@@ -98,7 +101,7 @@ impl Leak {
                 backtrace,
                 task.state(),
                 traces.number(&task),
-                task.is_silent(),
+                (task.is_silent(), task.hides_what_it_waits_in()),
                 task.liveness(),
                 task.sight().map(Arc::as_ptr),
             );
@@ -109,6 +112,7 @@ impl Leak {
                     proved_deadlock: false,
                     owners: Vec::new(),
                     ended_when_aborted: None,
+                    on_the_pool: Vec::new(),
                 });
                 leaks.len() - 1
             });
@@ -142,6 +146,27 @@ impl Leak {
             leak.proved_deadlock = are_all(|finding| finding.proved);
             leak.owners = Owner::of(leak.oldest(), all, found);
         }
+    }
+
+    /// Notes what holds the threads of the blocking pool, of closures that wait for one.
+    pub(super) fn note_pools(leaks: &mut [Self], all: &[TaskInfo]) {
+        let is_queued = |leak: &&mut Self| {
+            leak.kind() == TaskKind::Blocking && leak.state() == TaskState::NeverPolled
+        };
+        for leak in leaks.iter_mut().filter(is_queued) {
+            let runtime = leak.oldest().runtime_id();
+            let run = all.iter().filter(|task| {
+                task.kind() == TaskKind::Blocking
+                    && task.state() == TaskState::Running
+                    && task.runtime_id() == runtime
+            });
+            let names: BTreeSet<&str> = run.map(TaskInfo::name).collect();
+            leak.on_the_pool = names.into_iter().map(str::to_owned).collect();
+        }
+    }
+
+    pub(super) fn on_the_pool(&self) -> &[String] {
+        &self.on_the_pool
     }
 
     pub(super) fn note_aborted(&mut self, aborted: &HashSet<TaskId>, ended: &HashSet<TaskId>) {
@@ -188,6 +213,34 @@ impl Leak {
     /// What kind of thing the oldest waits for; see [`TaskInfo::waits_for`].
     pub fn waits_for(&self) -> Option<WaitsFor> {
         self.oldest().waits_for()
+    }
+
+    /// What has to be so, since they wait: a few words, as the report prints them after `waits for`. None if it is not known
+    /// what they wait for. The words may change from version to version, [`waits_for`](Self::waits_for) does not.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "multi_thread")] async fn main() {
+    /// use taskleak::{Options, find, verify_none};
+    ///
+    /// # let guard = verify_none();
+    /// let (sender, mut receiver) = tokio::sync::mpsc::channel::<()>(1);
+    /// let task = taskleak::spawn(async move { receiver.recv().await });
+    /// let report = find(Options::new().grace(std::time::Duration::from_millis(10))).unwrap_err();
+    /// let leak = &report.leaks()[0];
+    /// assert!(leak.cause().unwrap().contains("a sender of it is alive"));
+    /// assert!(leak.help().unwrap().contains("drop every sender"));
+    /// # drop(sender); task.await.unwrap(); guard.finish().await; }
+    /// ```
+    pub fn cause(&self) -> Option<String> {
+        Diagnosis::of(self).map(|diagnosis| diagnosis.cause())
+    }
+
+    /// What can be done about it, as the report prints it after `help`; none if it is not known what they wait for. See
+    /// [`cause`](Self::cause).
+    pub fn help(&self) -> Option<&'static str> {
+        Diagnosis::of(self).map(|diagnosis| diagnosis.help())
     }
 
     /// Whether these are likely to be in a deadlock: only tasks that are in it themselves have what each waits

@@ -92,6 +92,7 @@ impl LeakReport {
         let all = [judgement.leaks.as_slice(), &judgement.tolerated].concat();
         let mut leaks = Leak::group(judgement.leaks);
         Leak::note_owners(&mut leaks, &all, &judgement.deadlocks);
+        Leak::note_pools(&mut leaks, &all);
         Self {
             test,
             leaks,

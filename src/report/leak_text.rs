@@ -19,12 +19,15 @@ const MOST_NAMES: usize = 3;
 /// Ancestors that are shown.
 const MOST_ANCESTORS: usize = 8;
 
+/// What one is called that need not be a leak.
+pub(super) const TASK: &str = "task";
+
 /// One kind of leak.
 pub(super) struct LeakText<'a> {
     pub(super) leak: &'a Leak,
     pub(super) paint: Paint,
     pub(super) style: Style,
-    /// What one is called: a leak.
+    /// What one is called: a leak, or [`TASK`].
     pub(super) what: &'static str,
 }
 
@@ -59,7 +62,12 @@ impl LeakText<'_> {
         self.fields().field(f, "state", self.state())?;
         self.awaits(f)?;
         self.blocked(f)?;
-        diagnosis::write(leak, |key, value| self.fields().field(f, key, value))?;
+        // What only waits for its work needs no help.
+        let is_shown = |key: &str| *what != TASK || key != "help";
+        diagnosis::write(leak, |key, value| match is_shown(key) {
+            true => self.fields().field(f, key, value),
+            false => Ok(()),
+        })?;
         self.fields().field(f, "fingerprint", leak.fingerprint())?;
         let data: Vec<_> = leak
             .data()
@@ -186,6 +194,9 @@ impl LeakText<'_> {
             return match trace {
                 _ if oldest.is_silent() => {
                     self.fields().field(f, "waits in", awaits::silent(oldest))
+                }
+                Some(_) if oldest.hides_what_it_waits_in() => {
+                    self.fields().field(f, "waits in", awaits::UNSEEN)
                 }
                 Some(_) => self.fields().field(f, "waits in", awaits::NOTHING),
                 None => Ok(()),

@@ -18,6 +18,7 @@ mod notes;
 mod outlets;
 mod owner;
 mod paint;
+mod particular;
 mod project;
 mod quantity;
 mod sight_text;

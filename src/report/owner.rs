@@ -27,9 +27,8 @@ impl Owner {
         let owners = owners.unwrap_or_default().iter();
         owners
             .filter_map(|(number, half)| {
-                let owner = all.iter().find(|one| {
-                    one.tokio_id() == Some(*number) && one.runtime_id() == task.runtime_id()
-                })?;
+                // Of all live tasks in the process, whatever runtime they are on, but one has that number.
+                let owner = all.iter().find(|one| one.tokio_id() == Some(*number))?;
                 Some(Self {
                     half: *half,
                     task: owner.id(),

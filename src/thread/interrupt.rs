@@ -17,7 +17,7 @@ use crate::stack::Stack;
 use crate::stack::walk::StackCopy;
 use std::cell::UnsafeCell;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
-use std::sync::atomic::{AtomicU64, AtomicUsize};
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -80,19 +80,18 @@ static COPY: Copy = Copy {
     words: UnsafeCell::new([0; WORDS]),
 };
 
-/// How many of our signals have been handled.
-static HANDLED: AtomicU64 = AtomicU64::new(0);
+/// The threads to which signals are on their way, each by the place that its signal names: zero once that was handled. Signals
+/// of one number are kept apart by that, those of somebody else too.
+static ON_THEIR_WAY: [AtomicU32; MOST_SIGNALS] = [const { AtomicU32::new(0) }; MOST_SIGNALS];
 
-static HANDLER: Mutex<Handler> = Mutex::new(Handler {
-    installed: None,
-    sent: 0,
-});
+/// Threads that block a signal after it was sent keep it for as long as they like.
+const MOST_SIGNALS: usize = 64;
+
+static HANDLER: Mutex<Handler> = Mutex::new(Handler { installed: None });
 
 /// What is known of our handler.
 struct Handler {
     installed: Option<Installed>,
-    /// How many signals were sent, ever.
-    sent: u64,
 }
 
 struct Installed {
@@ -148,7 +147,14 @@ impl Handler {
 
     /// Takes our handler away again, unless a signal may still come.
     fn uninstall(&mut self) {
-        if HANDLED.load(Acquire) != self.sent {
+        // A thread that has ended took its signals with it.
+        for thread in &ON_THEIR_WAY {
+            let number = thread.load(Acquire);
+            if number != 0 && blocked_signals(number).is_none() {
+                thread.store(0, Relaxed);
+            }
+        }
+        if ON_THEIR_WAY.iter().any(|thread| thread.load(Acquire) != 0) {
             return;
         }
         if let Some(Installed { signal, before }) = self.installed.take()
@@ -167,16 +173,14 @@ impl Handler {
             // A handler was stopped in the middle of its copy, and still is.
             return Err(Refusal::Silent);
         }
+        let free = ON_THEIR_WAY.iter().position(|one| one.load(Acquire) == 0);
+        let place = free.ok_or(Refusal::Silent)?;
+        ON_THEIR_WAY[place].store(thread, Release);
         // Free, or the answer to a request that was given up.
         REQUEST.store(asked, Release);
-        // SAFETY: sends a signal that has a handler to a thread of this very process, or to none if there is none of that
-        // number. Takes no memory of ours.
-        let sent = unsafe {
-            let process = libc::getpid();
-            libc::syscall(libc::SYS_tgkill, process, thread as libc::pid_t, signal) == 0
-        };
-        if sent {
-            self.sent += 1;
+        let sent = Message::new(signal, place).send(thread);
+        if !sent {
+            ON_THEIR_WAY[place].store(0, Relaxed);
         }
         let deadline = Instant::now() + ANSWER;
         let mut naps = 0;
@@ -184,7 +188,7 @@ impl Handler {
             if REQUEST.load(Acquire) == request(thread, phase::DONE) {
                 let found = found();
                 REQUEST.store(phase::FREE, Relaxed);
-                self.await_handled();
+                await_handled(place);
                 return found;
             }
             naps += 1;
@@ -197,15 +201,76 @@ impl Handler {
             _ => Err(Refusal::Silent),
         }
     }
+}
 
-    /// The handler has answered and is about to return.
-    fn await_handled(&self) {
-        let deadline = Instant::now() + ANSWER;
-        let mut naps = 0;
-        while HANDLED.load(Acquire) != self.sent && Instant::now() < deadline {
-            naps += 1;
-            nap(naps);
+/// The handler has answered and is about to return.
+fn await_handled(place: usize) {
+    let deadline = Instant::now() + ANSWER;
+    let mut naps = 0;
+    while ON_THEIR_WAY[place].load(Acquire) != 0 && Instant::now() < deadline {
+        naps += 1;
+        nap(naps);
+    }
+}
+
+/// What goes with a signal, as the kernel takes it of `sigqueue` on x86-64.
+#[repr(C)]
+struct Message {
+    signal: libc::c_int,
+    error: libc::c_int,
+    code: libc::c_int,
+    _padding: libc::c_int,
+    process: libc::pid_t,
+    user: libc::uid_t,
+    value: usize,
+    _rest: [u64; 12],
+}
+
+const _: () = assert!(size_of::<Message>() == size_of::<libc::siginfo_t>());
+
+impl Message {
+    fn new(signal: libc::c_int, place: usize) -> Self {
+        // SAFETY: both take nothing and cannot fail.
+        let (process, user) = unsafe { (libc::getpid(), libc::getuid()) };
+        Self {
+            signal,
+            error: 0,
+            code: libc::SI_QUEUE,
+            _padding: 0,
+            process,
+            user,
+            value: (&raw const ON_THEIR_WAY[place]).addr(),
+            _rest: [0; 12],
         }
+    }
+
+    /// The place that a signal names, if it is one of ours.
+    fn place(signal: &libc::siginfo_t) -> Option<&'static AtomicU32> {
+        if signal.si_code != libc::SI_QUEUE {
+            return None;
+        }
+        // SAFETY: a signal of `sigqueue` carries the sender and a value.
+        let (process, value) = unsafe { (signal.si_pid(), signal.si_value().sival_ptr.addr()) };
+        // SAFETY: takes nothing and cannot fail.
+        let is_own = process == unsafe { libc::getpid() };
+        let mut places = ON_THEIR_WAY.iter();
+        places.find(|place| is_own && std::ptr::from_ref(*place).addr() == value)
+    }
+
+    /// Whether it was sent.
+    fn send(&self, thread: u32) -> bool {
+        // SAFETY: sends a signal that has a handler to a thread of this very process, or to none if there is none of that
+        // number. The kernel copies `self`, which is as long as it takes.
+        let sent = unsafe {
+            libc::syscall(
+                libc::SYS_rt_tgsigqueueinfo,
+                self.process,
+                thread as libc::pid_t,
+                self.signal,
+                &raw const *self,
+            )
+        };
+        sent == 0
     }
 }
 
@@ -275,10 +340,8 @@ extern "C" fn handle(_signal: libc::c_int, info: *mut libc::siginfo_t, context: 
     // SAFETY: with `SA_SIGINFO` the kernel passes both, and they live until the handler returns.
     unsafe {
         answer(context.cast());
-        let info = &*info;
-        // Ours, and not somebody's who sends the same signal.
-        if info.si_code == libc::SI_TKILL && info.si_pid() == libc::getpid() {
-            HANDLED.fetch_add(1, AcqRel);
+        if let Some(place) = Message::place(&*info) {
+            place.store(0, Release);
         }
         *libc::__errno_location() = error;
     }
@@ -374,5 +437,75 @@ mod tests {
         drop(ends);
         waiting.join().unwrap();
         assert!(look(id).is_err());
+    }
+
+    /// A thread that blocks all signals, and its number; it ends when told to.
+    fn deaf() -> (u32, impl FnOnce()) {
+        let ((tells, told), (ends, ended)) = (channel(), channel::<()>());
+        let waiting = thread::spawn(move || {
+            // SAFETY: a set is plain words, for which zeroes are a value; writes to it, and blocks signals of this thread.
+            unsafe {
+                let mut all: libc::sigset_t = std::mem::zeroed();
+                libc::sigfillset(&raw mut all);
+                libc::pthread_sigmask(libc::SIG_BLOCK, &raw const all, std::ptr::null_mut());
+            }
+            tells.send(poller::id()).unwrap();
+            _ = ended.recv();
+        });
+        let end = move || {
+            drop(ends);
+            waiting.join().unwrap();
+        };
+        (told.recv().unwrap(), end)
+    }
+
+    #[test]
+    fn a_signal_that_is_lost_with_its_thread_is_not_waited_for() {
+        let (thread, end) = deaf();
+        let mut handler = lock();
+        let signal = handler.install(0).unwrap();
+        assert!(handler.ask(thread, signal).is_err());
+        handler.uninstall();
+        assert!(handler.installed.is_some(), "it may still come");
+        end();
+        // The system forgets a thread a little later than it can be joined.
+        while blocked_signals(thread).is_some() {
+            thread::yield_now();
+        }
+        handler.uninstall();
+        assert!(handler.installed.is_none());
+        assert!(is_default(signal));
+    }
+
+    #[test]
+    fn what_somebody_else_sends_is_none_of_ours() {
+        let (deaf, end) = deaf();
+        let ((tells, told), (ends, ended)) = (channel(), channel::<()>());
+        let waiting = thread::spawn(move || {
+            tells.send(poller::id()).unwrap();
+            _ = ended.recv();
+        });
+        let id = told.recv().unwrap();
+        let mut handler = lock();
+        let signal = handler.install(0).unwrap();
+        assert!(handler.ask(deaf, signal).is_err());
+        // SAFETY: a signal that has a handler, to a thread that lives.
+        let sent = unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), id, signal) };
+        assert_eq!(sent, 0);
+        assert!(handler.ask(id, signal).is_ok());
+        handler.uninstall();
+        assert!(
+            handler.installed.is_some(),
+            "that of the deaf one may still come"
+        );
+        end();
+        while blocked_signals(deaf).is_some() {
+            thread::yield_now();
+        }
+        handler.uninstall();
+        assert!(handler.installed.is_none());
+        drop(handler);
+        drop(ends);
+        waiting.join().unwrap();
     }
 }

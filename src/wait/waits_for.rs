@@ -35,7 +35,7 @@ pub enum WaitsFor {
     Semaphore,
     /// The other parties of a barrier.
     Barrier,
-    /// A notification.
+    /// A notification; a `SetOnce` sends one when it is set.
     Notify,
     /// The cancellation of a token.
     Cancellation,
@@ -43,12 +43,15 @@ pub enum WaitsFor {
     Timer,
     /// A connection to accept.
     Accept,
-    /// Bytes from a peer.
+    /// Bytes from a peer, or from a child process.
     Read,
-    /// Room in a peer's window, or a connection that is being made.
+    /// Room in a peer's window or a child process's pipe, or a connection that is being made.
     Write,
-    /// Another task's end.
+    /// Another task's end, or the ends of all that a tracker tracks.
     Join,
+    /// What tokio does on a thread of its blocking pool: something with a file or a standard stream, or looking up a host's
+    /// addresses.
+    BlockingIo,
     /// A child process's end.
     Process,
     /// A signal to the process.
@@ -98,6 +101,7 @@ impl WaitsFor {
             Self::Read => "read",
             Self::Write => "write",
             Self::Join => "join",
+            Self::BlockingIo => "blocking-io",
             Self::Process => "process",
             Self::Signal => "signal",
             Self::Blocking => "blocking",
@@ -124,6 +128,7 @@ impl fmt::Display for WaitsFor {
             Self::Read => "bytes from a peer",
             Self::Write => "room to write to a peer",
             Self::Join => "another task's end",
+            Self::BlockingIo => "an operation on the blocking pool",
             Self::Process => "a child process's end",
             Self::Signal => "a signal",
             Self::Blocking => "nothing: it holds a thread",

@@ -187,6 +187,10 @@ async fn who_joins_an_orphan_of_another_runtime_runs_when_that_is_shut_down() {
     let supervisor = spawn_on(other.handle(), &Handle::current());
     let report = report();
     assert!(!is_proved(&report, "supervisor"), "{report}");
+    let mut leaks = report.leaks().iter();
+    let leak = leaks.find(|leak| leak.name() == "supervisor").unwrap();
+    let owners: Vec<_> = leak.owners().iter().map(|owner| owner.name()).collect();
+    assert_eq!(owners, ["service"], "{report}");
     other.shutdown_background();
     supervisor.await.unwrap();
     guard.finish().await;

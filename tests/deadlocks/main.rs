@@ -10,6 +10,7 @@
 mod holders;
 mod joins;
 mod many;
+mod read_write;
 mod reserved;
 mod shapes;
 

@@ -83,8 +83,11 @@ fn wrong_is_some(outcome: &Outcome) -> bool {
 }
 
 fn wrong(outcome: &Outcome) -> Option<String> {
-    for (what, said) in [("likely", &outcome.likely), ("proved", &outcome.proved)] {
-        let mut wrong = said.difference(&outcome.stuck);
+    for (what, said, stuck) in [
+        ("likely", &outcome.likely, &outcome.stuck),
+        ("proved", &outcome.proved, &outcome.certain),
+    ] {
+        let mut wrong = said.difference(stuck);
         if let Some(task) = wrong.next() {
             let report = &outcome.report;
             return Some(format!(

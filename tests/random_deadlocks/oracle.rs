@@ -8,6 +8,8 @@ use std::collections::HashSet;
 pub struct World {
     pub handles: Vec<Now>,
     pub tasks: Vec<State>,
+    /// The tasks that run on another runtime.
+    pub apart: Vec<bool>,
 }
 
 /// A handle at that moment.
@@ -30,13 +32,22 @@ pub enum State {
 impl World {
     /// The tasks that are alive and can never run again, whoever does whatever he can.
     pub fn stuck(&self) -> HashSet<usize> {
+        self.stuck_if(false)
+    }
+
+    /// The same if either of the runtimes may be shut down, which ends its tasks.
+    pub fn stuck_for_certain(&self) -> HashSet<usize> {
+        self.stuck_if(true)
+    }
+
+    fn stuck_if(&self, runtimes_end: bool) -> HashSet<usize> {
         let is_alive = |task: &usize| self.tasks[*task] != State::Ended;
         let mut can = HashSet::from([Owner::Outside]);
         loop {
             let reached: Vec<Owner> = (0..self.tasks.len())
                 .filter(is_alive)
                 .map(Owner::Task)
-                .filter(|task| !can.contains(task) && self.can_run(*task, &can))
+                .filter(|task| !can.contains(task) && self.can_run(*task, &can, runtimes_end))
                 .chain(self.bags().filter(|bag| self.is_reached(*bag, &can)))
                 .chain(self.messages().filter(|owner| match owner {
                     Owner::Message(channel) => self.has(&can, *channel, &[Kind::Receiver]),
@@ -86,7 +97,7 @@ impl World {
         })
     }
 
-    fn can_run(&self, task: Owner, can: &HashSet<Owner>) -> bool {
+    fn can_run(&self, task: Owner, can: &HashSet<Owner>, runtimes_end: bool) -> bool {
         let Owner::Task(number) = task else {
             return false;
         };
@@ -107,7 +118,9 @@ impl World {
                 Kind::BroadcastReceiver => self.has(can, *object, &[Kind::BroadcastSender]),
                 Kind::WatchSender => self.has(can, *object, &[Kind::WatchReceiver]),
                 Kind::Join => {
-                    can.contains(&Owner::Task(*object)) || self.tasks[*object] == State::Ended
+                    can.contains(&Owner::Task(*object))
+                        || self.tasks[*object] == State::Ended
+                        || runtimes_end && self.apart[number] != self.apart[*object]
                 }
                 _ => true,
             }),

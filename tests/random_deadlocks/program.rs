@@ -10,6 +10,8 @@ pub struct Program {
     pub multi: bool,
     pub handles: Vec<Handle>,
     pub tasks: Vec<Vec<Op>>,
+    /// The tasks that run on a runtime of their own, which can be shut down alone.
+    pub apart: Vec<bool>,
 }
 
 /// One handle of an object.
@@ -99,6 +101,7 @@ pub fn program(seed: u64) -> Program {
         multi: random.u32(..4) == 0,
         handles: Vec::new(),
         tasks: vec![Vec::new(); tasks],
+        apart: vec![false; tasks],
     };
     // Mostly, nobody outside has anything.
     let outside = [0, 0, 1, 3][random.usize(..4)];
@@ -132,6 +135,10 @@ pub fn program(seed: u64) -> Program {
     for task in 0..tasks {
         let ops = ops(&program, &mut random, task);
         program.tasks[task] = ops;
+    }
+    // Last, so that the programs of a seed are otherwise the same.
+    if random.u32(..4) == 0 {
+        program.apart.fill_with(|| random.bool());
     }
     program
 }
@@ -242,7 +249,8 @@ impl fmt::Display for Program {
             writeln!(f, "handle {number}: {kind:?} {object}, of {first:?}")?;
         }
         for (task, ops) in self.tasks.iter().enumerate() {
-            writeln!(f, "task {task}: {ops:?}")?;
+            let apart = if self.apart[task] { " (apart)" } else { "" };
+            writeln!(f, "task {task}{apart}: {ops:?}")?;
         }
         Ok(())
     }

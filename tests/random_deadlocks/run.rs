@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use taskleak::task::Builder;
 use taskleak::{LeakReport, Liveness, Options, TaskInfo, find, verify_none};
+use tokio::runtime::Handle;
 use tokio::task::yield_now;
 
 /// For how long it is looked again on a machine that is too busy.
@@ -23,6 +24,8 @@ const NAMES: [&str; MOST_TASKS] = ["task 0", "task 1", "task 2", "task 3", "task
 pub struct Outcome {
     /// Those that can really never run again.
     pub stuck: HashSet<usize>,
+    /// Those of them that the end of another runtime would not help either.
+    pub certain: HashSet<usize>,
     pub alive: usize,
     pub likely: HashSet<usize>,
     pub proved: HashSet<usize>,
@@ -37,17 +40,20 @@ pub fn run(program: &Program) -> Option<Outcome> {
         tokio::runtime::Builder::new_current_thread()
     };
     let runtime = runtime.worker_threads(1).enable_all().build().unwrap();
+    let mut apart = tokio::runtime::Builder::new_multi_thread();
+    let apart = apart.worker_threads(1).enable_all().build().unwrap();
     let guard = verify_none();
-    let outcome = runtime.block_on(look(program));
-    // With it go the tasks, so that the guard has nothing to say.
+    let outcome = runtime.block_on(look(program, apart.handle()));
+    // With them go the tasks, so that the guard has nothing to say.
     drop(runtime);
+    drop(apart);
     drop(guard);
     outcome
 }
 
 type Shared = Arc<Mutex<World>>;
 
-async fn look(program: &Program) -> Option<Outcome> {
+async fn look(program: &Program, apart: &Handle) -> Option<Outcome> {
     let world: Shared = Arc::new(Mutex::new(World {
         handles: program
             .handles
@@ -59,6 +65,7 @@ async fn look(program: &Program) -> Option<Outcome> {
             })
             .collect(),
         tasks: program.tasks.iter().map(|_| State::Runs).collect(),
+        apart: program.apart.clone(),
     }));
     world.lock().unwrap().let_go();
     let mut doors = Vec::new();
@@ -72,7 +79,12 @@ async fn look(program: &Program) -> Option<Outcome> {
             reals: Vec::new(),
         };
         let future = run.go(door, ops.clone());
-        joins.push(Builder::new().name(NAMES[task]).spawn(future));
+        let builder = Builder::new().name(NAMES[task]);
+        joins.push(if program.apart[task] {
+            builder.spawn_on(future, apart)
+        } else {
+            builder.spawn(future)
+        });
     }
     let (tasks, outside) = real::make(program, joins);
     for (door, reals) in doors.into_iter().zip(tasks) {
@@ -81,7 +93,7 @@ async fn look(program: &Program) -> Option<Outcome> {
     for _ in 0..100 {
         yield_now().await;
     }
-    if program.multi {
+    if program.multi || program.apart.contains(&true) {
         tokio::time::sleep(Duration::from_millis(3)).await;
     }
     let before = world.lock().unwrap().clone();
@@ -99,6 +111,7 @@ async fn look(program: &Program) -> Option<Outcome> {
     let is_alive = |state: &&State| **state != State::Ended;
     let mut outcome = Outcome {
         stuck: after.stuck(),
+        certain: after.stuck_for_certain(),
         alive: after.tasks.iter().filter(is_alive).count(),
         ..Outcome::default()
     };

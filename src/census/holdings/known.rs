@@ -3,7 +3,7 @@
 use super::super::future::{Reader, Value};
 use super::contents::is_full_of_messages;
 use super::find::{inner_of, named, pointer_in};
-use crate::wait::deadlock::{Hold, Room, Source};
+use crate::wait::deadlock::{Hold, ReadWriteLock, Room, Source};
 
 /// One of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -172,11 +172,7 @@ impl Known {
             Self::Acquire => {
                 let semaphore = reader.field(value, "semaphore")?;
                 let semaphore = reader.target(semaphore)?;
-                let node = reader.field(value, "node")?;
-                let state = reader.field(node, "state")?;
-                let missing = reader.memory.number(state.address, 8)?;
-                let wanted = reader.field(value, "num_permits")?;
-                let had = reader.number(wanted)?.checked_sub(missing)?;
+                let had = self.permits(reader, value)?;
                 Hold::Permits((had > 0).then_some(semaphore.address)?)
             }
             Self::JoinHandle => Hold::Handle(pointer_in(reader, value)?),
@@ -186,6 +182,55 @@ impl Known {
             | Self::Notified
             | Self::OwnedNotified
             | Self::BroadcastRecv => return None,
+        })
+    }
+
+    /// How many permits of a read-write lock's semaphore it has; of who waits for permits of any, what he has already.
+    pub(super) fn permits(self, reader: &mut Reader<'_>, value: Value) -> Option<u64> {
+        match self {
+            Self::ReadGuard | Self::OwnedReadGuard => Some(1),
+            Self::WriteGuard | Self::OwnedWriteGuard => {
+                let all = reader.field(value, "permits_acquired")?;
+                reader.number(all)
+            }
+            Self::Acquire => {
+                let node = reader.field(value, "node")?;
+                let state = reader.field(node, "state")?;
+                let missing = reader.memory.number(state.address, 8)?;
+                let wanted = reader.field(value, "num_permits")?;
+                reader.number(wanted)?.checked_sub(missing)
+            }
+            _ => None,
+        }
+    }
+
+    /// The read-write lock that it is a guard of.
+    pub(super) fn lock(self, reader: &mut Reader<'_>, value: Value) -> Option<ReadWriteLock> {
+        let semaphore = match self {
+            Self::ReadGuard | Self::WriteGuard => {
+                let semaphore = reader.field(value, "s")?;
+                reader.target(semaphore)?
+            }
+            Self::OwnedReadGuard | Self::OwnedWriteGuard => behind_lock(reader, value)?,
+            _ => return None,
+        };
+        // Who writes has all of them.
+        let all = match self {
+            Self::WriteGuard | Self::OwnedWriteGuard => self.permits(reader, value),
+            Self::OwnedReadGuard => {
+                let lock = locked(reader, value);
+                let all = lock.and_then(|lock| reader.field(lock, "mr"));
+                all.and_then(|all| reader.number(all))
+            }
+            _ => None,
+        };
+        let permits = named(reader, semaphore, "permits", 0)?;
+        // Below it lies whether the semaphore is closed.
+        let free = reader.memory.number(permits.address, 8)? >> 1;
+        Some(ReadWriteLock {
+            semaphore: semaphore.address,
+            free,
+            all,
         })
     }
 
@@ -363,10 +408,15 @@ impl Known {
 
 /// The semaphore of the lock behind an owned guard.
 fn behind_lock(reader: &mut Reader<'_>, guard: Value) -> Option<Value> {
+    let lock = locked(reader, guard)?;
+    reader.field(lock, "s")
+}
+
+/// The lock itself.
+fn locked(reader: &mut Reader<'_>, guard: Value) -> Option<Value> {
     let arc = reader.field(guard, "lock")?;
     let inner = inner_of(reader, arc)?;
-    let lock = reader.field(inner, "data")?;
-    reader.field(lock, "s")
+    reader.field(inner, "data")
 }
 
 /// The task whose waker lies in a value: the address of its header.

@@ -7,7 +7,7 @@ use super::super::tasks::{HeaderLayout, Listed};
 use super::find::{Found, Presence, find};
 use super::known::{Known, waker_in};
 use crate::registry::clock::thread_time;
-use crate::wait::deadlock::{Facts, Hold, NO_TASK, Owner, Room, Source, TaskFacts};
+use crate::wait::deadlock::{Facts, Hold, NO_TASK, Owner, ReadWriteLock, Room, Source, TaskFacts};
 use crate::wait::{RuntimeKind, Schedule, schedule_of};
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
@@ -94,6 +94,9 @@ struct OfTask {
     task: TaskFacts,
     found: Found,
     holds: Vec<(Owner, u64, Hold)>,
+    /// Permits by where their guard lies, and of which semaphore.
+    permits: Vec<(u64, Hold, u64)>,
+    locks: Vec<ReadWriteLock>,
     rooms: Vec<Room>,
     sources: Vec<(u64, Source)>,
     sets: Vec<(u64, Vec<u64>)>,
@@ -125,6 +128,14 @@ fn together(tasks: impl Iterator<Item = OfTask>) -> Facts {
             let cells = set.all.iter().map(|child| child.cell.address);
             facts.sets.push((set.address, cells.collect()));
         }
+        for (place, hold, permits) in of_task.permits {
+            if let (Hold::Guard(semaphore) | Hold::Permits(semaphore), false) =
+                (hold, held.contains(&(place, hold)))
+            {
+                facts.permits.push((semaphore, permits));
+            }
+        }
+        facts.locks.extend(of_task.locks);
         for (owner, place, hold) in of_task.holds {
             if held.insert((place, hold)) {
                 facts.holds.push((owner, hold));
@@ -238,6 +249,8 @@ fn read_at_rest(
         },
         found,
         holds: Vec::new(),
+        permits: Vec::new(),
+        locks: Vec::new(),
         rooms: Vec::new(),
         sources: Vec::new(),
         sets: Vec::new(),
@@ -251,6 +264,9 @@ fn read_at_rest(
         if let (Known::JoinHandle, Some(Hold::Handle(of)), true) = (known, hold, is_its_own) {
             of_task.joins.push((task.address, of));
         }
+        let permits = hold.and_then(|hold| Some((value.address, hold, known.permits(reader, value)?)));
+        of_task.permits.extend(permits);
+        of_task.locks.extend(known.lock(reader, value));
         of_task
             .holds
             .extend(hold.map(|hold| (owner, value.address, hold)));

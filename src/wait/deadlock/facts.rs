@@ -21,6 +21,11 @@ pub(crate) struct Facts {
     pub(crate) sources: Vec<(u64, Source)>,
     /// Sets of tasks that are joined together: each by its address, with the headers.
     pub(crate) sets: Vec<(u64, Vec<u64>)>,
+    /// What is known of read-write locks.
+    pub(crate) locks: Vec<ReadWriteLock>,
+    /// How many permits of a semaphore are with guards of a read-write lock, or with who waits for more of them; by the
+    /// semaphore.
+    pub(crate) permits: Vec<(u64, u64)>,
     /// Which task certainly has which one's `JoinHandle`, by value: nobody else can abort that one by it.
     pub(crate) joins: Vec<(u64, u64)>,
 }
@@ -94,6 +99,22 @@ pub(crate) struct Room {
     pub(crate) held: Hold,
     /// How many of it there are.
     pub(crate) count: u64,
+}
+
+/// A read-write lock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ReadWriteLock {
+    /// Its semaphore.
+    pub(crate) semaphore: u64,
+    /// The permits that nobody has.
+    pub(crate) free: u64,
+    /// How many permits there are in all; none if that was not seen.
+    pub(crate) all: Option<u64>,
+}
+
+impl ReadWriteLock {
+    /// As many as tokio gives a lock of which nothing else was said.
+    pub(crate) const USUAL: u64 = (u32::MAX >> 3) as u64;
 }
 
 /// Where a waker lies.

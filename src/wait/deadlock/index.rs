@@ -1,6 +1,6 @@
 //! The facts, so that a look at any of them takes no search: there are thousands of tasks.
 
-use super::{Facts, Hold, NO_TASK, Owner, Room, Shared, Source};
+use super::{Facts, Hold, NO_TASK, Owner, ReadWriteLock, Room, Shared, Source};
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
@@ -19,6 +19,8 @@ pub(super) struct Index<'a> {
     memory: Places<Owner>,
     sets: HashMap<u64, &'a [u64]>,
     joins: HashSet<(u64, u64)>,
+    /// Read-write locks by their semaphores: how many permits there are, and how many of them are found or free.
+    locks: HashMap<u64, (u64, u64)>,
 }
 
 impl<'a> Index<'a> {
@@ -55,6 +57,7 @@ impl<'a> Index<'a> {
                 .map(|(at, headers)| (*at, headers.as_slice()))
                 .collect(),
             joins: facts.joins.iter().copied().collect(),
+            locks: locks(facts),
         }
     }
 
@@ -90,6 +93,12 @@ impl<'a> Index<'a> {
 
     pub(super) fn joined(&self, set: u64) -> &[u64] {
         self.sets.get(&set).copied().unwrap_or_default()
+    }
+
+    /// Whether it is known who has each permit of the semaphore, if that is a read-write lock's.
+    pub(super) fn has_all_permits(&self, semaphore: u64) -> bool {
+        let lock = self.locks.get(&semaphore);
+        lock.is_none_or(|(all, found)| found >= all)
     }
 
     /// Whether both tasks are certainly in the same list.
@@ -139,6 +148,22 @@ impl Counts {
             source => source,
         }
     }
+}
+
+fn locks(facts: &Facts) -> HashMap<u64, (u64, u64)> {
+    let mut locks: HashMap<u64, (Option<u64>, u64)> = HashMap::new();
+    for lock in &facts.locks {
+        // Read at several moments: what was free at one of them may have been taken since.
+        let (all, free) = locks.entry(lock.semaphore).or_insert((lock.all, lock.free));
+        *all = (*all).max(lock.all);
+        *free = (*free).min(lock.free);
+    }
+    let with_found = |(semaphore, (all, free)): (u64, (Option<u64>, u64))| {
+        let permits = facts.permits.iter().filter(|(of, _)| *of == semaphore);
+        let found = permits.fold(free, |sum, (_, permits)| sum.saturating_add(*permits));
+        (semaphore, (all.unwrap_or(ReadWriteLock::USUAL), found))
+    };
+    locks.into_iter().map(with_found).collect()
 }
 
 fn grouped<K: std::hash::Hash + Eq, V>(all: impl Iterator<Item = (K, V)>) -> HashMap<K, Vec<V>> {

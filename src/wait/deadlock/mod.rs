@@ -43,6 +43,9 @@
 //! A bounded channel's room comes free not only by its receiver: whoever reserved some of it gives that back when he likes. So
 //! nothing is said of a sender unless all that was taken of the room is messages in the channel.
 //!
+//! A read-write lock may have somebody in its queue who is no task, and who has a part of the permits until he gives up: so
+//! nothing is said of who waits for one unless all its permits are found.
+//!
 //! What is not understood counts as owned by nobody that was found, and so as reachable: a message in a broadcast
 //! channel, a collection of somebody's own, futures that keep wakers of their own making (such as
 //! `Shared`), a thread's stack, a static; of a collection, all but its first 64 elements; what a task owns beyond some
@@ -60,7 +63,9 @@ mod index;
 mod solve;
 
 #[allow(unused_imports, reason = "where there is no census, nobody finds any")]
-pub(crate) use facts::{Facts, Hold, NO_TASK, Owner, Room, Shared, Source, TaskFacts};
+pub(crate) use facts::{
+    Facts, Hold, NO_TASK, Owner, ReadWriteLock, Room, Shared, Source, TaskFacts,
+};
 pub(crate) use finding::Finding;
 pub use finding::OtherHalf;
 pub(crate) use solve::solve;

@@ -195,7 +195,8 @@ impl<'a> Graph<'a> {
                 None => {
                     self.is_private(place, stuck)
                         || (self.is_with(Hold::Guard(place), 1, stuck)
-                            && self.is_with(Hold::Permits(place), 0, stuck))
+                            && self.is_with(Hold::Permits(place), 0, stuck)
+                            && self.index.has_all_permits(place))
                 }
             },
             // Who has the handle can abort it.
@@ -303,7 +304,7 @@ fn remaining<T: Copy + Eq + Hash>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wait::deadlock::{Room, Shared, TaskFacts};
+    use crate::wait::deadlock::{ReadWriteLock, Room, Shared, TaskFacts};
 
     const SHARED: u64 = 0x5000;
 
@@ -448,6 +449,29 @@ mod tests {
         let pool = |place| facts(&[(1, 1, &[Hold::Permits(place)], &[Source::Queue(place)])]);
         assert!(deadlocked(&pool(7)).is_empty());
         assert_eq!(deadlocked(&sharing(pool(SHARED), 1, 1, &[1])), [1]);
+    }
+
+    #[test]
+    fn a_read_write_lock_is_with_these_if_all_its_permits_are() {
+        let reads = || facts(&[(1, 1, &[Hold::Guard(7)], &[Source::Queue(7)])]);
+        let with = |all, free, permits: &[u64]| {
+            let mut facts = reads();
+            facts.locks.push(ReadWriteLock {
+                semaphore: 7,
+                free,
+                all,
+            });
+            facts
+                .permits
+                .extend(permits.iter().map(|permits| (7, *permits)));
+            deadlocked(&facts)
+        };
+        // Somebody who waits to write has the others.
+        assert!(with(None, 0, &[1]).is_empty());
+        assert!(with(Some(8), 0, &[1]).is_empty());
+        assert_eq!(with(Some(8), 0, &[1, 7]), [1]);
+        assert_eq!(with(Some(8), 7, &[1]), [1]);
+        assert_eq!(with(None, 0, &[1, ReadWriteLock::USUAL - 1]), [1]);
     }
 
     #[test]

@@ -30,7 +30,7 @@ impl Answers {
     /// From the answers of those asked; none from those that are silent.
     pub(super) fn new<'a>(answers: impl Iterator<Item = (&'a Reading, Option<Answer>)>) -> Self {
         // Ten thousand tasks wait in a handful of ways: equal ones share a trace, and its resolution.
-        let mut known: NumberMap<Arc<[Found]>, Arc<RawTrace>> = NumberMap::default();
+        let mut known: NumberMap<(Arc<[Found]>, bool), Arc<RawTrace>> = NumberMap::default();
         let mut some_ended = false;
         let mut traces = NumberMap::default();
         for (task, answer) in answers {
@@ -39,11 +39,10 @@ impl Answers {
                     some_ended = true;
                     continue;
                 }
-                Some(Answer::Waits { found }) => {
-                    let trace = known
-                        .entry(found)
-                        .or_insert_with_key(|found| Arc::new(RawTrace::new(found.clone())));
-                    Some(trace.clone())
+                Some(Answer::Waits { found, some_took }) => {
+                    let new = || Arc::new(RawTrace::new(found.clone(), some_took));
+                    let trace = known.entry((found.clone(), some_took));
+                    Some(trace.or_insert_with(new).clone())
                 }
                 None => None,
             };

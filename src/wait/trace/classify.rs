@@ -10,13 +10,48 @@ use crate::wait::{AwaitNode, TraceSource, WaitsFor};
 /// a watch channel, as a barrier does, that on a notification, a lock on a semaphore.
 const RULES: &[(&[&str], WaitsFor)] = &[
     (&["tokio::task::yield_now"], WaitsFor::Busy),
+    // Before the join of the closure that tokio has given to the blocking pool for it.
+    (
+        &[
+            "tokio::fs::",
+            "tokio::io::blocking::",
+            "tokio::io::stdin::",
+            "tokio::io::stdout::",
+            "tokio::io::stderr::",
+            "tokio::io::stdio_common::",
+            "tokio::net::addr::",
+        ],
+        WaitsFor::BlockingIo,
+    ),
+    // Who collects what a child says waits for its end.
+    (
+        &["tokio::process::Child::wait", "tokio::process::Command::"],
+        WaitsFor::Process,
+    ),
+    (&["tokio::process::ChildStdin"], WaitsFor::Write),
+    (
+        &["tokio::process::ChildStdout", "tokio::process::ChildStderr"],
+        WaitsFor::Read,
+    ),
     (&["tokio::process::"], WaitsFor::Process),
     (&["tokio::signal::"], WaitsFor::Signal),
-    (&["tokio::sync::barrier::"], WaitsFor::Barrier),
     (
-        &["tokio::sync::once_cell::", "tokio::sync::set_once::"],
+        &["tokio_util::task::task_tracker::TaskTrackerWaitFuture"],
+        WaitsFor::Join,
+    ),
+    (
+        &["tokio::sync::barrier::", "async_lock::barrier::"],
+        WaitsFor::Barrier,
+    ),
+    (
+        &[
+            "tokio::sync::once_cell::",
+            "async_lock::once_cell::",
+            "async_lock::semaphore::",
+        ],
         WaitsFor::Semaphore,
     ),
+    (&["tokio::sync::set_once::"], WaitsFor::Notify),
     (
         &[
             "tokio::sync::mutex::",
@@ -35,6 +70,8 @@ const RULES: &[(&[&str], WaitsFor)] = &[
             "tokio::sync::mpsc::bounded::Sender::closed",
             "tokio::sync::mpsc::unbounded::UnboundedSender::closed",
             "tokio::sync::watch::Sender::closed",
+            "tokio::sync::broadcast::Sender::closed",
+            "async_channel::Closed",
         ],
         WaitsFor::ChannelReceive,
     ),
@@ -143,16 +180,20 @@ pub(super) fn of(found: &Found) -> Option<WaitsFor> {
     if found.wakes {
         return Some(WaitsFor::Busy);
     }
-    // Only the innermost futures that are known: what is built on them has names of its own.
+    let names = names(found);
+    of_names(&names.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+/// What the innermost futures that are known are called: what is built on them has names of its own.
+pub(super) fn names(found: &Found) -> Vec<String> {
     let innermost = leaf(found)
         .skip_while(|frame| !is_known(frame))
         .take_while(|frame| is_known(frame) || frame.origin() == FrameOrigin::Std);
     // Names of either mangling scheme: what a type's arguments are called says nothing.
-    let names: Vec<String> = innermost
+    innermost
         .flat_map(|frame| [frame.function(), frame.symbol()])
         .map(name::without_generics)
-        .collect();
-    of_names(&names.iter().map(String::as_str).collect::<Vec<_>>())
+        .collect()
 }
 
 fn is_known(frame: &Frame) -> bool {
@@ -264,4 +305,36 @@ fn of_names(names: &[&str]) -> Option<WaitsFor> {
         .iter()
         .find(|(parts, _)| parts.iter().any(is_in))
         .map(|(_, waits_for)| *waits_for)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn futures_of_crates_that_are_not_tested_here_are_known() {
+        for (name, kind) in [
+            (
+                "async_lock::semaphore::AcquireInner::poll_with_strategy",
+                WaitsFor::Semaphore,
+            ),
+            (
+                "async_lock::barrier::BarrierWaitInner::poll_with_strategy",
+                WaitsFor::Barrier,
+            ),
+            ("async_lock::once_cell::OnceCell::wait", WaitsFor::Semaphore),
+            ("async_lock::mutex::Lock", WaitsFor::Lock),
+            ("async_lock::rwlock::Read", WaitsFor::Lock),
+            ("async_channel::Closed", WaitsFor::ChannelReceive),
+            ("tokio::net::addr::sealed::MaybeReady", WaitsFor::BlockingIo),
+            ("async_channel::Recv", WaitsFor::ChannelReceive),
+            ("async_channel::Send", WaitsFor::ChannelSend),
+            (
+                "tokio::sync::broadcast::Sender::closed",
+                WaitsFor::ChannelReceive,
+            ),
+        ] {
+            assert_eq!(of_names(&[name]), Some(kind), "{name}");
+        }
+    }
 }

@@ -45,8 +45,10 @@ impl TracedPoll {
     #[allow(clippy::boxed_local, reason = "nobody has it but in a box")]
     pub(crate) fn pending(self: Box<Self>) {
         self.slot.end_traced_poll(self.last_poll);
+        let some_took = self.waker.was_taken();
         let answer = Answer::Waits {
             found: self.waker.found(),
+            some_took,
         };
         inquiry::tell(self.slot, self.task, &answer);
     }

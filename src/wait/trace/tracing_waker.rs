@@ -10,6 +10,7 @@ use super::capture::{self, Captures, Outer};
 use crate::registry::inquiry::Found;
 use crate::stack::Addresses;
 use std::mem::ManuallyDrop;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{RawWaker, RawWakerVTable, Waker};
 
@@ -18,6 +19,8 @@ pub(super) struct Tracer {
     real: Waker,
     /// The thread that polls. A future may lend its waker to others, whose stacks say nothing.
     thread: usize,
+    /// Whether it was cloned or woken, by whatever thread.
+    taken: AtomicBool,
     /// Only ever tried: a leaf that the capture runs in must not wait for another.
     captures: Mutex<Captures>,
     outer: Outer,
@@ -49,6 +52,7 @@ impl TracingWaker {
         let tracer = Arc::new(Tracer {
             real: real.clone(),
             thread: thread(),
+            taken: AtomicBool::new(false),
             captures: Mutex::new(captures),
             outer,
         });
@@ -63,6 +67,12 @@ impl TracingWaker {
 
     pub(super) fn waker(&self) -> &Waker {
         &self.waker
+    }
+
+    /// Whether any future took it, or woke by it.
+    pub(super) fn was_taken(&self) -> bool {
+        // Whoever did so on another thread was waited for by the poll, or it counts as later.
+        self.tracer.taken.load(Ordering::Relaxed)
     }
 
     /// What was captured. Nothing of the task is held any more once this is known.
@@ -88,6 +98,7 @@ impl Tracer {
     /// longer than a copy, and does not allocate.
     #[inline(never)]
     fn capture(&self, wakes: bool) {
+        self.taken.store(true, Ordering::Relaxed);
         if thread() != self.thread {
             return;
         }
