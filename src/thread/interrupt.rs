@@ -5,7 +5,7 @@
 //! any more, writes nowhere or where it may. The walk is done later, by who asked.
 //!
 //! The signal is a real-time one that nobody handles. Its old disposition comes back when every signal that was sent
-//! has been handled; until then ours stays, since the default one ends the process.
+//! has been handled, or was lost with its thread; until then ours stays, since the default one ends the process.
 //!
 //! This file is one of the few with unsafe code: signals, and the buffer that two threads share.
 #![allow(unsafe_code)]
