@@ -30,19 +30,21 @@ pub(super) struct Image {
 impl Image {
     /// The image whose code is at the address.
     pub(super) fn of_code_at(address: u64) -> Result<Self, Unavailable> {
-        let mapping = Mapping::at(address)
-            .ok_or_else(|| Unavailable::new({
+        let mapping = Mapping::at(address).ok_or_else(|| {
+            Unavailable::new({
                 "/proc/self/maps can't be read here; mount /proc, or let the process read it"
-            }))?;
+            })
+        })?;
         let file = mapping.open().ok_or_else(|| {
             Unavailable::new(
                 "the binary that runs is not on disk any more: it was rebuilt meanwhile; run it again",
             )
         })?;
-        Self::read(file, &mapping)
-            .unwrap_or_else(|| Err(Unavailable::new(
-                "the binary is not as ELF files are; please report it, with how it was linked"
-            )))
+        Self::read(file, &mapping).unwrap_or_else(|| {
+            Err(Unavailable::new(
+                "the binary is not as ELF files are; please report it, with how it was linked",
+            ))
+        })
     }
 
     fn read(file: File, mapping: &Mapping) -> Option<Result<Self, Unavailable>> {
@@ -61,7 +63,8 @@ impl Image {
             // The last page of one segment may be the first of the next: which of them holds code tells.
             segment.p_type.get(LE) == PT_LOAD
                 && segment.p_flags.get(LE).0 & PF_X.0 != 0
-                && (offset - offset % page..offset + segment.p_filesz.get(LE)).contains(&mapping.offset)
+                && (offset - offset % page..offset + segment.p_filesz.get(LE))
+                    .contains(&mapping.offset)
         })?;
         let address = loaded
             .p_vaddr

@@ -191,7 +191,9 @@ mod tests {
         for ring in [[(0, 1), (32, 0)], [(32, 1), (32, 0)], [(0, 0), (0, 0)]] {
             assert_eq!(found(&ring, 70), None);
         }
-        let many: Vec<_> = (0..100).map(|block| (block as u64 * 32, block + 1)).collect();
+        let many: Vec<_> = (0..100)
+            .map(|block| (block as u64 * 32, block + 1))
+            .collect();
         assert_eq!(found(&many, 3000), None);
     }
 }

@@ -188,7 +188,7 @@ fn read(
         Some(schedule) => {
             let list = list_of(header, task, memory);
             read_at_rest(debug, task, (schedule, list), all, memory).ok_or(Unread::Never)
-        },
+        }
         None => Err(Unread::Never),
     }
 }
@@ -264,7 +264,8 @@ fn read_at_rest(
         if let (Known::JoinHandle, Some(Hold::Handle(of)), true) = (known, hold, is_its_own) {
             of_task.joins.push((task.address, of));
         }
-        let permits = hold.and_then(|hold| Some((value.address, hold, known.permits(reader, value)?)));
+        let permits =
+            hold.and_then(|hold| Some((value.address, hold, known.permits(reader, value)?)));
         of_task.permits.extend(permits);
         of_task.locks.extend(known.lock(reader, value));
         of_task

@@ -303,7 +303,8 @@ mod tests {
         assert!(is_wrapped(wrapped));
         let boxed = format!("core::pin::Pin<alloc::boxed::Box<{wrapped}, alloc::alloc::Global>>");
         assert!(is_wrapped(&boxed));
-        let other = "core::pin::Pin<alloc::boxed::Box<app::task::{async_fn_env#0}, alloc::alloc::Global>>";
+        let other =
+            "core::pin::Pin<alloc::boxed::Box<app::task::{async_fn_env#0}, alloc::alloc::Global>>";
         assert!(!is_wrapped(other));
     }
 

@@ -162,11 +162,10 @@ impl Walk<'_> {
         if walked.iter().any(Option::is_none) {
             self.cells.learn_links(self.debug)?;
         }
-        let walked = lists.iter().zip(walked).map(|(ends, walked)| {
-            walked
-                .or_else(|| self.surely(*ends))
-                .unwrap_or_default()
-        });
+        let walked = lists
+            .iter()
+            .zip(walked)
+            .map(|(ends, walked)| walked.or_else(|| self.surely(*ends)).unwrap_or_default());
         Ok(walked.collect())
     }
 
