@@ -318,7 +318,10 @@ mod tests {
         let layout = RuntimeLayout::of(debug, runtime.handle()).unwrap();
         let (mut by_type, mut by_cell) = (Cells::default(), Cells::default());
         by_type.learn_links(debug).unwrap();
-        let task = memory::read_word(layout.lists[0].head).unwrap();
+        // Which of the lists it is in goes by its number.
+        let mut heads = layout.lists.iter().map(|list| memory::read_word(list.head));
+        let task = heads.find_map(|head| head.filter(|head| *head != 0));
+        let task = task.unwrap();
         let vtable = memory::read_word(task + layout.header.vtable).unwrap();
         by_cell.layout(debug, &layout.header, vtable).unwrap();
         assert!(by_type.know_links());
