@@ -118,7 +118,7 @@ fn watch_if_own(scope: &'static Scope, reference: ScopeRef, handle: &Handle) {
         scope.watch(watched.beside_what_is_there());
     } else if runtime.was_claimed() || counted::there_already(&watched) > 0 {
         // A multi-thread runtime that has tasks already which nobody tracked may well be one that a whole test binary
-        // shares, and then what nobody tracked there is nobody's.
+        // shares, and then what nobody tracked there is nobody's. Tasks that began while nobody judged count as such.
         scope.leave_uncounted();
     } else {
         scope.watch(watched);
