@@ -346,6 +346,12 @@ pub(crate) fn is_on() -> bool {
     }
 }
 
+/// Whether they are whoever judges; a setting that was not looked at yet is as if not.
+#[inline]
+pub(crate) fn is_on_for_all() -> bool {
+    SWITCH.load(Relaxed) == ON
+}
+
 #[cold]
 fn is_on_otherwise(switch: u8) -> bool {
     let switch = if switch == UNKNOWN {

@@ -6,6 +6,7 @@
 /// Nanoseconds on the monotonic clock; only differences mean something.
 #[cfg(target_os = "linux")]
 #[allow(unsafe_code)]
+#[inline]
 pub(crate) fn now() -> u64 {
     let mut time = libc::timespec {
         tv_sec: 0,

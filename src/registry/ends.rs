@@ -7,10 +7,16 @@ use tokio::sync::Notify;
 static WAITING: AtomicUsize = AtomicUsize::new(0);
 static ENDED: Notify = Notify::const_new();
 
+/// Whether anybody waits for the end of a task.
+#[inline]
+pub(super) fn are_awaited() -> bool {
+    WAITING.load(Relaxed) > 0
+}
+
 /// A task has left the live set.
 #[inline]
 pub(super) fn tell() {
-    if WAITING.load(Relaxed) > 0 {
+    if are_awaited() {
         ENDED.notify_waiters();
     }
 }

@@ -10,22 +10,31 @@ use std::marker::PhantomData;
 /// Only for who has the task's future in its hands, and so knows that the task's entry lives.
 #[inline]
 pub(crate) fn enter(slot: &'static Slot) -> (Entered, Begun) {
-    let begun = begin_poll(slot);
-    if begun == Begun::First {
-        slot.set_tokio_id(tokio_ids::current_task().unwrap_or(0));
-        pollers::note(slot.runtime_index());
-    }
+    let begun = slot.begin_poll();
     (enter_drop(slot), begun)
 }
 
-/// Notes that a poll begins.
-#[inline]
-pub(super) fn begin_poll(slot: &'static Slot) -> Begun {
-    let begun = slot.begin_poll();
-    if begun == Begun::First && timings::wanted() {
-        slot.time_first_poll(clock::now());
+/// Notes that a poll of a task begins whose first one it may be.
+#[cfg(tokio_unstable)]
+pub(super) fn begin_poll(slot: &'static Slot) {
+    if slot.begin_poll() == Begun::First && timings::wanted() {
+        time_first(slot);
     }
-    begun
+}
+
+#[inline(never)]
+fn time_first(slot: &'static Slot) {
+    slot.time_first_poll(clock::now());
+}
+
+/// Notes what is to be known of a task from its first poll on, which has begun on this thread.
+#[inline]
+pub(crate) fn first_poll_begins(slot: &'static Slot) {
+    if timings::wanted() {
+        time_first(slot);
+    }
+    pollers::note(slot.runtime_index());
+    slot.set_tokio_id(tokio_ids::current_task().unwrap_or(0));
 }
 
 /// The same for a poll by a guard, which does not count as one of the task's.

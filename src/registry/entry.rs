@@ -4,12 +4,14 @@ use super::entered::{Entered, enter, enter_drop};
 use super::events;
 use super::extras::{self, Attached};
 use super::ledger::{self, Outcome};
-use super::origin::Origin;
+use super::origin::{Origin, OriginId};
 use super::runtimes::TrackedRuntime;
 use super::scope::{Scope, by_index};
 use super::slot::{Begun, Birth, Slot, flag};
-use super::spawner::{Spawner, Spec};
-use super::{TaskKind, current, ends, judges, pool, timebox, tokio_ids};
+use super::spawner::{self, Spawner, Spec};
+use super::{TaskId, TaskKind, current, ends, judges, local, pool, timebox, tokio_ids};
+use crate::config;
+use std::panic::Location;
 
 /// Owns a task's record: the record lives as long as the entry. It is kept beside the future, so
 /// that a completed, panicked, aborted or never polled task all end it the same way.
@@ -33,6 +35,14 @@ impl Entry {
         } else {
             Self::begin_unjudged(spec, parent, runtime)
         }
+    }
+
+    /// Registers a task that is about to be spawned by the running code where it runs, all in all
+    /// in one go: if nobody answers for it, its thread has spawned its like before, and nothing has
+    /// to be waited for. Otherwise it does nothing.
+    #[inline]
+    pub(crate) fn begin_plain(spec: &Spec) -> Option<Self> {
+        begin_plain(spec.location, spec.type_name, spec.name).map(|slot| Self { slot })
     }
 
     fn begin_judged(
@@ -95,7 +105,6 @@ impl Entry {
         entry
     }
 
-    #[inline(always)]
     fn record(
         spec: Spec,
         spawner: &Spawner,
@@ -156,6 +165,12 @@ impl Entry {
         self.slot.scope() != 0 || self.slot.flags() & (flag::COUNTED | flag::EXTRAS) != 0
     }
 
+    /// Whether some scope answers for the task, or did so.
+    #[inline]
+    pub(crate) fn is_in_scope(&self) -> bool {
+        self.slot.scope() != 0
+    }
+
     /// The scope that answers for the task.
     #[inline]
     pub(crate) fn scope(&self) -> Option<&'static Scope> {
@@ -167,10 +182,6 @@ impl Entry {
         self.slot
             .runtime_entry()
             .is_some_and(TrackedRuntime::is_current_thread)
-    }
-
-    pub(crate) fn kind(&self) -> TaskKind {
-        TaskKind::from_bits(self.slot.flags())
     }
 
     /// Whether it was a hooked task's before its future was found to be marked.
@@ -195,6 +206,54 @@ impl Entry {
     pub(crate) fn enter_drop(&self) -> Entered {
         enter_drop(self.slot)
     }
+}
+
+/// See [`Entry::begin_plain`]. Told in words that fit into registers, and in the crate once.
+#[inline(never)]
+fn begin_plain(
+    location: &'static Location<'static>,
+    type_name: &'static str,
+    name: Option<&'static str>,
+) -> Option<&'static Slot> {
+    if !config::is_on_for_all() || judges::any() || spawner::backtraces_are_wanted() {
+        return None;
+    }
+    let task = current::task();
+    if task.is_some_and(|task| task.scope() != 0 || task.flags() & flag::HOSTS_GUARD != 0) {
+        return None;
+    }
+    let kind = TaskKind::Task;
+    local::with(|local| {
+        let origin = Origin {
+            parent: task.map_or(OriginId::ROOT, Slot::origin),
+            location,
+            type_name,
+            name,
+            kind,
+        };
+        let known = local.origins.find(&origin)?;
+        let tally = known.tally?;
+        // A thread that is ending has none, nor has it counters.
+        let slot = local.slots.pop()?;
+        tally.count_started();
+        // What has to be asked for comes last: little has to be kept meanwhile.
+        slot.prepare(&Birth {
+            origin: known.id,
+            stack: 0,
+            scope: 0,
+            runtime: 0,
+            flags: kind.to_bits(),
+            parent: task.map_or(0, |task| task.id().to_bits()),
+        });
+        slot.come_to_life(match task.map_or(0, Slot::runtime_index) {
+            0 => local.last_asked.likely(),
+            runtime => runtime,
+        });
+        if events::starts_are_wanted() {
+            events::tell_start(slot, None);
+        }
+        Some(slot)
+    })?
 }
 
 /// The scope need not wait for the task any more: a guard saw its future end, although the runtime
@@ -238,7 +297,6 @@ impl Drop for ToBeCounted {
 }
 
 /// The task is no more, for whoever looks at the live set, looks at its memory, or counts or awaits ends.
-#[inline(always)]
 fn leave_live_set(slot: &'static Slot, attached: Option<&Attached>, outcome: Outcome) {
     let (id, origin) = (slot.id(), slot.origin());
     slot.vacate();
@@ -250,68 +308,117 @@ fn leave_live_set(slot: &'static Slot, attached: Option<&Attached>, outcome: Out
     ends::tell();
 }
 
-/// The same for a task without anything attached, where somebody wants to be told of ends.
-#[cold]
-#[inline(never)]
-fn leave_and_tell(slot: &'static Slot, outcome: Outcome) {
-    let id = slot.id();
-    leave_live_set(slot, None, outcome);
-    events::tell_end(slot, id, None);
+/// The same for a task of which nobody knows but its slot, which is given back.
+#[inline(always)]
+fn leave_and_give_back(slot: &'static Slot, outcome: Outcome) {
+    if events::ends_are_wanted() {
+        return leave_and_tell(slot, outcome);
+    }
+    let (id, origin) = (slot.id(), slot.origin());
+    slot.vacate();
+    if slot.has_requests() || ends::are_awaited() {
+        return leave_noticed(slot, id, outcome);
+    }
+    let is_done = local::with(|local| {
+        let tally = local.counters.last_tally(origin)?;
+        let is_kept = !slot.is_used_up() && local.slots.push(slot);
+        is_kept.then(|| tally.count_ended(outcome))
+    });
+    if is_done.flatten().is_none() {
+        leave_otherwise(slot, origin, outcome);
+    }
 }
 
-impl Drop for Entry {
-    #[inline]
-    fn drop(&mut self) {
-        /// A task with any of these leaves traces elsewhere too.
-        const TRACES: u32 = flag::COUNTED | flag::EXTRAS | flag::HOSTS_GUARD;
-
-        let slot = self.slot;
-        let flags = slot.flags();
-        if flags & TRACES != 0 || slot.scope() != 0 {
-            self.leave();
-        } else if events::ends_are_wanted() {
-            leave_and_tell(slot, Outcome::of(flags));
-        } else {
-            leave_live_set(slot, None, Outcome::of(flags));
-        }
+/// The same where somebody wants to be told of ends.
+#[inline(never)]
+fn leave_and_tell(slot: &'static Slot, outcome: Outcome) {
+    let (id, origin) = (slot.id(), slot.origin());
+    slot.vacate();
+    slot.end_requests(id);
+    match local::with(|local| local.counters.last_tally(origin)).flatten() {
+        Some(tally) => tally.count_ended(outcome),
+        None => ledger::count_ended(origin, None, outcome),
+    }
+    ends::tell();
+    events::tell_end(slot, id, None);
+    let is_kept = !slot.is_used_up() && local::with(|local| local.slots.push(slot)) == Some(true);
+    if !is_kept {
         pool::give_back(slot);
     }
 }
 
-impl Entry {
-    /// Ends a task that others than its slot know of.
-    fn leave(&self) {
-        let slot = self.slot;
-        let flags = slot.flags();
-        if flags & flag::COUNTED != 0
-            && let Some(runtime) = slot.runtime_entry()
-        {
-            runtime.count(-1);
-        }
-        let attached = (flags & flag::EXTRAS != 0)
-            .then(|| extras::get(slot))
-            .flatten();
-        if let Some(attached) = &attached {
-            timebox::end(slot, attached);
-        }
-        let id = slot.id();
-        if flags & flag::HOSTS_GUARD != 0 {
-            current::forget_host(slot.id());
-        }
-        let scope = self.scope();
-        // First out of the live set, then out of the scope: a guard that sees its scope empty finds
-        // nothing when it looks. Until then the membership keeps the scope from being used again.
-        let outcome = Outcome::of(flags);
-        leave_live_set(slot, attached.as_deref(), outcome);
-        if events::ends_are_wanted() {
-            events::tell_end(slot, id, attached);
-        }
-        if let Some(scope) = scope {
-            if TaskKind::from_bits(flags) == TaskKind::Blocking && scope.is_assisted() {
-                // It may have aborted tasks on its way, which only the guard can let end.
-                scope.gate().notify();
-            }
-            scope.leave(flags & flag::BACKGROUND != 0);
-        }
+/// The rest of it where somebody looks at the task, or waits for its end.
+#[cold]
+#[inline(never)]
+fn leave_noticed(slot: &'static Slot, id: TaskId, outcome: Outcome) {
+    slot.end_requests(id);
+    ledger::count_ended(slot.origin(), None, outcome);
+    ends::tell();
+    pool::give_back(slot);
+}
+
+/// The rest of it where the thread has to ask others.
+#[cold]
+#[inline(never)]
+fn leave_otherwise(slot: &'static Slot, origin: OriginId, outcome: Outcome) {
+    ledger::count_ended(origin, None, outcome);
+    pool::give_back(slot);
+}
+
+/// A task with any of these leaves traces elsewhere too.
+const TRACES: u32 = flag::COUNTED | flag::EXTRAS | flag::HOSTS_GUARD;
+
+impl Drop for Entry {
+    #[inline]
+    fn drop(&mut self) {
+        end(self.slot);
     }
+}
+
+/// By value, so that whoever drops an entry need not put it into memory.
+#[inline(never)]
+fn end(slot: &'static Slot) {
+    let flags = slot.flags();
+    if flags & TRACES != 0 || slot.scope() != 0 {
+        leave(slot);
+    } else {
+        leave_and_give_back(slot, Outcome::of(flags));
+    }
+}
+
+/// Ends a task that others than its slot know of.
+#[inline(never)]
+fn leave(slot: &'static Slot) {
+    let flags = slot.flags();
+    if flags & flag::COUNTED != 0
+        && let Some(runtime) = slot.runtime_entry()
+    {
+        runtime.count(-1);
+    }
+    let attached = (flags & flag::EXTRAS != 0)
+        .then(|| extras::get(slot))
+        .flatten();
+    if let Some(attached) = &attached {
+        timebox::end(slot, attached);
+    }
+    let id = slot.id();
+    if flags & flag::HOSTS_GUARD != 0 {
+        current::forget_host(slot.id());
+    }
+    let scope = by_index(slot.scope());
+    // First out of the live set, then out of the scope: a guard that sees its scope empty finds
+    // nothing when it looks. Until then the membership keeps the scope from being used again.
+    let outcome = Outcome::of(flags);
+    leave_live_set(slot, attached.as_deref(), outcome);
+    if events::ends_are_wanted() {
+        events::tell_end(slot, id, attached);
+    }
+    if let Some(scope) = scope {
+        if TaskKind::from_bits(flags) == TaskKind::Blocking && scope.is_assisted() {
+            // It may have aborted tasks on its way, which only the guard can let end.
+            scope.gate().notify();
+        }
+        scope.leave(flags & flag::BACKGROUND != 0);
+    }
+    pool::give_back(slot);
 }

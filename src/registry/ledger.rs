@@ -6,6 +6,7 @@
 //! its counters to the next one.
 
 use super::extras::Attached;
+use super::local;
 use super::origin::OriginId;
 use super::slot::flag;
 use crate::table::Table;
@@ -62,6 +63,18 @@ impl Totals {
 }
 
 impl Tally {
+    /// One more task's record is made; for who alone may change it.
+    #[inline]
+    pub(super) fn count_started(&self) {
+        count_mine(&self.started);
+    }
+
+    /// One more task's record ends; for the same.
+    #[inline]
+    pub(super) fn count_ended(&self, outcome: Outcome) {
+        count_mine(&self.ended[outcome as usize]);
+    }
+
     pub(super) fn totals(&self) -> Totals {
         let mut totals = Totals::default();
         self.add_ended(&mut totals);
@@ -99,46 +112,48 @@ static LEDGERS: Mutex<Ledgers> = Mutex::new(Ledgers {
 /// For threads that are ending: their own is gone already.
 static LATE: Ledger = Ledger(Table::new());
 
-struct Mine {
+/// The counters of one thread.
+pub(super) struct Counters {
     ledger: Cell<Option<&'static Ledger>>,
     /// What it was last asked for: tasks of one origin mostly come and go in a row.
     last: Cell<(OriginId, Option<&'static Tally>)>,
 }
 
-impl Mine {
+impl Counters {
+    pub(super) const fn new() -> Self {
+        Self {
+            ledger: Cell::new(None),
+            last: Cell::new((OriginId::ROOT, None)),
+        }
+    }
+
+    /// Those of one origin, if it is the one that was last asked for; for this thread alone to change.
+    #[inline(always)]
+    pub(super) fn last_tally(&self, origin: OriginId) -> Option<&'static Tally> {
+        let (last, tally) = self.last.get();
+        if last == origin { tally } else { None }
+    }
+
+    /// Those of any origin but the root; none either if the thread is ending.
     #[inline]
     fn tally(&self, origin: OriginId) -> Option<&'static Tally> {
-        let (last, tally) = self.last.get();
-        if last == origin {
-            return tally;
-        }
-        self.look_up(origin)
+        self.last_tally(origin).or_else(|| self.look_up(origin))
     }
 
     #[inline(never)]
     fn look_up(&self, origin: OriginId) -> Option<&'static Tally> {
-        let ledger = self.ledger.get().unwrap_or_else(|| claim(self));
+        let ledger = self.ledger.get().or_else(|| claim(self))?;
         let tally = ledger.tally(origin);
         self.last.set((origin, tally));
         tally
     }
-}
 
-impl Drop for Mine {
-    fn drop(&mut self) {
+    pub(super) fn give_back(&self) {
+        self.last.set((OriginId::ROOT, None));
         if let Some(ledger) = self.ledger.take() {
             ledgers().free.push(ledger);
         }
     }
-}
-
-thread_local! {
-    static MINE: Mine = const {
-        Mine {
-            ledger: Cell::new(None),
-            last: Cell::new((OriginId::ROOT, None)),
-        }
-    };
 }
 
 fn ledgers() -> MutexGuard<'static, Ledgers> {
@@ -157,7 +172,10 @@ fn all() -> Vec<&'static Ledger> {
 }
 
 #[cold]
-fn claim(mine: &Mine) -> &'static Ledger {
+fn claim(mine: &Counters) -> Option<&'static Ledger> {
+    if local::with(local::Local::may_keep) != Some(true) {
+        return None;
+    }
     let mut ledgers = ledgers();
     let ledger = ledgers.free.pop().unwrap_or_else(|| {
         let ledger: &'static Ledger = Box::leak(Box::new(Ledger(Table::new())));
@@ -165,7 +183,12 @@ fn claim(mine: &Mine) -> &'static Ledger {
         ledger
     });
     mine.ledger.set(Some(ledger));
-    ledger
+    Some(ledger)
+}
+
+/// The running thread's counters of an origin; none for the root, or if the thread is ending.
+pub(super) fn mine(origin: OriginId) -> Option<&'static Tally> {
+    local::with(|local| local.counters.tally(origin))?
 }
 
 impl Ledger {
@@ -189,24 +212,18 @@ fn count_shared(counter: &AtomicU64) {
     counter.fetch_add(1, Release);
 }
 
-#[inline]
 fn count(origin: OriginId, attached: Option<&Attached>, counter: impl Fn(&Tally) -> &AtomicU64) {
     if let Some(name) = attached.and_then(Attached::name_tally) {
         return count_shared(counter(name.tally()));
     }
-    match MINE.try_with(|mine| mine.tally(origin)) {
-        Ok(Some(tally)) => count_mine(counter(tally)),
-        Ok(None) => {}
-        Err(_) => {
-            if let Some(tally) = LATE.tally(origin) {
-                count_shared(counter(tally));
-            }
-        }
+    if let Some(tally) = mine(origin) {
+        count_mine(counter(tally));
+    } else if let Some(tally) = LATE.tally(origin) {
+        count_shared(counter(tally));
     }
 }
 
 /// A task's record is made.
-#[inline]
 pub(super) fn count_started(origin: OriginId, attached: Option<&Attached>) {
     count(origin, attached, |tally| &tally.started);
 }
@@ -216,14 +233,12 @@ pub(super) fn count_started(origin: OriginId, attached: Option<&Attached>) {
 /// something.
 pub(super) fn move_started(from: OriginId, to: OriginId, attached: Option<&Attached>) {
     count_started(to, attached);
-    let mine = MINE.try_with(|mine| mine.tally(from));
-    if let Some(tally) = mine.unwrap_or_else(|_| LATE.tally(from)) {
+    if let Some(tally) = mine(from).or_else(|| LATE.tally(from)) {
         tally.started.fetch_sub(1, Release);
     }
 }
 
 /// A task's record ends.
-#[inline]
 pub(super) fn count_ended(origin: OriginId, attached: Option<&Attached>, outcome: Outcome) {
     count(origin, attached, |tally| &tally.ended[outcome as usize]);
 }

@@ -24,6 +24,7 @@ pub(crate) mod inquiry;
 pub(crate) mod judges;
 pub(crate) mod ledger;
 mod life;
+mod local;
 mod name;
 pub(crate) mod names;
 pub(crate) mod numbers;
@@ -51,7 +52,7 @@ pub(crate) mod tokio_ids;
 
 pub use ancestor::Ancestor;
 pub(crate) use claim::{claim, give_back};
-pub(crate) use entered::Entered;
+pub(crate) use entered::{Entered, first_poll_begins};
 pub(crate) use entry::Entry;
 pub(crate) use extras::{Attached, Extras};
 pub use fingerprint::Fingerprint;

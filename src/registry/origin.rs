@@ -6,7 +6,8 @@
 //! of a leaked task although they ended long ago. It is bounded: what can be spawned by too many lines of
 //! ancestors is, from then on, spawned by none.
 
-use super::{Fingerprint, TaskKind};
+use super::ledger::{self, Tally};
+use super::{Fingerprint, TaskKind, local};
 use crate::stack::{self, Frame, Stack};
 use crate::table::Table;
 use crate::wait::trace::without_generics;
@@ -126,23 +127,15 @@ impl Origin {
     }
 
     /// The number of this origin.
-    #[inline]
     pub(super) fn intern(self) -> OriginId {
-        // Two spawns in a row from one place are the rule, and comparing four words is far cheaper
-        // than hashing a path: so each thread remembers the origins it used last.
-        let slot = &RECENT;
-        let place = self.place();
-        slot.try_with(|recent| {
-            if let Some((origin, id)) = recent[place].get()
-                && origin.is_same_place(&self)
-            {
-                return id;
-            }
-            let id = self.intern_slowly();
-            recent[place].set(Some((self, id)));
-            id
+        local::with(|local| {
+            let known = local.origins.find(&self).unwrap_or_else(|| {
+                let id = self.intern_slowly();
+                local.origins.remember(self, id)
+            });
+            known.id
         })
-        .unwrap_or_else(|_| self.intern_slowly())
+        .unwrap_or_else(|| self.intern_slowly())
     }
 
     #[cold]
@@ -222,16 +215,42 @@ impl Origin {
     fn place(&self) -> usize {
         let location = std::ptr::from_ref(self.location).addr();
         let ty = self.type_name.as_ptr().addr();
-        ((location / 8) ^ ty ^ self.parent.0 as usize) % RECENT_LEN
+        ((location / 8) ^ ty ^ self.parent.0 as usize) % RECENT
     }
 }
 
-const RECENT_LEN: usize = 64;
+const RECENT: usize = 64;
 
-type Recent = [Cell<Option<(Origin, OriginId)>>; RECENT_LEN];
+/// An origin that a thread has used, with its number, and where the thread counts its tasks.
+#[derive(Clone, Copy)]
+pub(super) struct KnownOrigin {
+    origin: Origin,
+    pub(super) id: OriginId,
+    /// None if the thread is ending. Not to be used once it is.
+    pub(super) tally: Option<&'static Tally>,
+}
 
-thread_local! {
-    static RECENT: Recent = const { [const { Cell::new(None) }; RECENT_LEN] };
+/// The origins that a thread has used last. Two spawns in a row from one place are the rule, and
+/// comparing a few words is far cheaper than hashing a path.
+pub(super) struct RecentOrigins([Cell<Option<KnownOrigin>>; RECENT]);
+
+impl RecentOrigins {
+    pub(super) const fn new() -> Self {
+        Self([const { Cell::new(None) }; RECENT])
+    }
+
+    #[inline(always)]
+    pub(super) fn find(&self, origin: &Origin) -> Option<KnownOrigin> {
+        let known = self.0[origin.place()].get()?;
+        known.origin.is_same_place(origin).then_some(known)
+    }
+
+    fn remember(&self, origin: Origin, id: OriginId) -> KnownOrigin {
+        let tally = ledger::mine(id);
+        let known = KnownOrigin { origin, id, tally };
+        self.0[origin.place()].set(Some(known));
+        known
+    }
 }
 
 #[cfg(test)]

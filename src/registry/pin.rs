@@ -68,14 +68,20 @@ impl Slot {
     /// for the former, tells the latter.
     #[inline]
     pub(super) fn end_requests(&'static self, task: TaskId) {
-        fence::light();
-        if self.requests.load(Acquire) != 0 {
+        if self.has_requests() {
             self.end_requests_of(task);
         }
     }
 
+    /// Whether there is anybody to see to, after the slot was vacated.
+    #[inline(always)]
+    pub(super) fn has_requests(&'static self) -> bool {
+        fence::light();
+        self.requests.load(Acquire) != 0
+    }
+
     #[cold]
-    fn end_requests_of(&'static self, task: TaskId) {
+    pub(super) fn end_requests_of(&'static self, task: TaskId) {
         // Pairs with the release when it is unpinned: what was read was read before.
         while self.requests.load(Acquire) & request::PINNED != 0 {
             std::thread::yield_now();

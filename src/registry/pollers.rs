@@ -36,7 +36,7 @@ thread_local! {
 }
 
 /// The calling thread polls tracked tasks of that runtime.
-#[inline]
+#[inline(always)]
 pub(super) fn note(runtime: u32) {
     // Without a destructor, unlike the other: a look costs one load.
     let before = RUNTIME.try_with(|listed| listed.replace(runtime));

@@ -1,5 +1,6 @@
 //! Where slots come from: a table that only grows, and a free list with a small cache a thread.
 
+use super::local;
 use super::slot::Slot;
 use crate::table::Table;
 use std::cell::Cell;
@@ -21,23 +22,37 @@ struct Free {
 }
 
 /// A stack of vacant slots; a `Vec` in a `RefCell` would cost thrice as much.
-struct Cache {
+pub(super) struct Cache {
     len: Cell<usize>,
+    /// How many there may be: none until it is seen to that they are given back, nor after that.
+    room: Cell<usize>,
     slots: [Cell<Option<&'static Slot>>; CACHE],
 }
 
 impl Cache {
-    #[inline]
-    fn pop(&self) -> Option<&'static Slot> {
+    pub(super) const fn new() -> Self {
+        Self {
+            len: Cell::new(0),
+            room: Cell::new(0),
+            slots: [const { Cell::new(None) }; CACHE],
+        }
+    }
+
+    /// A vacant slot, the caller's until it gives it back; none if others have to be asked.
+    #[inline(always)]
+    pub(super) fn pop(&self) -> Option<&'static Slot> {
         let last = self.len.get().checked_sub(1)?;
         self.len.set(last);
         self.slots.get(last)?.get()
     }
 
-    /// Whether there was room for it.
-    #[inline]
-    fn push(&self, slot: &'static Slot) -> bool {
+    /// Keeps a vacated slot, if there is room for it.
+    #[inline(always)]
+    pub(super) fn push(&self, slot: &'static Slot) -> bool {
         let len = self.len.get();
+        if len >= self.room.get() {
+            return false;
+        }
         let Some(place) = self.slots.get(len) else {
             return false;
         };
@@ -46,6 +61,7 @@ impl Cache {
         true
     }
 
+    /// Takes some from the others; none if nothing is kept here.
     #[cold]
     #[inline(never)]
     fn refill_and_pop(&self) -> Option<&'static Slot> {
@@ -53,24 +69,15 @@ impl Cache {
         free.make_if_empty();
         for _ in 0..CACHE / 2 {
             let Some(slot) = free.slots.pop() else { break };
-            self.push(slot);
+            if !self.push(slot) {
+                return Some(slot);
+            }
         }
         self.pop()
     }
 
-    #[cold]
-    #[inline(never)]
-    fn push_after_giving_half_back(&self, slot: &'static Slot) {
-        let mut free = lock_free();
-        for _ in 0..CACHE / 2 {
-            free.slots.extend(self.pop());
-        }
-        self.push(slot);
-    }
-}
-
-impl Drop for Cache {
-    fn drop(&mut self) {
+    pub(super) fn give_all_back(&self) {
+        self.room.set(0);
         let mut free = lock_free();
         while let Some(slot) = self.pop() {
             free.slots.push(slot);
@@ -78,48 +85,48 @@ impl Drop for Cache {
     }
 }
 
-thread_local! {
-    static CACHED: Cache = const {
-        Cache {
-            len: Cell::new(0),
-            slots: [const { Cell::new(None) }; CACHE],
-        }
-    };
-}
-
 /// A vacant slot, the caller's until it gives it back.
-#[inline]
 pub(super) fn take() -> &'static Slot {
-    CACHED
-        .try_with(|cache| cache.pop().or_else(|| cache.refill_and_pop()))
-        .ok()
-        .flatten()
-        .unwrap_or_else(take_without_cache)
-}
-
-/// The thread is ending and its cache is gone.
-#[cold]
-#[inline(never)]
-fn take_without_cache() -> &'static Slot {
-    let mut free = lock_free();
-    free.make_if_empty();
-    free.slots.pop().expect("a chunk of slots was just made")
+    local::with(|local| {
+        local.slots.pop().or_else(|| {
+            make_room(local);
+            local.slots.refill_and_pop()
+        })
+    })
+    .flatten()
+    .unwrap_or_else(|| {
+        let mut free = lock_free();
+        free.make_if_empty();
+        free.slots.pop().expect("a chunk of slots was just made")
+    })
 }
 
 /// Gives a vacated slot back; not one whose tasks' ids would be given again.
-#[inline]
 pub(super) fn give_back(slot: &'static Slot) {
     if slot.is_used_up() {
         return;
     }
-    let kept = CACHED.try_with(|cache| {
-        if !cache.push(slot) {
-            cache.push_after_giving_half_back(slot);
+    let is_kept = local::with(|local| {
+        if local.slots.push(slot) {
+            return true;
         }
+        make_room(local);
+        if local.slots.len.get() >= CACHE / 2 {
+            let mut free = lock_free();
+            for _ in 0..CACHE / 2 {
+                free.slots.extend(local.slots.pop());
+            }
+        }
+        local.slots.push(slot)
     });
-    if kept.is_err() {
+    if is_kept != Some(true) {
         lock_free().slots.push(slot);
     }
+}
+
+fn make_room(local: &local::Local) {
+    let room = if local.may_keep() { CACHE } else { 0 };
+    local.slots.room.set(room);
 }
 
 /// Every slot ever made, vacant ones included.

@@ -2,7 +2,7 @@
 
 use super::scope::ScopeRef;
 use super::tokio_ids;
-use super::{Slot, current};
+use super::{Slot, current, local};
 use crate::table::Table;
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -54,9 +54,37 @@ enum Stranger {
 thread_local! {
     /// And how often one was forgotten before.
     static LAST: Cell<Option<(u32, &'static TrackedRuntime)>> = const { Cell::new(None) };
-    /// The task that [`TrackedRuntime::likely`] was last asked in, by tokio's number, and its answer.
-    static LAST_ASKED: Cell<Option<(u64, &'static TrackedRuntime)>> = const { Cell::new(None) };
     static SHARD: Cell<usize> = const { Cell::new(usize::MAX) };
+}
+
+/// The task, by tokio's number, in which a thread last asked for the likely runtime, and the answer by
+/// its index.
+pub(super) struct LastAsked(Cell<(u64, u32)>);
+
+impl LastAsked {
+    pub(super) const fn new() -> Self {
+        Self(Cell::new((0, 0)))
+    }
+
+    /// The index of the runtime that the thread spawns on, 0 for none. Asks for the runtime's handle,
+    /// which is counted, only once an untracked task.
+    #[inline]
+    pub(super) fn likely(&self) -> u32 {
+        let task = tokio_ids::current_task().unwrap_or(0);
+        match self.0.get() {
+            (asked, runtime) if asked == task && task != 0 => runtime,
+            _ => self.ask(task),
+        }
+    }
+
+    #[inline(never)]
+    fn ask(&self, task: u64) -> u32 {
+        let runtime = TrackedRuntime::current().map_or(0, TrackedRuntime::index);
+        if runtime != 0 {
+            self.0.set((task, runtime));
+        }
+        runtime
+    }
 }
 
 impl TrackedRuntime {
@@ -77,20 +105,11 @@ impl TrackedRuntime {
             .or_else(Self::likely)
     }
 
-    /// Asks for the runtime's handle, which is counted, only once an untracked task.
     fn likely() -> Option<&'static Self> {
-        let Some(task) = tokio_ids::current_task() else {
-            return Self::current();
-        };
-        let last = LAST_ASKED.try_with(Cell::get).ok().flatten();
-        if let Some((asked, runtime)) = last
-            && asked == task
-        {
-            return Some(runtime);
+        match local::with(|local| local.last_asked.likely()) {
+            Some(index) => Self::by_index(index),
+            None => Self::current(),
         }
-        let runtime = Self::current()?;
-        let _ = LAST_ASKED.try_with(|last| last.set(Some((task, runtime))));
-        Some(runtime)
     }
 
     pub(crate) fn of(handle: &Handle) -> &'static Self {

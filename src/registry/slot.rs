@@ -207,21 +207,34 @@ impl Slot {
     }
 
     /// Makes a vacant slot a live task. Only the one who took the slot from the pool may call it.
+    #[inline(always)]
     pub(super) fn occupy(&self, birth: &Birth) {
+        self.prepare(birth);
+        self.come_to_life(birth.runtime);
+    }
+
+    /// The first half of [`occupy`](Self::occupy): all but what has to be asked for.
+    #[inline(always)]
+    pub(super) fn prepare(&self, birth: &Birth) {
         // Pairs with the fence in `read`: who sees one of the stores below also sees that the
         // sequence left the value it had for the slot's former task.
         fence(Release);
         self.origin.store(birth.origin.to_bits(), Relaxed);
         self.stack.store(birth.stack, Relaxed);
         self.scope.store(birth.scope, Relaxed);
-        self.runtime.store(birth.runtime, Relaxed);
         self.state.store(u64::from(birth.flags), Relaxed);
         self.waited.store(0, Relaxed);
         self.parent.store(birth.parent, Relaxed);
-        self.spawned.store(super::clock::now(), Relaxed);
         self.last_poll.store(0, Relaxed);
         self.tokio_id.store(0, Relaxed);
         self.header.store(std::ptr::null_mut(), Relaxed);
+    }
+
+    /// The second half: the task is spawned now, on this runtime.
+    #[inline(always)]
+    pub(super) fn come_to_life(&self, runtime: u32) {
+        self.runtime.store(runtime, Relaxed);
+        self.spawned.store(super::clock::now(), Relaxed);
         // Pairs with the first load in `read`: who sees the new sequence sees the new fields.
         self.sequence
             .store(self.sequence.load(Relaxed).wrapping_add(1), Release);

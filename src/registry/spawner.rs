@@ -50,6 +50,7 @@ pub(crate) struct Spec {
 }
 
 impl Spec {
+    #[inline]
     pub(crate) fn new(
         kind: TaskKind,
         location: &'static Location<'static>,
@@ -63,6 +64,12 @@ impl Spec {
             extras: None,
             background: false,
         }
+    }
+
+    /// Whether it is all told by where the task is spawned.
+    #[inline]
+    pub(crate) fn is_plain(&self) -> bool {
+        self.kind == TaskKind::Task && self.extras.is_none() && !self.background
     }
 }
 

@@ -44,6 +44,7 @@ impl Builder {
     /// taskleak::task::Builder::new().spawn(async {}).await.unwrap();
     /// # }
     /// ```
+    #[inline]
     pub fn new() -> Self {
         Self::default()
     }
@@ -163,7 +164,7 @@ impl Builder {
     /// assert_eq!(taskleak::task::Builder::new().spawn(async { 7 }).await.unwrap(), 7);
     /// # }
     /// ```
-    #[inline]
+    #[inline(always)]
     #[track_caller]
     pub fn spawn<F>(self, future: F) -> JoinHandle<F::Output>
     where
@@ -312,7 +313,7 @@ impl Builder {
         spawner::spawn(spawner::IntoSet(set.inner_mut()), spec, future)
     }
 
-    #[inline]
+    #[inline(always)]
     #[track_caller]
     pub(super) fn spec<F>(self, kind: TaskKind) -> Spec {
         let Self {

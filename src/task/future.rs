@@ -3,79 +3,99 @@
 
 use super::shutdown;
 use crate::registry::slot::Begun;
-use crate::registry::{Entered, Entry, TaskKind, give_back, own_spawn};
+use crate::registry::{Entered, Entry, Slot, TaskKind, first_poll_begins, give_back, own_spawn};
 use crate::wait::header_of;
 use crate::wait::trace::TracedPoll;
 use std::future::Future;
 use std::mem::ManuallyDrop;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
-pin_project_lite::pin_project! {
-    /// A future and its task's entry in the registry: what the runtime polls in place of the future.
-    ///
-    /// It hands the task's own waker through, so that a poll costs a few stores.
-    #[must_use = "futures do nothing unless they are spawned or awaited"]
-    pub(crate) struct TaskFuture<F> {
-        // Dropped by hand, so that the task is the current one while its future is dropped.
-        #[pin]
-        future: ManuallyDrop<F>,
-        entry: Option<Entry>,
-    }
+/// A future and its task's entry in the registry: what the runtime polls in place of the future.
+///
+/// It hands the task's own waker through, so that a poll costs a few stores.
+#[must_use = "futures do nothing unless they are spawned or awaited"]
+pub(crate) struct TaskFuture<F> {
+    entry: Option<Entry>,
+    // Dropped by hand, so that the task is the current one while its future is dropped. Pinned with
+    // the whole: it is moved out only while nothing is pinned yet, by `into_inner`.
+    future: ManuallyDrop<F>,
+}
 
-    impl<F> PinnedDrop for TaskFuture<F> {
-        fn drop(this: Pin<&mut Self>) {
-            let this = this.project();
-            // Before the drop, which may wake the task itself: it may own its own sender.
-            if let Some(entry) = &this.entry {
-                own_spawn::refused(entry.slot());
-                shutdown::note_end(entry);
-            }
-            let entered = this.entry.as_ref().map(Entry::enter_drop);
-            // SAFETY: `future` is pinned and dropped in place; nothing reads it after this, because
-            // this is the only place that drops it and the whole is going away.
-            unsafe { ManuallyDrop::drop(this.future.get_unchecked_mut()) };
-            drop(entered);
-            if let Some(entry) = this.entry.take() {
-                give_back(entry);
-            }
-        }
+// What is not pinned with the whole is `Unpin` in any case.
+impl<F: Unpin> Unpin for TaskFuture<F> {}
+
+impl<F> Drop for TaskFuture<F> {
+    #[inline]
+    fn drop(&mut self) {
+        let Some(entry) = self.entry.take() else {
+            // SAFETY: dropped in place, and nothing reads it after this, because this is the only place
+            // that drops it (`into_inner` forgets the whole) and the whole is going away.
+            return unsafe { ManuallyDrop::drop(&mut self.future) };
+        };
+        let slot = entry.slot();
+        // Before the drop, which may wake the task itself: it may own its own sender.
+        own_spawn::refused(slot);
+        shutdown::note_end(&entry);
+        let entered = entry.enter_drop();
+        // SAFETY: as above.
+        unsafe { ManuallyDrop::drop(&mut self.future) };
+        entered.abandon();
+        give_back(entry);
     }
 }
 
 impl<F> TaskFuture<F> {
     /// Without an entry, the future is polled as if it stood alone.
     #[inline]
-    pub(super) fn new(entry: Option<Entry>, future: F) -> Self {
+    pub(super) fn new(future: F) -> Self {
         Self {
+            entry: None,
             future: ManuallyDrop::new(future),
-            entry,
         }
     }
 
+    /// The future, which belonged to no task, belongs to this one from now on. In place: what is moved
+    /// is copied.
+    #[inline(always)]
+    pub(super) fn set(&mut self, entry: Entry) {
+        std::mem::forget(self.entry.replace(entry));
+    }
+
+    /// The same for one that is pinned, or to no task.
     pub(super) fn begin(self: Pin<&mut Self>, entry: Option<Entry>) {
-        *self.project().entry = entry;
+        // SAFETY: the entry is not pinned with the whole.
+        unsafe { self.get_unchecked_mut() }.entry = entry;
+    }
+
+    /// The future of one without an entry.
+    #[inline]
+    pub(super) fn into_inner(self) -> F {
+        let mut whole = ManuallyDrop::new(self);
+        drop(whole.entry.take());
+        // SAFETY: taken once, since the whole, which is not pinned, is forgotten.
+        unsafe { ManuallyDrop::take(&mut whole.future) }
     }
 }
 
 impl<F: Future> Future for TaskFuture<F> {
     type Output = F::Output;
 
-    #[inline]
+    #[inline(always)]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        let this = self.project();
-        // SAFETY: the projection keeps the future pinned: `ManuallyDrop` only wraps it, and the
-        // future is never moved out of it.
-        let future = unsafe { this.future.map_unchecked_mut(|future| &mut **future) };
-        let Some(entry) = this.entry else {
+        // SAFETY: the future stays where it is; it is never moved out of what is pinned.
+        let this = unsafe { self.get_unchecked_mut() };
+        // SAFETY: pinned with the whole.
+        let future = unsafe { Pin::new_unchecked(&mut *this.future) };
+        let Some(entry) = &this.entry else {
             return future.poll(cx);
         };
         let (entered, begun) = entry.enter();
-        if begun == Begun::First {
-            note_header(entry, cx);
-        }
-        if begun == Begun::Traced {
-            return poll_traced(future, entry, entered, cx);
+        if begun != Begun::Again {
+            if begun == Begun::Traced {
+                return poll_traced(future, entry, entered, cx);
+            }
+            note_first(entry.slot(), cx.waker());
         }
         let poll = future.poll(cx);
         entered.returned(poll.is_ready());
@@ -101,12 +121,16 @@ fn poll_traced<F: Future>(
     poll
 }
 
-/// Notes where tokio's header of the task is, if the task is tokio's: then this future is part of the
-/// task's memory. Any other spawner may poll it in one task now and in another later.
-fn note_header(entry: &Entry, cx: &Context<'_>) {
-    if matches!(entry.kind(), TaskKind::Task | TaskKind::Local)
-        && let Some(header) = header_of(cx.waker())
+/// Notes what the first poll tells.
+#[inline(never)]
+fn note_first(slot: &'static Slot, waker: &Waker) {
+    // If the task is tokio's, this future is part of the task's memory. Any other spawner may poll it
+    // in one task now and in another later.
+    let kind = TaskKind::from_flags(slot.flags());
+    if matches!(kind, TaskKind::Task | TaskKind::Local)
+        && let Some(header) = header_of(waker)
     {
-        entry.slot().set_header(header);
+        slot.set_header(header);
     }
+    first_poll_begins(slot);
 }

@@ -19,12 +19,20 @@ use tokio::task::AbortHandle;
 
 /// Notes whether the task ends because its runtime is shut down. To be called before the task's
 /// future is dropped.
-#[inline]
+#[inline(always)]
 pub(super) fn note_end(entry: &Entry) {
-    record_if_killed(entry);
     const RETURNED: u32 = flag::COMPLETED | flag::PANICKED;
-    if entry.slot().flags() & RETURNED == 0 {
-        note_unfinished(entry.slot());
+    let slot = entry.slot();
+    if slot.flags() & RETURNED == 0 || entry.is_in_scope() {
+        note_end_of(slot);
+    }
+}
+
+#[inline(never)]
+fn note_end_of(slot: &'static Slot) {
+    record_if_killed(slot);
+    if slot.flags() & (flag::COMPLETED | flag::PANICKED) == 0 {
+        note_unfinished(slot);
     }
 }
 
@@ -43,12 +51,11 @@ fn note_unfinished(slot: &'static Slot) {
 }
 
 /// Remembers the task for its scope, if it ends because its runtime is shut down.
-#[inline]
-fn record_if_killed(entry: &Entry) {
-    if let Some(scope) = entry.scope()
+fn record_if_killed(slot: &'static Slot) {
+    if let Some(scope) = slot.scope_entry()
         && scope.keeps_killed()
     {
-        record_if_killed_in(scope, entry.slot());
+        record_if_killed_in(scope, slot);
     }
 }
 

@@ -17,7 +17,7 @@ use tokio::task::JoinHandle;
 /// assert_eq!(answer.await.unwrap(), 42);
 /// # }
 /// ```
-#[inline]
+#[inline(always)]
 #[track_caller]
 pub fn spawn<F>(future: F) -> JoinHandle<F::Output>
 where

@@ -17,6 +17,9 @@ use tokio::task::{AbortHandle, JoinHandle, LocalSet};
 pub(super) trait Spawner<T>: Sized {
     type Handle: TaskHandle;
 
+    /// Whether it spawns on the runtime that the thread is in.
+    const IS_HERE: bool = false;
+
     /// The runtime it spawns on, if there is one.
     fn handle(&self) -> Option<Handle> {
         Handle::try_current().ok()
@@ -87,7 +90,7 @@ const LARGE: usize = if cfg!(debug_assertions) {
 };
 
 /// Registers the task, then hands its future over.
-#[inline]
+#[inline(always)]
 #[track_caller]
 pub(super) fn spawn<F, S>(spawner: S, spec: Spec, future: F) -> S::Handle
 where
@@ -102,7 +105,8 @@ where
     }
 }
 
-#[inline]
+// Inlined all the way: a call on this way would have to copy the future.
+#[inline(always)]
 #[track_caller]
 fn spawn_sized<F, S>(spawner: S, spec: Spec, future: F) -> S::Handle
 where
@@ -110,26 +114,39 @@ where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
-    if !super::is_on() {
+    // Before the entry is begun, so that the future is made where it is handed over from.
+    let mut future = TaskFuture::new(future);
+    if S::IS_HERE
+        && spec.is_plain()
+        && let Some(entry) = Entry::begin_plain(&spec)
+    {
+        let _announced = own_spawn::announce(entry.slot());
+        future.set(entry);
         return spawner.hand_over(future);
     }
-    let entry = Entry::begin(spec, |exact| spawner.runtime(exact));
-    if entry.is_watched() {
-        spawn_watched(spawner, entry, future)
-    } else {
-        let _announced = own_spawn::announce(entry.slot());
-        let _offered = spawner.is_elsewhere().then(|| Offered::now(entry.slot()));
-        spawner.hand_over(TaskFuture::new(Some(entry), future))
-    }
+    spawn_otherwise(spawner, spec, future)
 }
 
+/// Somebody answers for the task or wants more of it than its record, or it is the first of its kind
+/// for this thread, or nobody wants to know of it.
+#[inline(never)]
 #[track_caller]
-fn spawn_watched<F, S>(spawner: S, entry: Entry, future: F) -> S::Handle
+fn spawn_otherwise<F, S>(spawner: S, spec: Spec, mut future: TaskFuture<F>) -> S::Handle
 where
     S: Spawner<F::Output>,
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
+    if !super::is_on() {
+        return spawner.hand_over(future.into_inner());
+    }
+    let entry = Entry::begin(spec, |exact| spawner.runtime(exact));
+    if !entry.is_watched() {
+        let _announced = own_spawn::announce(entry.slot());
+        let _offered = spawner.is_elsewhere().then(|| Offered::now(entry.slot()));
+        future.set(entry);
+        return spawner.hand_over(future);
+    }
     let to_be_counted = entry.to_be_counted();
     let announced = own_spawn::announce(entry.slot());
     let offered = spawner.is_elsewhere().then(|| Offered::now(entry.slot()));
@@ -141,12 +158,15 @@ where
     let turn = Turn::of_tracked();
     let timed = Timed::of(&entry);
     let handle = if may_need_help {
-        let (future, cell) = Assisted::new(entry.slot(), spawner.handle(), future);
-        let handle = spawner.hand_over(TaskFuture::new(Some(entry), future));
+        let (future, cell) = Assisted::new(entry.slot(), spawner.handle(), future.into_inner());
+        let mut future = TaskFuture::new(future);
+        future.set(entry);
+        let handle = spawner.hand_over(future);
         cell.set_header(handle.header());
         handle
     } else {
-        spawner.hand_over(TaskFuture::new(Some(entry), future))
+        future.set(entry);
+        spawner.hand_over(future)
     };
     drop(turn);
     drop((announced, offered));
@@ -189,11 +209,15 @@ where
     let count = LocalCount::before(&entry);
     let handle = if entry.scope().is_some_and(Scope::is_assisted) {
         let (future, cell) = Assisted::new_local(entry.slot(), future);
-        let handle = spawner.hand_over(TaskFuture::new(Some(entry), future));
+        let mut future = TaskFuture::new(future);
+        future.set(entry);
+        let handle = spawner.hand_over(future);
         cell.set_header(handle.header());
         handle
     } else {
-        spawner.hand_over(TaskFuture::new(Some(entry), future))
+        let mut future = TaskFuture::new(future);
+        future.set(entry);
+        spawner.hand_over(future)
     };
     drop(turn);
     drop(announced);
@@ -208,6 +232,8 @@ pub(super) struct Here;
 
 impl<T> Spawner<T> for Here {
     type Handle = JoinHandle<T>;
+
+    const IS_HERE: bool = true;
 
     #[inline]
     #[track_caller]
@@ -277,6 +303,8 @@ pub(super) struct IntoSet<'a, T>(pub(super) &'a mut tokio::task::JoinSet<T>);
 
 impl<T: 'static> Spawner<T> for IntoSet<'_, T> {
     type Handle = AbortHandle;
+
+    const IS_HERE: bool = true;
 
     #[track_caller]
     fn hand_over<F>(self, future: F) -> AbortHandle

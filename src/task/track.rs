@@ -109,7 +109,7 @@ impl<F> Tracked<F> {
             })
         });
         Self {
-            future: TaskFuture::new(None, future),
+            future: TaskFuture::new(future),
             mark,
         }
     }

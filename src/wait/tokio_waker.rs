@@ -14,14 +14,29 @@ use std::future::{Future, poll_fn};
 use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
+use std::ptr::null_mut;
 use std::sync::OnceLock;
+use std::sync::atomic::AtomicPtr;
+use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context, Poll, RawWakerVTable, Waker};
+
+/// The vtable of tokio's tasks, once it was found and seen again; null before.
+static SEEN: AtomicPtr<RawWakerVTable> = AtomicPtr::new(null_mut());
 
 /// The task's header, if this is the waker that tokio polls a task with.
 #[inline]
 pub(crate) fn header_of(waker: &Waker) -> Option<*const ()> {
-    let vtable = vtable()?;
-    std::ptr::eq(waker.vtable(), vtable).then(|| waker.data())
+    let is_tokios = std::ptr::eq(waker.vtable(), SEEN.load(Relaxed)) || is_tokios(waker);
+    is_tokios.then(|| waker.data())
+}
+
+#[inline(never)]
+fn is_tokios(waker: &Waker) -> bool {
+    let Some(vtable) = vtable().filter(|vtable| std::ptr::eq(waker.vtable(), *vtable)) else {
+        return false;
+    };
+    SEEN.store(std::ptr::from_ref(vtable).cast_mut(), Relaxed);
+    true
 }
 
 /// The vtable of tokio's tasks.
