@@ -32,6 +32,8 @@ pub(in crate::census) struct DebugInfo {
     vtables: HashMap<u64, Option<TypeRef>>,
     /// The functions that drop values, by the paths of their types.
     pub(super) glues: HashMap<&'static str, Option<u64>>,
+    /// The types whose values functions drop. To look for one takes about a millisecond.
+    pub(super) dropped: HashMap<u64, Option<TypeRef>>,
     pub(super) symbols: Option<Symbols>,
 }
 
@@ -70,6 +72,7 @@ impl DebugInfo {
             files: HashMap::new(),
             vtables: HashMap::new(),
             glues: HashMap::new(),
+            dropped: HashMap::new(),
             symbols: None,
         })
     }

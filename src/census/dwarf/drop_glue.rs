@@ -27,6 +27,15 @@ impl DebugInfo {
 
     /// The type whose values the function drops, if it is such a function.
     pub(in crate::census) fn dropped_by(&mut self, function: u64) -> Option<TypeRef> {
+        if let Some(known) = self.dropped.get(&function) {
+            return *known;
+        }
+        let found = self.look_for_dropped(function);
+        self.dropped.insert(function, found);
+        found
+    }
+
+    fn look_for_dropped(&mut self, function: u64) -> Option<TypeRef> {
         let at = self.function_at(function)?;
         let name = self.name(at.unit, at.offset)?;
         if !name.starts_with("drop_in_place<") {
