@@ -332,10 +332,16 @@ impl Looks {
             Duration::from_millis(30),
             Duration::from_millis(250),
         ];
-        // A busy machine may come to a task at any time.
-        let next = AGAIN.get(self.0).or(AGAIN.last());
+        let next = match AGAIN.get(self.0) {
+            Some(next) => *next,
+            // A busy machine may come to a task at any time; but the grace may be virtual, and of hours.
+            None => {
+                let doublings = u32::try_from(self.0 + 1 - AGAIN.len()).ok()?;
+                AGAIN[AGAIN.len() - 1].checked_mul(2_u32.checked_pow(doublings)?)?
+            }
+        };
         self.0 += 1;
-        next.copied()
+        Some(next)
     }
 }
 
