@@ -57,13 +57,12 @@ impl Fields {
     /// A key whose value goes on below.
     pub(super) fn key(self, f: &mut fmt::Formatter<'_>, key: &str) -> fmt::Result {
         let Self { paint, indent, .. } = self;
-        let key = format_args!("{key}:");
+        let sign = paint.frame("=");
         write!(
             f,
-            "{:indent$}{} {}",
+            "{:indent$}{sign} {}",
             "",
-            paint.frame("="),
-            paint.strong(key)
+            paint.strong(format_args!("{key}:"))
         )
     }
 
