@@ -9,7 +9,7 @@
 mod seen_task;
 mod unavailable;
 
-pub(crate) use seen_task::{InList, SeenState, SeenTask, Sight};
+pub(crate) use seen_task::{InList, SeenState, SeenTask, Sight, UNKNOWN};
 pub(crate) use unavailable::Unavailable;
 
 /// Where debug info can be read as this code does.

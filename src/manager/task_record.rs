@@ -184,7 +184,7 @@ impl TaskRecord {
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")] async fn main() {
-    /// # let mut pollers = tokio::task::JoinSet::new();
+    /// # let mut pollers = taskleak::task::JoinSet::new();
     /// for _ in 0..3 {
     ///     let poller = taskleak::task::Builder::new().name("poller");
     ///     poller.spawn_into(&mut pollers, std::future::pending::<()>());

@@ -6,7 +6,7 @@ use super::leak_report::LeakReport;
 use super::paint::Paint;
 use super::sight_text::{self, SightText};
 use super::{frames, project};
-use crate::census::{SeenState, SeenTask, names_may_be_merged};
+use crate::census::{SeenState, SeenTask, UNKNOWN, names_may_be_merged};
 use crate::config::{self, Style};
 use crate::guard::Found;
 use crate::stack::{Frame, FrameOrigin, Stack};
@@ -36,8 +36,9 @@ const MOST_KINDS: usize = 50;
 /// # // There is one worker, which comes to this after that.
 /// # tokio::spawn(async {}).await.unwrap();
 /// let report = find(Options::new().grace(Duration::from_millis(50))).unwrap_err();
-/// if let [task] = report.unseen() {
-///     assert!(task.name().ends_with("listen"));
+/// if let [task] = report.unseen()
+///     && task.name().ends_with("listen")
+/// {
 ///     let awaited = &task.await_trace().roots()[0].children()[0];
 ///     assert_eq!(awaited.function(), "tokio::time::Sleep");
 /// }
@@ -212,6 +213,9 @@ impl Display for UnseenText<'_> {
         if !tasks.is_empty() && names_may_be_merged() {
             writeln!(f, "  {note} {MERGED}")?;
         }
+        if tasks.iter().any(|task| task.name() == UNKNOWN) {
+            writeln!(f, "  {note} {NAMELESS}")?;
+        }
         if let Err(reason) = &self.report.unseen.tasks {
             writeln!(f, "  {note} they have no names here: {reason}")?;
         } else if tasks.len() != self.report.unseen_count() {
@@ -266,6 +270,11 @@ impl UnseenText<'_> {
         Ok(())
     }
 }
+
+/// Of a task whose type can't be read, although the list that it is in can.
+const NAMELESS: &str =
+    "a future without a name comes out of a crate that was built without debug info; where
+        `[profile.dev.package]` sets `debug`, set it to 2 for that crate.";
 
 pub(super) const MERGED: &str = "this build is optimised, and puts equal functions together: a name may be that of another future with
         the same code.";
