@@ -18,6 +18,8 @@ use tokio::runtime::Id;
 
 /// For how long it is looked again on a machine that is too busy.
 const LONG: Duration = Duration::from_secs(60);
+/// Of these an optimised build may leave out the call of the socket's own method: the leaf is what that would call.
+const INLINED: [&str; 3] = ["framed_next", "framed_read", "split_next"];
 /// What is wrong is so each time.
 const ATTEMPTS: usize = 5;
 
@@ -175,8 +177,10 @@ fn check(case: &Case, task: &TaskInfo) -> Result<(), String> {
     let (mut lines, mut leaves) = (BTreeSet::new(), BTreeSet::new());
     collect(case, trace.roots(), &mut lines, &mut leaves);
     let expected: BTreeSet<_> = case.leaves.iter().map(|leaf| (*leaf).to_owned()).collect();
+    let is_in_it = |leaf: &String| leaf.ends_with("poll_read") || leaf.ends_with("poll_read_priv");
+    let is_inlined = !cfg!(debug_assertions) && INLINED.contains(&case.name);
     if lines == marked(case)
-        && leaves == expected
+        && (leaves == expected || is_inlined && leaves.iter().all(is_in_it))
         && trace.wakes_itself() == (case.name == "yields")
     {
         return Ok(());
