@@ -6,29 +6,30 @@ use super::die::{Value, number};
 use super::drop_glue::Symbols;
 use super::image::Image;
 use super::strings::Strings;
-use super::types::{Field, Shape, Type, TypeRef, Variant};
+use super::types::{Field, Type, TypeRef};
 use super::unit::Unit;
+use gimli::DwAt;
 use gimli::constants::*;
-use gimli::{DebugLine, DebugLineOffset, DwAt, EndianSlice, LittleEndian};
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::ops::Range;
+use std::path::PathBuf;
 
 /// The debug info of the binary that some code is in. What was read once is kept for the life of the process.
 #[derive(Debug)]
 pub(in crate::census) struct DebugInfo {
     pub(super) image: Image,
     aranges: Aranges,
-    strings: Strings,
-    line_strings: Strings,
-    units: Vec<Unit>,
+    pub(super) strings: Strings,
+    pub(super) line_strings: Strings,
+    pub(super) units: Vec<Unit>,
     /// By their offsets in `.debug_info`; none of those that can't be read.
     units_by_offset: HashMap<u64, Option<usize>>,
-    types: HashMap<TypeRef, Option<&'static Type>>,
+    pub(super) types: HashMap<TypeRef, Option<&'static Type>>,
     paths: HashMap<TypeRef, Option<&'static str>>,
     names: HashMap<TypeRef, &'static str>,
     /// Types that were looked for by their paths.
-    found: HashMap<String, Option<TypeRef>>,
-    files: HashMap<(usize, u64), Option<PathBuf>>,
+    pub(super) found: HashMap<String, Option<TypeRef>>,
+    pub(super) files: HashMap<(usize, u64), Option<PathBuf>>,
     vtables: HashMap<u64, Option<TypeRef>>,
     /// The functions that drop values, by the paths of their types.
     pub(super) glues: HashMap<&'static str, Option<u64>>,
@@ -77,7 +78,7 @@ impl DebugInfo {
         })
     }
 
-    fn unit(&mut self, offset: u64) -> Option<usize> {
+    pub(super) fn unit(&mut self, offset: u64) -> Option<usize> {
         if let Some(unit) = self.units_by_offset.get(&offset) {
             return *unit;
         }
@@ -186,7 +187,7 @@ impl DebugInfo {
         self.reference(vtable.unit, vtable.offset, DW_AT_containing_type)
     }
 
-    fn text(&mut self, unit: usize, value: Value) -> Option<String> {
+    pub(super) fn text(&mut self, unit: usize, value: Value) -> Option<String> {
         match value {
             Value::Text(offset) => self.strings.get(&self.image, offset),
             Value::LineText(offset) => self.line_strings.get(&self.image, offset),
@@ -210,7 +211,7 @@ impl DebugInfo {
     }
 
     /// What an attribute of an entry refers to.
-    fn reference(&mut self, unit: usize, offset: usize, name: DwAt) -> Option<TypeRef> {
+    pub(super) fn reference(&mut self, unit: usize, offset: usize, name: DwAt) -> Option<TypeRef> {
         match self.units[unit].die(offset)?.get(name)? {
             Value::Here(offset) => Some(TypeRef { unit, offset }),
             Value::Anywhere(offset) => self.anywhere(offset),
@@ -220,149 +221,26 @@ impl DebugInfo {
 
     /// An entry by its offset in `.debug_info`, as link-time optimisation refers to other units.
     fn anywhere(&mut self, offset: u64) -> Option<TypeRef> {
-        let section = self.image.section(".debug_info")?;
-        let mut start = 0;
-        while start < section.size {
-            let length = 4 + number(&self.image.read_in(section, start, 4)?, 0, 4)?;
-            if offset < start + length {
-                let unit = self.unit(start)?;
-                let offset = usize::try_from(offset - start).ok()?;
+        let mut next = 0;
+        loop {
+            let unit = self.extent_of_unit(next)?;
+            if unit.contains(&offset) {
+                let offset = usize::try_from(offset - unit.start).ok()?;
+                let unit = self.unit(unit.start)?;
                 return Some(TypeRef { unit, offset });
             }
-            start += length;
+            next = unit.end;
         }
-        None
     }
 
-    /// A type.
-    pub(in crate::census) fn ty(&mut self, at: TypeRef) -> Option<&'static Type> {
-        if let Some(known) = self.types.get(&at) {
-            return *known;
+    /// The unit that begins there; none at the end of all.
+    pub(super) fn extent_of_unit(&self, start: u64) -> Option<Range<u64>> {
+        let section = self.image.section(".debug_info")?;
+        if start >= section.size {
+            return None;
         }
-        let ty = self.read_type(at).map(|ty| &*Box::leak(Box::new(ty)));
-        self.types.insert(at, ty);
-        ty
-    }
-
-    fn read_type(&mut self, at: TypeRef) -> Option<Type> {
-        let name = self.name(at.unit, at.offset).unwrap_or_default();
-        let unit = &self.units[at.unit];
-        let die = unit.die(at.offset)?;
-        let size = die.number(DW_AT_byte_size);
-        let mut ty = Type {
-            at,
-            name,
-            size: size.unwrap_or(0),
-            shape: Shape::Plain,
-            arguments: Vec::new(),
-        };
-        match die.tag {
-            DW_TAG_pointer_type | DW_TAG_reference_type | DW_TAG_rvalue_reference_type => {
-                ty.size = 8;
-                if let Some(target) = self.reference(at.unit, at.offset, DW_AT_type) {
-                    ty.shape = Shape::Pointer(target);
-                }
-            }
-            DW_TAG_array_type => {
-                let counts = unit.children(&die);
-                let count = counts
-                    .iter()
-                    .find_map(|child| unit.die(*child)?.number(DW_AT_count))?;
-                let element = self.reference(at.unit, at.offset, DW_AT_type)?;
-                ty.size = self.ty(element)?.size.checked_mul(count)?;
-                ty.shape = Shape::Array { element, count };
-            }
-            DW_TAG_structure_type | DW_TAG_union_type => {
-                let children = unit.children(&die);
-                self.read_members(&mut ty, &children);
-            }
-            DW_TAG_typedef | DW_TAG_const_type | DW_TAG_volatile_type => {
-                let meant = self.reference(at.unit, at.offset, DW_AT_type)?;
-                let meant = self.ty(meant)?;
-                ty.size = meant.size;
-                if let Shape::Pointer(target) = &meant.shape {
-                    ty.shape = Shape::Pointer(*target);
-                }
-            }
-            _ => {}
-        }
-        Some(ty)
-    }
-
-    fn read_members(&mut self, ty: &mut Type, children: &[usize]) {
-        let unit = ty.at.unit;
-        let mut fields = Vec::new();
-        let mut variants = None;
-        for child in children {
-            match self.units[unit].die(*child).map(|die| die.tag) {
-                Some(DW_TAG_member) => fields.extend(self.field(unit, *child)),
-                Some(DW_TAG_template_type_parameter) => {
-                    if let (Some(name), Some(argument)) = (
-                        self.name(unit, *child),
-                        self.reference(unit, *child, DW_AT_type),
-                    ) {
-                        ty.arguments.push((name, argument));
-                    }
-                }
-                Some(DW_TAG_variant_part) => variants = self.variants(unit, *child),
-                _ => {}
-            }
-        }
-        ty.shape = variants.unwrap_or(Shape::Struct(fields));
-    }
-
-    fn field(&mut self, unit: usize, member: usize) -> Option<Field> {
-        let ty = self.reference(unit, member, DW_AT_type)?;
-        let offset = self.units[unit]
-            .die(member)?
-            .number(DW_AT_data_member_location)
-            .unwrap_or(0);
-        let name = self.name(unit, member).unwrap_or_default();
-        Some(Field::new(name, offset, ty))
-    }
-
-    fn variants(&mut self, unit: usize, part: usize) -> Option<Shape> {
-        let die = self.units[unit].die(part)?;
-        let children = self.units[unit].children(&die);
-        let discriminant = self.reference(unit, part, DW_AT_discr);
-        let discriminant = discriminant.and_then(|at| self.field(at.unit, at.offset));
-        let size = match &discriminant {
-            Some(field) => self.ty(field.ty)?.size,
-            None => 0,
-        };
-        let mut variants = Vec::new();
-        for child in children {
-            let die = self.units[unit].die(child)?;
-            if die.tag != DW_TAG_variant {
-                continue;
-            }
-            // A list of values is of no use to us, and to take it for the default would be a guess.
-            if die.has(DW_AT_discr_list) {
-                return None;
-            }
-            let value = match die.get(DW_AT_discr_value) {
-                Some(Value::Number(value)) => Some(cut(value, size)),
-                Some(Value::Signed(value)) => Some(cut(value as u64, size)),
-                _ => None,
-            };
-            let members = self.units[unit].children(&die);
-            let member = *members.first()?;
-            let field = self.field(unit, member)?;
-            let die = self.units[unit].die(member)?;
-            let place = die.number(DW_AT_decl_file).zip(
-                die.number(DW_AT_decl_line)
-                    .and_then(|line| u32::try_from(line).ok()),
-            );
-            variants.push(Variant {
-                value,
-                field,
-                place,
-            });
-        }
-        Some(Shape::Enum {
-            discriminant,
-            variants,
-        })
+        let length = 4 + number(&self.image.read_in(section, start, 4)?, 0, 4)?;
+        Some(start..start + length)
     }
 
     /// The type with the modules around it: `server::conn::{async_fn_env#0}`.
@@ -397,124 +275,5 @@ impl DebugInfo {
     /// The type of a field.
     pub(in crate::census) fn field_type(&mut self, field: &Field) -> Option<&'static Type> {
         *field.known.get_or_init(|| self.ty(field.ty))
-    }
-
-    /// A source file by its number in a unit.
-    pub(in crate::census) fn file(&mut self, of: TypeRef, file: u64) -> Option<PathBuf> {
-        let key = (of.unit, file);
-        if let Some(known) = self.files.get(&key) {
-            return known.clone();
-        }
-        let path = self.read_file_name(of.unit, file);
-        self.files.insert(key, path.clone());
-        path
-    }
-
-    fn read_file_name(&mut self, unit: usize, file: u64) -> Option<PathBuf> {
-        let section = self.image.section(".debug_line")?;
-        let at = self.units[unit].line_program?;
-        let length = 4 + number(&self.image.read_in(section, at, 4)?, 0, 4)?;
-        let program = self
-            .image
-            .read_in(section, at, usize::try_from(length).ok()?)?;
-        let program = DebugLine::from(EndianSlice::new(&program, LittleEndian))
-            .program(DebugLineOffset(0), 8, None, None)
-            .ok()?;
-        let header = program.header();
-        let entry = header.file(file)?;
-        let folder = header.directory(entry.directory_index());
-        let mut path = PathBuf::new();
-        if let Some(folder) = self.units[unit].folder {
-            path.push(self.text(unit, folder)?);
-        }
-        if let Some(folder) = folder {
-            path.push(self.line_text(folder)?);
-        }
-        path.push(self.line_text(entry.path_name())?);
-        Some(path)
-    }
-
-    fn line_text(
-        &mut self,
-        value: gimli::AttributeValue<EndianSlice<'_, LittleEndian>>,
-    ) -> Option<PathBuf> {
-        use gimli::AttributeValue::{DebugLineStrRef, DebugStrRef, String};
-        let text = match value {
-            String(text) => text.to_string().ok()?.to_owned(),
-            DebugStrRef(offset) => self.strings.get(&self.image, offset.0 as u64)?,
-            DebugLineStrRef(offset) => self.line_strings.get(&self.image, offset.0 as u64)?,
-            _ => return None,
-        };
-        Some(Path::new(&text).to_path_buf())
-    }
-
-    /// A type by its path, wherever it is described: that takes a walk through every unit up to there.
-    pub(in crate::census) fn find_type(&mut self, path: &str) -> Option<TypeRef> {
-        if let Some(known) = self.found.get(path) {
-            return *known;
-        }
-        let found = self.look_for_type(path);
-        self.found.insert(path.to_owned(), found);
-        found
-    }
-
-    fn look_for_type(&mut self, path: &str) -> Option<TypeRef> {
-        let name = path.rsplit("::").next()?;
-        let section = self.image.section(".debug_info")?;
-        let mut start = 0;
-        while start < section.size {
-            let length = 4 + number(&self.image.read_in(section, start, 4)?, 0, 4)?;
-            if let Some(unit) = self.unit(start) {
-                for offset in self.units[unit].scopes() {
-                    let at = TypeRef { unit, offset };
-                    if self.is_called(at, name)
-                        && self.path(at) == Some(path)
-                        && self.ty(at).is_some_and(|ty| !ty.fields().is_empty())
-                    {
-                        return Some(at);
-                    }
-                }
-            }
-            start += length;
-        }
-        None
-    }
-
-    fn is_called(&mut self, at: TypeRef, name: &str) -> bool {
-        match self.units[at.unit]
-            .die(at.offset)
-            .and_then(|die| die.get(DW_AT_name))
-        {
-            Some(Value::Text(offset)) => self.strings.is(&self.image, offset, name),
-            Some(value) => self.text(at.unit, value).as_deref() == Some(name),
-            None => false,
-        }
-    }
-
-    /// The types in the unit of another that are called so, whatever their generic arguments.
-    pub(in crate::census) fn types_called(
-        &mut self,
-        beside: TypeRef,
-        name: &str,
-    ) -> Vec<&'static Type> {
-        let unit = beside.unit;
-        let scopes = self.units[unit].scopes();
-        let called = |text: &String| text.split('<').next() == Some(name);
-        let mut found = Vec::new();
-        for offset in scopes {
-            if self.name(unit, offset).as_ref().is_some_and(called) {
-                found.extend(self.ty(TypeRef { unit, offset }));
-            }
-        }
-        found
-    }
-}
-
-/// The low bytes of a number.
-fn cut(value: u64, bytes: u64) -> u64 {
-    if bytes >= 8 {
-        value
-    } else {
-        value & ((1 << (8 * bytes)) - 1)
     }
 }

@@ -60,6 +60,8 @@
 mod facts;
 mod finding;
 mod index;
+mod named;
+mod reach;
 mod solve;
 
 #[allow(unused_imports, reason = "where there is no census, nobody finds any")]

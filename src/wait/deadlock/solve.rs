@@ -1,7 +1,7 @@
 //! Finding out who waits for whom.
 
 use super::index::Index;
-use super::{Facts, Finding, Hold, NO_TASK, OtherHalf, Owner, Source};
+use super::{Facts, Finding, NO_TASK, Owner, Source};
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 
@@ -30,9 +30,9 @@ pub(crate) fn solve(facts: &Facts) -> HashMap<u64, Finding> {
     tasks.map(|task| (task.id, finding(task.header))).collect()
 }
 
-struct Graph<'a> {
+pub(super) struct Graph<'a> {
     facts: &'a Facts,
-    index: Index<'a>,
+    pub(super) index: Index<'a>,
 }
 
 impl<'a> Graph<'a> {
@@ -113,169 +113,6 @@ impl<'a> Graph<'a> {
             },
         )
     }
-
-    /// All of whom it depends whether the waker there is kept: see [`is_kept`](Self::is_kept).
-    fn keepers(&self, source: Source) -> Vec<Owner> {
-        let of = |holds: &[Hold]| {
-            let owners = holds.iter().flat_map(|hold| self.index.owners(*hold));
-            owners.copied().collect::<Vec<_>>()
-        };
-        match source {
-            Source::Message { channel, .. } => {
-                of(&[Hold::Sender(channel), Hold::WeakSender(channel)])
-            }
-            Source::Oneshot(channel) => of(&[Hold::OneshotSender(channel)]),
-            Source::Queue(place) => match self.index.room(place) {
-                Some(room) => of(&[room.held]),
-                None => {
-                    let mut owners = of(&[Hold::Guard(place), Hold::Permits(place)]);
-                    owners.extend(self.index.around(place));
-                    owners
-                }
-            },
-            Source::End(header) => {
-                let mut owners = of(&[Hold::Handle(header)]);
-                owners.push(Owner::Task(header));
-                owners
-            }
-            Source::AnyEnd(set) => {
-                let mut owners = of(&[Hold::Handle(set)]);
-                let headers = self.index.joined(set).iter();
-                owners.extend(headers.map(|header| Owner::Task(*header)));
-                owners
-            }
-            Source::Abort(place) => self.index.around(place).collect(),
-        }
-    }
-
-    /// Whether all owners are found, and are among these.
-    fn is_owned_by(&self, address: u64, stuck: &HashSet<Owner>) -> bool {
-        let Some(shared) = self.index.shared(address) else {
-            return false;
-        };
-        // All that were found, unless one is with somebody else.
-        let with_them = |all: &[Owner]| {
-            let are_theirs = all.iter().all(|owner| stuck.contains(owner));
-            are_theirs.then_some(all.len() as u64)
-        };
-        // A `Weak` can become an owner wherever it is. All owners together count as one.
-        with_them(self.index.owned(address)).is_some_and(|owners| owners >= shared.strong)
-            && with_them(self.index.weak(address)).is_some_and(|weak| weak + 1 >= shared.weak)
-    }
-
-    /// Whether nobody but these can come to that place.
-    fn is_private(&self, place: u64, stuck: &HashSet<Owner>) -> bool {
-        let mut around = self.index.around(place).peekable();
-        around.peek().is_some() && around.all(|owner| stuck.contains(&owner))
-    }
-
-    /// Whether all of it, as far as can be told, is with these.
-    fn is_with(&self, hold: Hold, count: u64, stuck: &HashSet<Owner>) -> bool {
-        // A place that was moved out of may be among those that were found. If it is with somebody else too, it may
-        // really be there.
-        let owners = self.index.owners(hold);
-        owners.iter().all(|owner| stuck.contains(owner)) && owners.len() as u64 >= count
-    }
-
-    /// Whether the waker there, as far as can be told, is used by these only.
-    fn is_kept(&self, source: Source, stuck: &HashSet<Owner>) -> bool {
-        match source {
-            Source::Message {
-                channel,
-                senders,
-                weak,
-            } => {
-                self.is_with(Hold::Sender(channel), senders.max(1), stuck)
-                    && self.is_with(Hold::WeakSender(channel), weak, stuck)
-            }
-            Source::Oneshot(channel) => self.is_with(Hold::OneshotSender(channel), 1, stuck),
-            Source::Queue(place) => match self.index.room(place) {
-                Some(room) => self.is_with(room.held, room.count, stuck),
-                // Permits can be added by whoever comes there, a lock's only by a guard's end.
-                None => {
-                    self.is_private(place, stuck)
-                        || (self.is_with(Hold::Guard(place), 1, stuck)
-                            && self.is_with(Hold::Permits(place), 0, stuck)
-                            && self.index.has_all_permits(place))
-                }
-            },
-            // Who has the handle can abort it.
-            Source::End(header) => {
-                stuck.contains(&Owner::Task(header)) && self.is_with(Hold::Handle(header), 1, stuck)
-            }
-            Source::AnyEnd(set) => {
-                let all = self.index.joined(set);
-                // What drives futures has no handle.
-                self.is_with(Hold::Handle(set), 0, stuck)
-                    && !all.is_empty()
-                    && all
-                        .iter()
-                        .all(|header| stuck.contains(&Owner::Task(*header)))
-            }
-            Source::Abort(place) => self.is_private(place, stuck),
-        }
-    }
-
-    /// Who has what it takes, but nobody where more seem to have it than there are, and who does is not clear.
-    fn named(&self, source: Source) -> Vec<(u64, OtherHalf)> {
-        let (holds, count, half) = match source {
-            Source::Message {
-                channel, senders, ..
-            } => (vec![Hold::Sender(channel)], senders, OtherHalf::Sender),
-            Source::Oneshot(channel) => (
-                vec![Hold::OneshotSender(channel)],
-                u64::MAX,
-                OtherHalf::Sender,
-            ),
-            Source::Queue(place) => match self.index.room(place) {
-                Some(room) => {
-                    let half = match room.held {
-                        Hold::Receiver(_) | Hold::WatchReceiver(_) => OtherHalf::Receiver,
-                        _ => OtherHalf::Sender,
-                    };
-                    (vec![room.held], room.count, half)
-                }
-                None => {
-                    let holds = vec![Hold::Guard(place), Hold::Permits(place)];
-                    (holds, u64::MAX, OtherHalf::Permits)
-                }
-            },
-            Source::End(header) => return vec![(header, OtherHalf::Task)],
-            Source::AnyEnd(set) => {
-                let headers = self.index.joined(set).iter();
-                return headers.map(|header| (*header, OtherHalf::Task)).collect();
-            }
-            Source::Abort(_) => return Vec::new(),
-        };
-        let owners: Vec<_> = holds
-            .into_iter()
-            .flat_map(|hold| self.index.owners(hold))
-            .copied()
-            .collect();
-        let is_one = owners.iter().all(|owner| *owner == owners[0]);
-        if owners.len() as u64 > count && !is_one {
-            return Vec::new();
-        }
-        let tasks = owners
-            .into_iter()
-            .flat_map(|owner| self.tasks_behind(owner));
-        tasks.map(|task| (task, half)).collect()
-    }
-
-    /// The tasks that own something, directly or by what they share.
-    fn tasks_behind(&self, owner: Owner) -> Vec<u64> {
-        let (mut tasks, mut seen, mut next) = (Vec::new(), HashSet::new(), vec![owner]);
-        while let Some(owner) = next.pop() {
-            match owner {
-                _ if !seen.insert(owner) => {}
-                Owner::Task(header) => tasks.push(header),
-                Owner::Shared(address) => {
-                    next.extend(self.index.owned(address));
-                }
-            }
-        }
-        tasks
-    }
 }
 
 /// Takes out of these what does not hold, until all that is left does: `holds` says so of one among those that are left, and
@@ -304,7 +141,7 @@ fn remaining<T: Copy + Eq + Hash>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wait::deadlock::{ReadWriteLock, Room, Shared, TaskFacts};
+    use crate::wait::deadlock::{Hold, OtherHalf, ReadWriteLock, Room, Shared, TaskFacts};
 
     const SHARED: u64 = 0x5000;
 
