@@ -1,3 +1,5 @@
+//! What becomes of a leak.
+
 /// What a guard does about a leak.
 ///
 /// # Examples

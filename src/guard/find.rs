@@ -1,3 +1,5 @@
+//! Judging without a guard that fails: what would be reported, for assertions of one's own.
+
 use super::row::settle_blocking;
 use super::{Options, judge};
 use crate::config;

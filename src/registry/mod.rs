@@ -1,9 +1,15 @@
 //! The live set: which tasks are alive, who spawned them, and which scope answers for them.
 //!
-//! Knows nothing of tests, reports or tokio's scheduler. A task's record is a [`Slot`]: 80 bytes of
+//! Knows nothing of tests and reports. A task's record is a [`Slot`]: 80 bytes of
 //! atomics in an append-only table, so that anybody may read it at any time without a lock and
 //! without unsafe code. What differs only by where a task comes from is shared by all tasks of that
 //! origin ([`origin`]); what few tasks have (a name made at run time, data) lives beside ([`extras`]).
+//!
+//! A task comes and goes by `entry` (out of what its thread keeps: `local`, `pool`), and is the `current` one while it is
+//! polled (`entered`). Who answers for it: `scope`, with its count (`gate`) and its `life`. What others see of it: `task_info`, and by
+//! numbers `ledger` and `names`. Who wants to be told: `judges`, `events` (a `ring`), `ends`, `timings`; who looks at its memory: `inquiry`, `pin`,
+//! `fence`. What is done when its time has come: `alarm`, `timebox`. Tasks known by their runtime's hooks only: `hooked`, `claim`,
+//! `own_spawn`, `spawned_at`.
 
 pub(crate) mod alarm;
 mod ancestor;
