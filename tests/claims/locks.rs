@@ -2,11 +2,13 @@
 //! keeps a guard need not be a task.
 
 use super::runtimes;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 use taskleak::task::Builder;
 use taskleak::{Action, LeakReport, Liveness, Options, WaitsFor, find, verify_none};
-use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, oneshot};
+use tokio::sync::{Barrier, Mutex as AsyncMutex, OwnedMutexGuard, oneshot};
 use tokio::task::yield_now;
 
 const SHORT: Duration = Duration::from_millis(15);
@@ -138,14 +140,20 @@ fn locks_that_wait_for_each_other_are_a_likely_deadlock() {
         runtime.block_on(async {
             let guard = verify_none();
             let (one, two) = (Arc::new(AsyncMutex::new(())), Arc::new(AsyncMutex::new(())));
+            let both_hold_one = Arc::new(Barrier::new(2));
+            let waiting = Arc::new(AtomicUsize::new(0));
             for (first, second) in [(one.clone(), two.clone()), (two, one)] {
+                let (both_hold_one, waiting) = (both_hold_one.clone(), waiting.clone());
                 taskleak::spawn(async move {
                     let _first = first.lock().await;
-                    tokio::time::sleep(SHORT).await;
+                    both_hold_one.wait().await;
+                    waiting.fetch_add(1, Relaxed);
                     let _second = second.lock().await;
                 });
             }
-            tokio::time::sleep(SHORT * 3).await;
+            while waiting.load(Relaxed) < 2 {
+                yield_now().await;
+            }
             let report = find(Options::new().grace(SHORT)).unwrap_err();
             assert_eq!(report.task_count(), 2, "{report}");
             for leak in report.leaks() {
