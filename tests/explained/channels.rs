@@ -1,5 +1,4 @@
 //! What tokio builds on channels of its own is called by what it is.
-#![cfg(unix)]
 
 use std::future::Future;
 use std::time::Duration;
