@@ -32,6 +32,21 @@ fn open_connections(count: usize, tasks: &mut JoinSet<()>) {
     }
 }
 
+trait Service<Request> {
+    fn call(&self, request: Request, tasks: &mut JoinSet<()>);
+}
+
+struct Shop;
+
+impl<Request: Send + 'static> Service<Request> for Shop {
+    fn call(&self, request: Request, tasks: &mut JoinSet<()>) {
+        tasks.spawn(async move {
+            pending::<()>().await;
+            drop(request);
+        });
+    }
+}
+
 /// Runs with backtraces on.
 fn run(test: impl AsyncFnOnce()) {
     let turn = TURN.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
@@ -124,6 +139,25 @@ fn go_tool_pprof_reads_a_profile() {
         }
         let fingerprints = go_tool_pprof(&["-traces", &later]);
         assert!(fingerprints.contains("fingerprint:"), "{fingerprints}");
+    });
+}
+
+/// It would cut what it takes for the arguments of C++ templates and functions.
+#[test]
+fn go_tool_pprof_shows_methods_of_traits_whole() {
+    if !tools::is_installed("go", "golang-go") {
+        return;
+    }
+    run(async || {
+        let folder = tempfile::tempdir().unwrap();
+        let mut tasks = JoinSet::new();
+        Shop.call(17, &mut tasks);
+        let profile = profile().await;
+        let method = "<export_pprof::Shop as export_pprof::Service<Request>>::call";
+        assert!(profile.to_string().contains(method), "{profile}");
+        let path = write(folder.path(), "tasks.pb.gz", &profile.to_gzip());
+        let top = go_tool_pprof(&["-top", &path.display().to_string()]);
+        assert!(line_of(&top, method).starts_with("0 0% 100% 1 100% "), "{top}");
     });
 }
 

@@ -112,11 +112,9 @@ fn locations(
         .map(|(index, step)| {
             let key = (step.function.as_str(), step.file.as_str());
             let function_id = *numbers.entry(key).or_insert_with(|| {
-                let name = strings.number(&step.function);
                 let function = message::Function {
                     id: id(functions.len()),
-                    name,
-                    system_name: name,
+                    name: strings.number(&step.function),
                     filename: strings.number(&step.file),
                 };
                 functions.push(function);

@@ -86,14 +86,14 @@ pub(super) struct Line {
     pub(super) line: i64,
 }
 
+/// Without a system name: readers take one that equals the name for a mangled one, and what looks like
+/// C++ (`::`) for C++, of which they cut what stands in `<>` and `()`.
 #[derive(Clone, Copy, PartialEq, prost::Message)]
 pub(super) struct Function {
     #[prost(uint64, tag = "1")]
     pub(super) id: u64,
     #[prost(int64, tag = "2")]
     pub(super) name: i64,
-    #[prost(int64, tag = "3")]
-    pub(super) system_name: i64,
     #[prost(int64, tag = "4")]
     pub(super) filename: i64,
 }
