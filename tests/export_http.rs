@@ -164,6 +164,42 @@ fn tasks_are_chosen() {
 }
 
 #[test]
+fn profiles_have_the_data_that_is_asked_for() {
+    run(async |server| {
+        let mut tasks = JoinSet::new();
+        for request in 0..5 {
+            Builder::new()
+                .name("request")
+                .data("tenant", "acme")
+                .data("the id", request)
+                .spawn_into(&mut tasks, pending::<()>());
+        }
+        for (data, samples) in [
+            ("", 5),
+            ("&data=", 1),
+            ("&data=tenant", 1),
+            ("&data=tenant,the%20id", 5),
+            ("&data=the_id", 5),
+        ] {
+            let path = format!("/debug/pprof/tasks?debug=1&trace=false{data}");
+            let answer = get(server, &path);
+            let text = answer.text();
+            assert_eq!(
+                text.matches("# labels: ").count(),
+                samples,
+                "{data}: {text}"
+            );
+            let tenants = text.matches("\"tenant\":\"acme\"").count();
+            assert_eq!(
+                tenants > 0,
+                data.is_empty() || data.contains("tenant"),
+                "{text}"
+            );
+        }
+    });
+}
+
+#[test]
 fn a_fingerprint_finds_its_tasks() {
     run(async |server| {
         let (sender, receiver) = tokio::sync::oneshot::channel::<()>();

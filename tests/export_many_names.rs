@@ -14,15 +14,19 @@ async fn a_hundred_thousand_names_are_bounded() {
     let registry = registry(TaskCollector::new().most_names(100));
     let before = scrape(&registry);
     let mut tasks = JoinSet::new();
-    for number in 0..NAMES {
+    // Those that come last are first in the alphabet: too many to be kept, they have no counters.
+    for number in (0..NAMES).rev() {
         Builder::new()
-            .name(format!("number {number}"))
+            .name(format!("number {number:06}"))
             .spawn_into(&mut tasks, pending::<()>());
     }
     let text = scrape(&registry);
     let live = series(&text, "taskleak_live_tasks");
-    assert_eq!(live.len(), 101, "100 names, and the others");
+    assert_eq!(live.len(), 51, "half of 100 names, and the others");
     assert_eq!(sum(&text, "taskleak_live_tasks"), f64::from(NAMES));
+    let counted = series(&text, "taskleak_tasks_started_total");
+    assert_eq!(counted.len(), 51);
+    assert!(counted.values().all(|count| *count > 0.0), "{counted:?}");
     let started = |text: &str| sum(text, "taskleak_tasks_started_total");
     assert_eq!(started(&text) - started(&before), f64::from(NAMES));
     let folded = series(&text, "taskleak_folded_series");
@@ -37,7 +41,13 @@ async fn a_hundred_thousand_names_are_bounded() {
             .name("late")
             .spawn_into(&mut tasks, pending::<()>());
     }
-    let later = series(&scrape(&registry), "taskleak_tasks_started_total");
+    let later = scrape(&registry);
+    // A name that is in the code has room.
+    assert_eq!(
+        series(&later, "taskleak_live_tasks")[r#"{name="late"}"#],
+        10.0
+    );
+    let later = series(&later, "taskleak_tasks_started_total");
     for (labels, count) in series(&text, "taskleak_tasks_started_total") {
         assert!(later[&labels] >= count, "{labels}");
     }
@@ -61,4 +71,32 @@ async fn of_many_runtimes_the_first_hundred_have_series() {
     let folded = series(&text, "taskleak_folded_series")[r#"{metric="runtimes"}"#];
     assert_eq!(others, folded);
     assert!(folded >= 51.0, "{folded}");
+
+    // Those that are measured no longer take nothing with them, and nobody moves up.
+    while runtime_parks(&scrape(&registry))[OTHER_RUNTIMES] == 0.0 {
+        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+    }
+    let before = runtime_parks(&scrape(&registry));
+    for name in ["first", "a runtime 1", "a runtime 149"] {
+        assert!(taskleak::manager().unmeasure_runtime(name));
+    }
+    // Nor does one that is measured anew.
+    taskleak::manager().measure_runtime("a runtime 148", &here);
+    let text = scrape(&registry);
+    let after = runtime_parks(&text);
+    assert!(before.keys().eq(after.keys()), "{before:?} {after:?}");
+    for (label, parks) in before {
+        assert!(after[&label] >= parks, "{label}: {after:?} < {parks}");
+    }
+    let workers = series(&text, "taskleak_runtime_workers");
+    assert_eq!(workers.len(), 99, "{workers:?}");
+    assert_eq!(workers[OTHER_RUNTIMES], others - 1.0);
+}
+
+#[cfg(feature = "metrics")]
+const OTHER_RUNTIMES: &str = r#"{runtime="(other runtimes)"}"#;
+
+#[cfg(feature = "metrics")]
+fn runtime_parks(text: &str) -> std::collections::BTreeMap<String, f64> {
+    series(text, "taskleak_runtime_parks_total")
 }

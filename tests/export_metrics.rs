@@ -4,6 +4,7 @@ mod metrics_text;
 mod tools;
 
 use metrics_text::{assert_prometheus_reads, registry, scrape, series, sum};
+use std::collections::BTreeSet;
 use std::future::pending;
 use std::sync::Mutex;
 use taskleak::export::prometheus::TaskCollector;
@@ -107,6 +108,92 @@ fn data_is_folded_and_the_sum_stays_right() {
     });
 }
 
+/// Prometheus keeps every series that it has ever seen.
+#[test]
+fn label_sets_that_are_shown_stay_and_others_stay_folded() {
+    run(async || {
+        let registry = registry(TaskCollector::new().label("tenant").most_names(3));
+        let scrape_with = async |tenants: [&str; 3]| {
+            let mut tasks = JoinSet::new();
+            for tenant in tenants {
+                Builder::new()
+                    .name("of tenants")
+                    .data("tenant", tenant)
+                    .spawn_into(&mut tasks, pending::<()>());
+            }
+            let live = series(&scrape(&registry), "taskleak_live_tasks");
+            tasks.shutdown().await;
+            live.into_iter()
+                .filter(|(labels, _)| labels.contains("\"of tenants\""))
+                .collect::<Vec<_>>()
+        };
+        let row = |tenant: &str, live: f64| {
+            let labels = format!(r#"{{name="of tenants",tenant="{tenant}"}}"#);
+            (labels, live)
+        };
+        let first = scrape_with(["a", "b", "c"]).await;
+        assert_eq!(
+            first,
+            [row("", 0.0), row("a", 1.0), row("b", 1.0), row("c", 1.0)]
+        );
+        let second = scrape_with(["c", "d", "e"]).await;
+        let shown = [row("", 0.0), row("(other)", 2.0), row("a", 0.0)];
+        assert_eq!(second[..3], shown);
+        assert_eq!(second[3..], [row("b", 0.0), row("c", 1.0)]);
+    });
+}
+
+/// Prometheus keeps every series that it has ever seen: as many as are in any scrape.
+#[test]
+fn names_and_data_that_never_come_again_make_no_more_series() {
+    run(async || {
+        const MOST: usize = 10;
+        let registry = registry(TaskCollector::new().label("request").most_names(MOST));
+        let mut seen = BTreeSet::new();
+        for scraped in 0..10 {
+            let mut tasks = JoinSet::new();
+            for number in 0..20 {
+                let request = format!("{scraped} {number}");
+                Builder::new()
+                    .name(format!("request {request}"))
+                    .data("request", &request)
+                    .spawn_into(&mut tasks, pending::<()>());
+                Builder::new()
+                    .name("request")
+                    .data("request", &request)
+                    .spawn_into(&mut tasks, pending::<()>());
+            }
+            let text = scrape(&registry);
+            let of_requests = series(&text, "taskleak_live_tasks");
+            let of_requests = of_requests
+                .iter()
+                .filter(|(label, _)| label.contains("request"));
+            assert!(
+                of_requests.map(|(_, count)| count).sum::<f64>() >= 40.0,
+                "{text}"
+            );
+            let folded = series(&text, "taskleak_folded_series");
+            assert!(
+                folded[r#"{metric="taskleak_live_tasks"}"#] >= 30.0,
+                "{folded:?}"
+            );
+            let lines = text.lines().filter(|line| !line.starts_with('#'));
+            // What other tests measure is left out.
+            let is_of_tasks = |line: &&str| {
+                !line.starts_with("taskleak_runtime_") && !line.contains("\"measured\"")
+            };
+            let series = lines
+                .filter(is_of_tasks)
+                .filter_map(|line| line.rsplit_once(' '));
+            seen.extend(series.map(|(series, _)| series.to_owned()));
+            tasks.shutdown().await;
+        }
+        // As the documentation says, and that no name is a suspect.
+        let most = 8 * (MOST + 1) + 2 * (MOST + 1) + MOST + 9;
+        assert!(seen.len() <= most, "{} > {most}: {seen:#?}", seen.len());
+    });
+}
+
 #[test]
 fn orphans_are_told_from_tasks_that_somebody_can_wake() {
     run(async || {
@@ -146,7 +233,29 @@ fn what_tokio_metrics_measures_is_there() {
         let text = scrape(&registry(TaskCollector::new()));
         let polls = series(&text, "taskleak_polls_total");
         assert_eq!(polls[r#"{name="measured"}"#], 2.0);
-        for metric in ["poll_time", "scheduled_time", "idle_time"] {
+        let total = |metric: &str| {
+            let values = series(&text, &format!("taskleak_{metric}_total"));
+            values[r#"{name="measured"}"#]
+        };
+        for (metric, count) in [
+            ("measured_tasks", 1.0),
+            ("measured_tasks_ended", 1.0),
+            ("first_polls", 1.0),
+        ] {
+            assert_eq!(total(metric), count, "{metric}: {text}");
+        }
+        assert!(total("idled") <= 1.0, "{text}");
+        for metric in ["slow_polls", "long_delays"] {
+            assert!(total(metric) <= total("polls"), "{metric}: {text}");
+        }
+        for metric in [
+            "poll_time",
+            "slow_poll_time",
+            "scheduled_time",
+            "long_delay_time",
+            "idle_time",
+            "first_poll_delay",
+        ] {
             let times = series(&text, &format!("taskleak_{metric}_seconds_total"));
             assert!(
                 times.contains_key(r#"{name="measured"}"#),
@@ -194,4 +303,41 @@ fn what_tokio_counts_of_a_measured_runtime_is_there() {
             assert!(value(&second, metric) >= value(&first, metric), "{metric}");
         }
     });
+}
+
+/// A hooked task has the name of its spawn site until its first poll shows that it is marked.
+#[cfg(tokio_unstable)]
+#[test]
+fn no_counter_falls_when_a_marked_task_is_found() {
+    use taskleak::Track;
+    let turn = TURN.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let runtime = taskleak::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let registry = registry(TaskCollector::new());
+        let mut before = series(&scrape(&registry), "taskleak_tasks_started_total");
+        for _ in 0..2 {
+            for _ in 0..3 {
+                drop(tokio::spawn(pending::<()>().tracked_as("marked")));
+            }
+            let unpolled = series(&scrape(&registry), "taskleak_tasks_started_total");
+            tokio::task::yield_now().await;
+            let polled = series(&scrape(&registry), "taskleak_tasks_started_total");
+            for (earlier, later) in [(&before, &unpolled), (&unpolled, &polled)] {
+                for (labels, count) in earlier {
+                    assert!(later[labels] >= *count, "{labels}: {earlier:?} {later:?}");
+                }
+            }
+            before = polled;
+        }
+        let marked = before[r#"{name="marked"}"#];
+        assert_eq!(marked, 6.0, "{before:?}");
+        let here = before
+            .iter()
+            .find(|(labels, _)| labels.contains("export_metrics.rs"));
+        assert!(here.is_some_and(|(_, count)| *count == 3.0), "{before:?}");
+    });
+    drop(runtime);
+    drop(turn);
 }

@@ -157,7 +157,8 @@ fn go_tool_pprof_shows_methods_of_traits_whole() {
         assert!(profile.to_string().contains(method), "{profile}");
         let path = write(folder.path(), "tasks.pb.gz", &profile.to_gzip());
         let top = go_tool_pprof(&["-top", &path.display().to_string()]);
-        assert!(line_of(&top, method).starts_with("0 0% 100% 1 100% "), "{top}");
+        let line = line_of(&top, method);
+        assert!(line.ends_with(&format!(" 1 100% {method}")), "{top}");
     });
 }
 
@@ -173,14 +174,51 @@ fn go_tool_pprof_reads_hostile_data_and_the_text_form() {
             .name(hostile)
             .data("name", hostile)
             .data("a key\n", hostile)
+            .data("", "of no key")
+            .data("__x", "reserved")
+            .data("a_key_", "second of its label")
+            .data("of no value", "")
             .spawn(pending::<()>());
         let profile = profile().await;
         let binary = write(folder.path(), "tasks.pb.gz", &profile.to_gzip());
         let raw = go_tool_pprof(&["-raw", &binary.display().to_string()]);
-        assert!(raw.contains("data.name:["), "{raw}");
+        for label in [
+            "data_name:[",
+            "a_key_:[",
+            "data_:[of no key]",
+            "data___x:[reserved]",
+        ] {
+            assert!(raw.contains(label), "no {label}: {raw}");
+        }
+        for none in ["of_no_value", "second of its label"] {
+            assert!(!raw.contains(none), "{none}: {raw}");
+        }
         let text = write(folder.path(), "tasks.txt", profile.to_string().as_bytes());
         let raw = go_tool_pprof(&["-raw", &text.display().to_string()]);
         assert!(raw.contains("Samples:\ntask/count\n"), "{raw}");
+        task.abort();
+    });
+}
+
+#[test]
+fn labels_are_those_of_chosen_data() {
+    run(async || {
+        let task = Builder::new()
+            .data("tenant", "acme")
+            .data("a request", 17)
+            .spawn(pending::<()>());
+        let snapshot = manager().snapshot();
+        for (keys, has_tenant, has_request) in [
+            (&["tenant"][..], true, false),
+            (&["a request", "nobody's"], false, true),
+            (&["a_request", "tenant"], true, true),
+            (&[], false, false),
+        ] {
+            let text = Profile::with_data(&snapshot, keys).to_string();
+            assert_eq!(text.contains(r#""tenant":"acme""#), has_tenant, "{text}");
+            assert_eq!(text.contains(r#""a_request":"17""#), has_request, "{text}");
+            assert!(text.contains(r#""kind":"task""#), "{text}");
+        }
         task.abort();
     });
 }

@@ -7,6 +7,8 @@
 pub mod flamegraph;
 #[cfg(feature = "http")]
 pub mod http;
+#[cfg(any(feature = "pprof", feature = "prometheus"))]
+mod label;
 #[cfg(feature = "pprof")]
 pub mod pprof;
 #[cfg(feature = "prometheus")]

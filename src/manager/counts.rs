@@ -94,12 +94,21 @@ pub struct NameCounts {
     #[cfg_attr(feature = "serde", serde(serialize_with = "super::json::some_seconds"))]
     pub(super) oldest: Option<Duration>,
     pub(super) counts: Counts,
+    /// Of some of its tasks at least; else it is in the code.
+    #[cfg_attr(feature = "serde", serde(skip))]
+    pub(super) is_made_at_run_time: bool,
 }
 
 impl NameCounts {
     /// The name.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Whether some of its tasks were given it at run time, as `connection 17`; else it is in the code.
+    #[cfg(feature = "prometheus")]
+    pub(crate) fn is_made_at_run_time(&self) -> bool {
+        self.is_made_at_run_time
     }
 
     /// How many tasks of the name the snapshot holds.

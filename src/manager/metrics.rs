@@ -1,6 +1,8 @@
 //! tokio-metrics' figures, by name.
 
 use super::manager::Manager;
+#[cfg(feature = "prometheus")]
+use super::runtime_rows::{CountedRuntime, RuntimeRow, RuntimeRows};
 use crate::registry::names;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -13,17 +15,39 @@ use tokio_metrics::{
 #[derive(Default)]
 pub(super) struct Monitors {
     tasks: Mutex<BTreeMap<String, TaskMonitor>>,
-    runtimes: Mutex<BTreeMap<String, MeasuredRuntime>>,
+    runtimes: Mutex<Runtimes>,
+}
+
+#[derive(Default)]
+struct Runtimes {
+    measured: BTreeMap<String, MeasuredRuntime>,
+    #[cfg(feature = "prometheus")]
+    rows: RuntimeRows,
 }
 
 struct MeasuredRuntime {
     intervals: RuntimeIntervals,
-    /// tokio's own, which are not reset by who reads them.
     #[cfg(feature = "prometheus")]
-    totals: tokio::runtime::RuntimeMetrics,
-    /// Counts the runtimes that were ever measured.
-    #[cfg(feature = "prometheus")]
-    number: usize,
+    counted: CountedRuntime,
+}
+
+impl Runtimes {
+    fn begin(&mut self, name: String, runtime: MeasuredRuntime) -> Option<MeasuredRuntime> {
+        let former = self.end(&name);
+        #[cfg(feature = "prometheus")]
+        self.rows.enter(&name);
+        self.measured.insert(name, runtime);
+        former
+    }
+
+    fn end(&mut self, name: &str) -> Option<MeasuredRuntime> {
+        let former = self.measured.remove(name);
+        #[cfg(feature = "prometheus")]
+        if let Some(former) = &former {
+            self.rows.leave(name, &former.counted);
+        }
+        former
+    }
 }
 
 impl Monitors {
@@ -31,7 +55,7 @@ impl Monitors {
         self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn runtimes(&self) -> MutexGuard<'_, BTreeMap<String, MeasuredRuntime>> {
+    fn runtimes(&self) -> MutexGuard<'_, Runtimes> {
         self.runtimes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -108,16 +132,12 @@ impl Manager {
     /// # }
     /// ```
     pub fn measure_runtime(&self, name: impl Into<String>, handle: &Handle) {
-        #[cfg(feature = "prometheus")]
-        static MEASURED: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
         let runtime = MeasuredRuntime {
             intervals: RuntimeMonitor::new(handle).intervals(),
             #[cfg(feature = "prometheus")]
-            totals: handle.metrics(),
-            #[cfg(feature = "prometheus")]
-            number: MEASURED.fetch_add(1, std::sync::atomic::Ordering::Relaxed),
+            counted: CountedRuntime::beginning(handle.metrics()),
         };
-        let former = self.monitors.runtimes().insert(name.into(), runtime);
+        let former = self.monitors.runtimes().begin(name.into(), runtime);
         drop(former);
     }
 
@@ -134,7 +154,7 @@ impl Manager {
     /// assert!(taskleak::manager().runtime_metrics().is_empty());
     /// ```
     pub fn unmeasure_runtime(&self, name: &str) -> bool {
-        let former = self.monitors.runtimes().remove(name);
+        let former = self.monitors.runtimes().end(name);
         // It may hold the last of the runtime: not dropped under the lock.
         former.is_some()
     }
@@ -151,22 +171,18 @@ impl Manager {
     pub fn runtime_metrics(&self) -> Vec<(String, RuntimeMetrics)> {
         let mut runtimes = self.monitors.runtimes();
         let metrics = runtimes
+            .measured
             .iter_mut()
             .filter_map(|(name, runtime)| Some((name.clone(), runtime.intervals.next()?)));
         metrics.collect()
     }
 
-    /// What tokio counts of each measured runtime, in the order in which they came to be measured.
+    /// What tokio counts of the runtimes while they are measured, by name.
     #[cfg(feature = "prometheus")]
-    pub(crate) fn runtime_totals(&self) -> Vec<(String, tokio::runtime::RuntimeMetrics)> {
+    pub(crate) fn runtime_rows(&self) -> Vec<RuntimeRow> {
         let runtimes = self.monitors.runtimes();
-        let mut totals: Vec<_> = runtimes
-            .iter()
-            .map(|(name, runtime)| (runtime.number, name.clone(), runtime.totals.clone()))
-            .collect();
-        drop(runtimes);
-        totals.sort_by_key(|(number, ..)| *number);
-        let totals = totals.into_iter();
-        totals.map(|(_, name, totals)| (name, totals)).collect()
+        let measured = runtimes.measured.iter();
+        let measured = measured.map(|(name, runtime)| (name.as_str(), &runtime.counted));
+        runtimes.rows.with(measured)
     }
 }

@@ -36,11 +36,15 @@ mod pause;
 mod rise;
 mod rises;
 mod runtime_named;
+#[cfg(all(feature = "metrics", feature = "prometheus"))]
+mod runtime_rows;
 mod same_name;
 mod shutdown;
 mod snapshot;
 mod status;
 mod suspect;
+#[cfg(feature = "prometheus")]
+mod suspect_tasks;
 mod take;
 mod task_record;
 mod trace;
@@ -54,6 +58,8 @@ pub use interest::Interest;
 pub use manager::{Manager, manager};
 pub use monitor::Monitor;
 pub use observer::{Observer, ObserverHandle};
+#[cfg(all(feature = "metrics", feature = "prometheus"))]
+pub(crate) use runtime_rows::{RuntimeCounts, RuntimeRow};
 pub use shutdown::Unfinished;
 pub use snapshot::Snapshot;
 pub use status::Status;

@@ -59,6 +59,7 @@ fn count_by_name(live: &ByName<'_>) -> (Vec<NameCounts>, u64) {
         live: usize,
         oldest: Option<Duration>,
         counts: Counts,
+        is_made_at_run_time: bool,
     }
 
     let mut found: HashMap<&str, Found> = HashMap::new();
@@ -76,7 +77,9 @@ fn count_by_name(live: &ByName<'_>) -> (Vec<NameCounts>, u64) {
     let by_name = names::totals();
     let mut unnamed = 0;
     for (name, totals) in &by_name {
-        found.entry(name).or_default().counts += counts_of(totals);
+        let found = found.entry(name).or_default();
+        found.counts += counts_of(totals);
+        found.is_made_at_run_time = true;
         if &**name == names::OTHER {
             unnamed = totals.started;
         }
@@ -88,6 +91,7 @@ fn count_by_name(live: &ByName<'_>) -> (Vec<NameCounts>, u64) {
             live: found.live,
             oldest: found.oldest,
             counts: found.counts,
+            is_made_at_run_time: found.is_made_at_run_time,
         })
         .collect();
     counted.sort_by(|one, other| one.name.cmp(&other.name));

@@ -17,6 +17,9 @@ pub(super) struct Listing<'a> {
     counts: Counts,
     missed_events: u64,
     monitor_running: bool,
+    /// How many there are; `suspects` may be fewer.
+    suspects_total: usize,
+    /// Those of most tasks.
     suspects: &'a [Suspect],
     names_total: usize,
     /// Those of most live tasks first.
@@ -45,7 +48,8 @@ impl<'a> Listing<'a> {
             counts: snapshot.counts(),
             missed_events: snapshot.missed_events(),
             monitor_running: crate::manager().monitor().is_running(),
-            suspects: snapshot.suspects(),
+            suspects_total: snapshot.suspects().len(),
+            suspects: &snapshot.suspects()[..snapshot.suspects().len().min(MOST)],
             names_total: snapshot.names().len(),
             names,
             matching,

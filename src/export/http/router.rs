@@ -73,6 +73,20 @@ struct ProfileForm {
     /// As for Go's profiles: 0 the profile, 1 the profile as text, 2 each task as text.
     debug: u32,
     trace: Option<bool>,
+    /// Keys of tasks' data, with commas between them.
+    data: Option<String>,
+}
+
+impl ProfileForm {
+    fn profile(&self, snapshot: &Snapshot) -> pprof::Profile {
+        match &self.data {
+            None => pprof::Profile::of(snapshot),
+            Some(keys) => {
+                let keys: Vec<_> = keys.split(',').filter(|key| !key.is_empty()).collect();
+                pprof::Profile::with_data(snapshot, &keys)
+            }
+        }
+    }
 }
 
 async fn profile(Query(form): Query<ProfileForm>) -> Response {
@@ -80,11 +94,11 @@ async fn profile(Query(form): Query<ProfileForm>) -> Response {
         let snapshot = snapshot(form.trace.unwrap_or(true));
         match form.debug {
             0 => {
-                let bytes = pprof::Profile::of(&snapshot).to_gzip();
+                let bytes = form.profile(&snapshot).to_gzip();
                 let name = [(CONTENT_DISPOSITION, "attachment; filename=\"tasks.pb.gz\"")];
                 answer("application/octet-stream", (name, bytes).into_response())
             }
-            1 => answer(TEXT, pprof::Profile::of(&snapshot).to_string()),
+            1 => answer(TEXT, form.profile(&snapshot).to_string()),
             _ => answer(TEXT, pprof::Dump::of(&snapshot).to_string()),
         }
     })

@@ -1,7 +1,8 @@
 //! The tasks of a snapshot, counted by stack and label.
 
 use super::super::stack::{self, Step};
-use super::{encode, labels};
+use super::encode;
+use super::labels::{self, Data};
 use crate::manager::{Snapshot, TaskRecord};
 use crate::registry::origin::OriginId;
 use crate::wait::AwaitTrace;
@@ -14,8 +15,13 @@ use std::time::{Duration, SystemTime};
 /// A stack goes from the program's start to the spawn, and on to where the task waits, as far as both
 /// are known. Where spawns captured no backtrace
 /// ([`Manager::set_backtraces`](crate::manager::Manager::set_backtraces)), the tasks above the task and
-/// their spawn sites stand for it. Labels are `name`, `state`, `kind`, `fingerprint` and the task's
-/// data.
+/// their spawn sites stand for it.
+///
+/// Labels are `name`, `state`, `kind`, `fingerprint` and the task's [data](crate::task::Builder::data): all of it,
+/// or [that of chosen keys](Self::with_data). A label of data has the key's name, with underscores for what
+/// Prometheus does not allow, and `data_` before it if it is taken, empty or begins otherwise than with a letter
+/// or one underscore; of keys that make one label, the first counts. Values of more than 200
+/// characters are cut there and end in `…`; an empty one is no label.
 ///
 /// Its `Display` is the text that Go's profiles have under `debug=1`.
 ///
@@ -108,12 +114,39 @@ impl Profile {
     /// println!("{}", Profile::of(&taskleak::manager().snapshot()));
     /// ```
     pub fn of(snapshot: &Snapshot) -> Self {
+        Self::new(snapshot, Data::All)
+    }
+
+    /// The same with only these keys of the tasks' data as labels, as they were given or as the labels that they
+    /// make. Choose some where each set of labels costs, as Pyroscope's do, and a key tells one task from
+    /// another.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// use taskleak::export::pprof::Profile;
+    ///
+    /// let handler = taskleak::task::Builder::new().data("tenant", "acme").data("request", 17);
+    /// let handler = handler.spawn(std::future::pending::<()>());
+    /// let snapshot = taskleak::manager().snapshot();
+    /// let profile = Profile::with_data(&snapshot, &["tenant"]).to_string();
+    /// assert!(profile.contains(r#""tenant":"acme""#) && !profile.contains("\"request\""));
+    /// let without = Profile::with_data(&snapshot, &[]).to_string();
+    /// assert!(!without.contains("tenant"));
+    /// # handler.abort(); }
+    /// ```
+    pub fn with_data(snapshot: &Snapshot, keys: &[&str]) -> Self {
+        Self::new(snapshot, Data::Only(keys))
+    }
+
+    fn new(snapshot: &Snapshot, data: Data<'_>) -> Self {
         let mut steps = Steps::default();
         let mut places: HashMap<_, usize> = HashMap::new();
         let mut samples: Vec<Sample> = Vec::new();
         for task in snapshot.tasks() {
             let stack = steps.of(task);
-            let key = (stack, labels::of(task));
+            let key = (stack, labels::of(task, data));
             let place = *places.entry(key).or_insert_with_key(|(stack, labels)| {
                 samples.push(Sample {
                     stack: stack.clone(),

@@ -1,6 +1,8 @@
 //! What there is to say of each name that is shown.
 
-use super::shown::{OTHER_NAMES, cut};
+use super::held::Held;
+use super::shown::OTHER_NAMES;
+use crate::export::label::cut;
 use crate::manager::{Counts, Snapshot};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
@@ -20,7 +22,7 @@ pub(super) struct ByName<'a> {
 }
 
 impl<'a> ByName<'a> {
-    pub(super) fn new(snapshot: &'a Snapshot, shown: &HashSet<String>) -> Self {
+    pub(super) fn new(snapshot: &'a Snapshot, shown: &HashSet<String>, started: &Held) -> Self {
         let mut rows: BTreeMap<Cow<'a, str>, Row> = BTreeMap::new();
         let mut folded = 0;
         for name in snapshot.names() {
@@ -33,6 +35,16 @@ impl<'a> ByName<'a> {
             row.oldest = row.oldest.max(name.oldest().unwrap_or_default());
             row.counts += name.counts();
         }
+        // What a hooked task was called may be nobody's name once it is claimed by another.
+        for name in shown {
+            if !rows.contains_key(&**name) {
+                rows.insert(Cow::Owned(name.clone()), Row::default());
+            }
+        }
+        started.hold(
+            rows.iter_mut()
+                .map(|(name, row)| (name, &mut row.counts.started)),
+        );
         Self { rows, folded }
     }
 }

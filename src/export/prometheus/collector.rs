@@ -1,7 +1,12 @@
 //! The collector.
 
+use super::by_data::by_data;
+use super::by_name::ByName;
 use super::families::Families;
-use super::shown::{Shown, label_of};
+use super::held::Held;
+use super::label_sets::LabelSets;
+use super::shown::{Candidate, Shown};
+use crate::export::label;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
 use std::fmt;
@@ -26,6 +31,10 @@ pub struct TaskCollector {
     labels: Vec<String>,
     most: usize,
     shown: Shown,
+    #[cfg(feature = "metrics")]
+    measured: Shown,
+    label_sets: LabelSets,
+    started: Held,
 }
 
 impl TaskCollector {
@@ -42,6 +51,10 @@ impl TaskCollector {
             labels: Vec::new(),
             most: 1000,
             shown: Shown::default(),
+            #[cfg(feature = "metrics")]
+            measured: Shown::default(),
+            label_sets: LabelSets::default(),
+            started: Held::default(),
         }
     }
 
@@ -56,7 +69,7 @@ impl TaskCollector {
     /// ```
     pub fn label(mut self, key: impl Into<String>) -> Self {
         let key = key.into();
-        let label = label_of(&key);
+        let label = label::name_of(&key, &["name"]).into_owned();
         if !self.labels.contains(&label) {
             self.labels.push(label);
             self.keys.push(key);
@@ -87,24 +100,29 @@ impl Default for TaskCollector {
 impl Collector for TaskCollector {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let snapshot = crate::manager().snapshot();
-        #[cfg(feature = "metrics")]
-        let measured = crate::manager().task_metrics();
-        #[cfg(feature = "metrics")]
-        let further = measured.iter().map(|(name, _)| name.as_str());
+        let names = snapshot.names().iter().filter_map(Candidate::of);
+        let shown = self.shown.admit(names, self.most);
+        let by_name = ByName::new(&snapshot, &shown, &self.started);
+        let by_data = by_data(
+            &snapshot,
+            &by_name,
+            &shown,
+            &self.keys,
+            &self.label_sets,
+            self.most,
+        );
+        let families = Families::new(&snapshot, &shown, by_name, by_data);
         #[cfg(not(feature = "metrics"))]
-        let further = std::iter::empty();
-        let shown = self.shown.admit(&snapshot, further, self.most);
-        #[cfg(feature = "metrics")]
-        let runtimes = super::runtimes::Runtimes::new(&crate::manager().runtime_totals());
-        #[cfg(feature = "metrics")]
-        let folded = runtimes.folded;
-        #[cfg(not(feature = "metrics"))]
-        let folded = 0;
-        Families::new(&snapshot, &shown, &self.keys, self.most)
-            .with_folded_runtimes(folded)
-            .encode(&self.labels, &mut encoder)?;
+        families.encode(&self.labels, &mut encoder)?;
         #[cfg(feature = "metrics")]
         {
+            let runtimes = super::runtimes::Runtimes::new(&crate::manager().runtime_rows());
+            families
+                .with_folded_runtimes(runtimes.folded)
+                .encode(&self.labels, &mut encoder)?;
+            let measured = crate::manager().task_metrics();
+            let names = measured.iter().map(|(name, _)| Candidate::chosen(name));
+            let shown = self.measured.admit(names, self.most);
             super::measured::Measured::new(&measured, &shown).encode(&mut encoder)?;
             runtimes.encode(&mut encoder)?;
         }

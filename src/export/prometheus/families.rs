@@ -1,8 +1,9 @@
 //! The metrics, one after the other.
 
-use super::by_data::ByData;
 use super::by_name::{ByName, Row, label_of};
-use super::shown::cut;
+use super::label_sets::Folded;
+use super::shown::{OTHER, OTHER_NAMES};
+use crate::export::label::cut;
 use crate::manager::{Counts, Snapshot};
 use prometheus_client::encoding::{DescriptorEncoder, EncodeGaugeValue, NoLabelSet};
 use prometheus_client::metrics::MetricType;
@@ -17,7 +18,7 @@ pub(super) struct Families<'a> {
     snapshot: &'a Snapshot,
     shown: &'a HashSet<String>,
     by_name: ByName<'a>,
-    by_data: ByData<'a>,
+    by_data: Folded<'a>,
     folded_runtimes: usize,
 }
 
@@ -25,11 +26,9 @@ impl<'a> Families<'a> {
     pub(super) fn new(
         snapshot: &'a Snapshot,
         shown: &'a HashSet<String>,
-        keys: &[String],
-        most: usize,
+        by_name: ByName<'a>,
+        by_data: Folded<'a>,
     ) -> Self {
-        let by_name = ByName::new(snapshot, shown);
-        let by_data = ByData::new(snapshot, &by_name, shown, keys, most);
         Self {
             snapshot,
             shown,
@@ -39,6 +38,7 @@ impl<'a> Families<'a> {
         }
     }
 
+    #[cfg(feature = "metrics")]
     pub(super) fn with_folded_runtimes(mut self, count: usize) -> Self {
         self.folded_runtimes = count;
         self
@@ -182,12 +182,24 @@ impl<'a> Families<'a> {
             "Names whose tasks keep growing in number while the older ones don't end",
             &suspects.len(),
         )?;
-        // Two names may be one once they are cut.
         let mut live: BTreeMap<_, usize> = BTreeMap::new();
-        for suspect in suspects.iter().take(MOST_SUSPECTS) {
-            let fingerprint = suspect.fingerprint().to_string();
-            let key = (fingerprint, cut(suspect.name()), suspect.location());
-            *live.entry(key).or_default() += suspect.live();
+        let tasks = self.snapshot.live_of_suspects();
+        for (place, (suspect, tasks)) in suspects.iter().zip(tasks).enumerate() {
+            // Those of most tasks come first.
+            let key = if place < MOST_SUSPECTS {
+                // That of a spawn site is in the code, and there may be no task that it alone is the name of.
+                let name = if suspect.names_differ() {
+                    cut(suspect.name())
+                } else {
+                    label_of(suspect.name(), self.shown)
+                };
+                let fingerprint = suspect.fingerprint().to_string();
+                (fingerprint, name, suspect.location().to_string())
+            } else {
+                (OTHER.to_owned(), OTHER_NAMES.into(), OTHER.to_owned())
+            };
+            // Two names may be one once they are cut, or are among the others.
+            *live.entry(key).or_default() += tasks;
         }
         let mut family = encoder.encode_descriptor(
             "taskleak_suspect_tasks",
@@ -200,7 +212,7 @@ impl<'a> Families<'a> {
                 .encode_family(&[
                     ("fingerprint", fingerprint),
                     ("name", name.into_owned()),
-                    ("location", location.to_string()),
+                    ("location", location),
                 ])?
                 .encode_gauge(&count)?;
         }

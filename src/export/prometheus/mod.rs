@@ -56,6 +56,8 @@ mod by_data;
 mod by_name;
 mod collector;
 mod families;
+mod held;
+mod label_sets;
 #[cfg(feature = "metrics")]
 mod measured;
 #[cfg(feature = "metrics")]

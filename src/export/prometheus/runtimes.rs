@@ -1,82 +1,58 @@
 //! What tokio counts, of the runtimes that are measured.
-//!
-//! tokio's own counters are read, which start with the runtime and are not reset by who reads them:
-//! any number of Prometheuses may scrape, beside [`runtime_metrics`](crate::manager::Manager::runtime_metrics).
 
+use crate::export::label::cut;
+use crate::manager::{RuntimeCounts, RuntimeRow};
 use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Unit;
+use std::collections::BTreeMap;
 use std::fmt;
-use std::time::Duration;
-use tokio::runtime::RuntimeMetrics;
 
-/// So many runtimes have series of their own: those that were measured first.
-const MOST: usize = 100;
 /// Stands for all the others.
 const OTHERS: &str = "(other runtimes)";
 
 /// The runtimes' figures, by label.
 pub(super) struct Runtimes {
-    rows: Vec<(String, Row)>,
+    rows: BTreeMap<String, Row>,
     pub(super) folded: usize,
 }
 
+/// A name that no runtime is measured under has its counts, and nothing that is so now.
 #[derive(Default)]
 struct Row {
+    measured: usize,
     workers: usize,
     alive: usize,
     queued: usize,
-    busy: Duration,
-    parks: u64,
+    counts: RuntimeCounts,
 }
 
 impl Row {
-    fn add(&mut self, metrics: &RuntimeMetrics) {
-        self.workers += metrics.num_workers();
-        self.alive += metrics.num_alive_tasks();
-        self.queued += metrics.global_queue_depth();
-        // Elsewhere tokio does not count them.
-        #[cfg(target_has_atomic = "64")]
-        for worker in 0..metrics.num_workers() {
-            self.busy += metrics.worker_total_busy_duration(worker);
-            self.parks += metrics.worker_park_count(worker);
-        }
+    fn add(&mut self, row: &RuntimeRow) {
+        self.measured += row.measured;
+        self.workers += row.workers;
+        self.alive += row.alive;
+        self.queued += row.queued;
+        self.counts += row.counts;
     }
 }
 
 impl Runtimes {
-    pub(super) fn new(measured: &[(String, RuntimeMetrics)]) -> Self {
-        let (own, others) = measured.split_at(measured.len().min(MOST));
-        let mut rows: Vec<_> = own
-            .iter()
-            .map(|(name, metrics)| {
-                let mut row = Row::default();
-                row.add(metrics);
-                (super::shown::cut(name).into_owned(), row)
-            })
-            .collect();
-        if !others.is_empty() {
-            let mut row = Row::default();
-            others.iter().for_each(|(_, metrics)| row.add(metrics));
-            rows.push((OTHERS.to_owned(), row));
+    pub(super) fn new(measured: &[RuntimeRow]) -> Self {
+        let mut rows: BTreeMap<String, Row> = BTreeMap::new();
+        let mut folded = 0;
+        for row in measured {
+            let label = match &row.name {
+                // Two names may be one once they are cut.
+                Some(name) => cut(name).into_owned(),
+                None => {
+                    folded = row.measured;
+                    OTHERS.to_owned()
+                }
+            };
+            rows.entry(label).or_default().add(row);
         }
-        // Two names may be one once they are cut.
-        rows.sort_by(|(one, _), (other, _)| one.cmp(other));
-        rows.dedup_by(|(name, row), (kept, sum)| {
-            let is_same = name == kept;
-            if is_same {
-                sum.workers += row.workers;
-                sum.alive += row.alive;
-                sum.queued += row.queued;
-                sum.busy += row.busy;
-                sum.parks += row.parks;
-            }
-            is_same
-        });
-        Self {
-            rows,
-            folded: others.len(),
-        }
+        Self { rows, folded }
     }
 
     pub(super) fn encode(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
@@ -98,7 +74,7 @@ impl Runtimes {
         ];
         for (metric, help, level) in levels {
             let mut family = encoder.encode_descriptor(metric, help, None, MetricType::Gauge)?;
-            for (name, row) in &self.rows {
+            for (name, row) in self.rows.iter().filter(|(_, row)| row.measured > 0) {
                 family
                     .encode_family(&[("runtime", &**name)])?
                     .encode_gauge(&level(row))?;
@@ -119,7 +95,7 @@ impl Runtimes {
         )?;
         for (name, row) in &self.rows {
             busy.encode_family(&[("runtime", &**name)])?
-                .encode_counter::<NoLabelSet, _, u64>(&row.busy.as_secs_f64(), None)?;
+                .encode_counter::<NoLabelSet, _, u64>(&row.counts.busy.as_secs_f64(), None)?;
         }
         let mut parks = encoder.encode_descriptor(
             "taskleak_runtime_parks",
@@ -130,7 +106,7 @@ impl Runtimes {
         for (name, row) in &self.rows {
             parks
                 .encode_family(&[("runtime", &**name)])?
-                .encode_counter::<NoLabelSet, _, u64>(&row.parks, None)?;
+                .encode_counter::<NoLabelSet, _, u64>(&row.counts.parks, None)?;
         }
         Ok(())
     }

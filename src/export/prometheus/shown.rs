@@ -1,6 +1,7 @@
 //! Which names have series of their own.
 
-use crate::manager::Snapshot;
+use crate::export::label::cut;
+use crate::manager::NameCounts;
 use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::HashSet;
@@ -11,75 +12,84 @@ pub(super) const OTHER_NAMES: &str = "(other names)";
 /// Stands for all the data that has none.
 pub(super) const OTHER: &str = "(other)";
 
-/// Longer values are cut to so many characters.
-const LONGEST: usize = 200;
-
 /// The names that were shown once. They stay: were a name to go back among the others, the counters
-/// of both would go down, which Prometheus takes for a restart.
+/// of both would go down, which Prometheus takes for a restart. For the same reason a name that was one
+/// too many stays among the others.
+///
+/// Names that are in the code may take all the room, those made at run time half of it: there are always more
+/// of these, and they would leave none to a name of the code whose first task comes later.
 #[derive(Debug, Default)]
-pub(super) struct Shown(Mutex<HashSet<String>>);
+pub(super) struct Shown(Mutex<Names>);
+
+#[derive(Debug, Default)]
+struct Names {
+    all: HashSet<String>,
+    /// How many of them were made at run time.
+    made: usize,
+}
+
+/// A name that may be shown.
+pub(super) struct Candidate<'a> {
+    label: Cow<'a, str>,
+    live: usize,
+    is_made: bool,
+}
+
+impl<'a> Candidate<'a> {
+    /// None for a name that is counted under another: it would have a series for as long as tasks of it are
+    /// alive, and none of its counters.
+    pub(super) fn of(name: &'a NameCounts) -> Option<Self> {
+        let label = cut(name.name());
+        (name.counts().started > 0).then(|| Self {
+            live: name.live(),
+            // Those that are cut may be some of the code and some not: then they were made.
+            is_made: name.is_made_at_run_time() || matches!(label, Cow::Owned(_)),
+            label,
+        })
+    }
+
+    /// One that somebody chose, whatever tasks there are.
+    #[cfg(feature = "metrics")]
+    pub(super) fn chosen(name: &'a str) -> Self {
+        Self {
+            label: cut(name),
+            live: 0,
+            is_made: false,
+        }
+    }
+}
 
 impl Shown {
-    /// The names that are shown, those of most live tasks first come, while there is room.
-    /// `further` are names that may not be those of tasks.
+    /// The names that are shown: while there is room, those of most live tasks come first.
     pub(super) fn admit<'a>(
         &self,
-        snapshot: &'a Snapshot,
-        further: impl Iterator<Item = &'a str>,
+        names: impl IntoIterator<Item = Candidate<'a>>,
         most: usize,
     ) -> HashSet<String> {
         let mut shown = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if shown.len() < most {
-            let mut new: Vec<_> = snapshot
-                .names()
-                .iter()
-                .map(|name| (Reverse(name.live()), name.name()))
-                .chain(further.map(|name| (Reverse(0), name)))
-                .filter(|(_, name)| *name != OTHER_NAMES)
-                .map(|(live, name)| (live, cut(name)))
-                .filter(|(_, name)| !shown.contains(&**name))
+        if shown.all.len() < most {
+            let most_made = most / 2;
+            let is_room = shown.made < most_made;
+            let mut new: Vec<_> = names
+                .into_iter()
+                .filter(|name| name.label != OTHER_NAMES && (is_room || !name.is_made))
+                .filter(|name| !shown.all.contains(&*name.label))
                 .collect();
-            new.sort();
-            for (_, name) in new {
-                if shown.len() >= most {
-                    break;
+            // Of those that come at once, the code's first.
+            new.sort_by(|one, other| {
+                let order = |name: &Candidate<'_>| (name.is_made, Reverse(name.live));
+                order(one)
+                    .cmp(&order(other))
+                    .then_with(|| one.label.cmp(&other.label))
+            });
+            for name in new {
+                let is_full = shown.all.len() >= most || (name.is_made && shown.made >= most_made);
+                if !is_full && shown.all.insert(name.label.into_owned()) {
+                    shown.made += usize::from(name.is_made);
                 }
-                shown.insert(name.into_owned());
             }
         }
-        shown.clone()
-    }
-}
-
-/// A label's value, not longer than a person would read.
-pub(super) fn cut(value: &str) -> Cow<'_, str> {
-    match value.char_indices().nth(LONGEST) {
-        None => Cow::Borrowed(value),
-        Some((end, _)) => Cow::Owned(format!("{}…", &value[..end])),
-    }
-}
-
-/// A label that Prometheus accepts, made of a key of a task's data.
-pub(super) fn label_of(key: &str) -> String {
-    let is_allowed = |character: char| character.is_ascii_alphanumeric() || character == '_';
-    let label: String = key
-        .chars()
-        .map(|character| {
-            if is_allowed(character) {
-                character
-            } else {
-                '_'
-            }
-        })
-        .collect();
-    // Labels that begin with two underscores are Prometheus's own, and `name` is ours.
-    let is_free = label.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
-        && !label.starts_with("__")
-        && label != "name";
-    if is_free {
-        label
-    } else {
-        format!("data_{label}")
+        shown.all.clone()
     }
 }
 
@@ -88,25 +98,37 @@ mod tests {
     use super::*;
     use pretty_assertions::assert_eq;
 
-    #[test]
-    fn every_key_makes_a_label() {
-        for (key, label) in [
-            ("subnet", "subnet"),
-            ("subnet id", "subnet_id"),
-            ("7th", "data_7th"),
-            ("name", "data_name"),
-            ("__meta", "data___meta"),
-            ("", "data_"),
-            ("größe", "gr__e"),
-        ] {
-            assert_eq!(label_of(key), label);
+    fn candidate(label: &str, live: usize, is_made: bool) -> Candidate<'_> {
+        Candidate {
+            label: label.into(),
+            live,
+            is_made,
         }
     }
 
+    fn sorted(shown: HashSet<String>) -> Vec<String> {
+        let mut shown: Vec<_> = shown.into_iter().collect();
+        shown.sort();
+        shown
+    }
+
     #[test]
-    fn long_values_are_cut_between_characters() {
-        let long = "ü".repeat(LONGEST + 1);
-        assert_eq!(cut(&long), format!("{}…", "ü".repeat(LONGEST)));
-        assert_eq!(cut(&long[..2 * LONGEST]), long[..2 * LONGEST]);
+    fn names_made_at_run_time_leave_room_to_those_of_the_code() {
+        let shown = Shown::default();
+        let made = ["a", "b", "c", "d"].map(|name| candidate(name, 9, true));
+        assert_eq!(sorted(shown.admit(made, 4)), ["a", "b"]);
+        let late = [candidate("late", 1, false), candidate("e", 9, true)];
+        assert_eq!(sorted(shown.admit(late, 4)), ["a", "b", "late"]);
+        let later = ["x", "y"].map(|name| candidate(name, 1, false));
+        assert_eq!(sorted(shown.admit(later, 4)), ["a", "b", "late", "x"]);
+        // None goes.
+        assert_eq!(sorted(shown.admit([], 4)), ["a", "b", "late", "x"]);
+    }
+
+    #[test]
+    fn names_of_the_code_may_take_all_the_room() {
+        let shown = Shown::default();
+        let names = ["a", "b", "c", "d", "e"].map(|name| candidate(name, 1, name == "a"));
+        assert_eq!(sorted(shown.admit(names, 4)), ["b", "c", "d", "e"]);
     }
 }
