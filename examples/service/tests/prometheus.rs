@@ -85,17 +85,44 @@ fn in_example(path: &str) -> String {
         .to_string()
 }
 
-/// Every query of the dashboard, with the title of its panel.
-fn dashboard_queries() -> Vec<(String, String)> {
+fn dashboard() -> Value {
     let text = std::fs::read_to_string(in_example("prometheus/dashboard.json")).unwrap();
-    let dashboard: Value = serde_json::from_str(&text).unwrap();
+    serde_json::from_str(&text).unwrap()
+}
+
+/// The dashboard's variables that Prometheus has the values of: the name, and the query for them.
+fn dashboard_variables() -> Vec<(String, String)> {
+    let dashboard = dashboard();
+    let variables = dashboard["templating"]["list"].as_array().unwrap();
+    variables
+        .iter()
+        .filter(|variable| variable["type"] == "query")
+        .map(|variable| {
+            let text = |key: &str| variable[key].as_str().unwrap().to_owned();
+            (text("name"), text("definition"))
+        })
+        .collect()
+}
+
+/// Every query of the dashboard, with the title of its panel, where these values are chosen.
+fn dashboard_queries(chosen: &[(&str, String)]) -> Vec<(String, String)> {
+    let dashboard = dashboard();
     let mut queries = Vec::new();
     for panel in dashboard["panels"].as_array().unwrap() {
         let title = panel["title"].as_str().unwrap();
         for target in panel["targets"].as_array().unwrap() {
             let query = target["expr"].as_str().unwrap();
             // Grafana puts at least four scrape intervals there.
-            let query = query.replace("$__rate_interval", "10s");
+            let mut query = query.replace("$__rate_interval", "10s");
+            assert!(
+                !query.contains("vector("),
+                "{title}: what is no data: {query}"
+            );
+            for (variable, value) in chosen {
+                let is_chosen = format!("{variable}=~\"${variable}\"");
+                assert!(query.contains(&is_chosen), "{title}: {query}");
+                query = query.replace(&format!("${variable}"), value);
+            }
             assert!(!query.contains('$'), "{title}: {query}");
             queries.push((title.to_owned(), query));
         }
@@ -136,7 +163,27 @@ fn the_leak_is_scraped_shown_and_told() {
         (target["health"] == "up" && target["lastError"] == "").then_some(())
     });
 
-    for (panel, query) in dashboard_queries() {
+    let chosen = [
+        ("job", "shop".to_owned()),
+        ("instance", shop.address.to_string()),
+    ];
+    let variables = dashboard_variables();
+    assert_eq!(variables.len(), chosen.len(), "{variables:?}");
+    for ((variable, query), (name, value)) in variables.iter().zip(&chosen) {
+        assert_eq!(variable, name);
+        let query = query.replace("$job", "shop");
+        let arguments = query
+            .strip_prefix("label_values(")
+            .and_then(|rest| rest.strip_suffix(')'));
+        let (series, label) = arguments.unwrap().rsplit_once(", ").unwrap();
+        let values = prometheus.api(&format!("label/{label}/values"), &[("match[]", series)]);
+        let values = values.unwrap();
+        assert!(
+            values.as_array().unwrap().contains(&value.as_str().into()),
+            "{values}"
+        );
+    }
+    for (panel, query) in dashboard_queries(&chosen) {
         wait_for(&format!("panel \"{panel}\", {query}"), || {
             let found = prometheus.query(&query).unwrap();
             (!found.is_empty()).then_some(())

@@ -43,7 +43,9 @@
 //! | `limit` | at most so many tasks, and so many names | 1000 (JSON), none (flame graph) |
 //! | `trace` | whether the tasks are asked [what they wait for](crate::manager::Manager::traced_snapshot) | `false` (JSON), `true` (flame graph) |
 //!
-//! `/debug/pprof/tasks` takes `trace` too (default: `true`). Being asked is a spurious wake for a task.
+//! `/debug/pprof/tasks` takes `trace` too (default: `true`), and `data`: which keys of tasks' data are labels, with
+//! commas between them, as they were given or as the labels that they make (default: all; `data=` is none; `?debug=2`
+//! has all). Being asked is a spurious wake for a task.
 //!
 //! # Scraping
 //!
@@ -61,6 +63,7 @@
 //! scrape_configs:
 //!   - job_name: my-service
 //!     static_configs: [{ targets: ["127.0.0.1:9100"] }]
+//!     params: { data: ["tenant,region"] } # keys of few values; "": none
 //!     profiling_config:
 //!       pprof_config:
 //!         tasks: { enabled: true, path: /debug/pprof/tasks }
@@ -78,6 +81,7 @@
 //! pyroscope.scrape "my_service" {
 //!   targets    = [{"__address__" = "127.0.0.1:9100", "service_name" = "my-service"}]
 //!   forward_to = [pyroscope.write.default.receiver]
+//!   params     = {"data" = ["tenant,region"]} // keys of few values; "": none
 //!   profiling_config {
 //!     profile.process_cpu { enabled = false }
 //!     profile.memory { enabled = false }
@@ -91,6 +95,11 @@
 //!   }
 //! }
 //! ```
+//!
+//! To Pyroscope each set of labels is a series of its own, to Parca each key is a column: name the keys of few values in
+//! `data`, since by default all of tasks' data are labels. A key that each task has another value of (a request's id)
+//! is a series a task. So is a name made at run time, whatever is chosen: give what tells one
+//! task of a kind from another as data.
 //!
 //! By hand: `go tool pprof http://127.0.0.1:9100/debug/pprof/tasks`.
 

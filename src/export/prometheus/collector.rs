@@ -60,7 +60,8 @@ impl TaskCollector {
 
     /// Counts live tasks also by this key of their [data](crate::task::Builder::data). The label has
     /// the key's name, with underscores for what Prometheus does not allow, and `data_` before it if
-    /// it is taken. Choose keys of few values: a tenant, not a request.
+    /// it is taken. Choose keys of few values, a tenant and not a request: the first label sets that are seen have
+    /// series for good.
     ///
     /// # Examples
     ///
@@ -77,8 +78,9 @@ impl TaskCollector {
         self
     }
 
-    /// How many names are shown at most, and how many label sets of chosen data. Those that are one too many are counted
-    /// together, and `taskleak_folded_series` says how many they are. Default: 1000.
+    /// How many names are shown at most, for as long as this collector lives, and how many label sets of chosen data; of names
+    /// made at run time half as many. Those that are one too many are counted together, and `taskleak_folded_series`
+    /// says how many they are. Default: 1000. See [how many series](super#how-many-series) that makes.
     ///
     /// # Examples
     ///

@@ -22,9 +22,12 @@ struct Admitted {
     sets: HashSet<LabelSet<'static>>,
     /// Those under which others are counted.
     folded: HashSet<LabelSet<'static>>,
+    /// How many others there were at one time at most.
+    most_others: usize,
 }
 
-/// How many tasks there are of each label set that is shown, and how many label sets are none of them.
+/// How many tasks there are of each label set that is shown, and how many label sets are none of them; or were so
+/// once, since what is one too many stays so.
 #[derive(Debug)]
 pub(super) struct Folded<'a> {
     pub(super) live: BTreeMap<LabelSet<'a>, usize>,
@@ -64,9 +67,10 @@ impl LabelSets {
         for set in admitted.sets.iter().chain(&admitted.folded) {
             shown.entry(set.clone()).or_default();
         }
+        admitted.most_others = admitted.most_others.max(folded);
         Folded {
             live: shown,
-            folded,
+            folded: admitted.most_others,
         }
     }
 }
@@ -130,6 +134,6 @@ mod tests {
         assert_eq!((folded.live, folded.folded), (shown, 2));
         let folded = sets.fold(live(&[("", 1)]), 2);
         let shown = live(&[("a", 0), ("b", 0), (OTHER, 0), ("", 1)]);
-        assert_eq!((folded.live, folded.folded), (shown, 0));
+        assert_eq!((folded.live, folded.folded), (shown, 2));
     }
 }

@@ -12,19 +12,30 @@
 //! | `taskleak_tasks_ended_total` | `name`, `outcome` | tasks that `finished`, `panicked`, were `aborted` or `shut_down` |
 //! | `taskleak_tasks_over_time_total` | `name` | tasks whose time box was over |
 //! | `taskleak_suspects` | | names that keep growing, as the [monitor](crate::manager::Monitor) found |
-//! | `taskleak_suspect_tasks` | `fingerprint`, `name`, `location` | live tasks of each of them |
+//! | `taskleak_suspect_tasks` | `fingerprint`, `name`, `location` | live tasks of each of them; of a task whose name is one and whose spawn site is, too, for the name only. A hundred have series of their own, the rest one together |
 //! | `taskleak_monitor_running` | | 1 if the monitor runs, which finds suspects; else 0 |
 //! | `taskleak_last_snapshot_age_seconds` | | time since the monitor took its last snapshot, or was started; only while it runs |
 //! | `taskleak_snapshot_interval_seconds` | | time between two of them, as it is set up; only while it runs |
-//! | `taskleak_folded_series` | `metric` | names and label sets that were one too many, and are counted under `(other names)` and `(other)` |
+//! | `taskleak_folded_series` | `metric` | names and label sets that were one too many, and are counted under `(other names)` and `(other)`; of label sets, the most at one scrape |
 //! | `taskleak_missed_events_total` | | events that observers were not told of |
 //!
 //! With the feature `metrics`, of the names that are
-//! [measured](crate::manager::Manager::task_monitor) by tokio-metrics: `taskleak_polls_total`,
-//! `taskleak_slow_polls_total`, `taskleak_poll_time_seconds_total`,
-//! `taskleak_scheduled_time_seconds_total`, `taskleak_idle_time_seconds_total`, by `name`. And of the
-//! runtimes that are [measured](crate::manager::Manager::measure_runtime), of which the first hundred
-//! have series of their own, what tokio counts, by `runtime`:
+//! [measured](crate::manager::Manager::task_monitor) by tokio-metrics, by `name`. The mean is what one divided by the
+//! other rises by: `rate(taskleak_poll_time_seconds_total[5m]) / rate(taskleak_polls_total[5m])`.
+//!
+//! | how often | how long |
+//! |---|---|
+//! | `taskleak_measured_tasks_total`, `taskleak_measured_tasks_ended_total` | |
+//! | `taskleak_first_polls_total` | `taskleak_first_poll_delay_seconds_total` |
+//! | `taskleak_polls_total` | `taskleak_poll_time_seconds_total` |
+//! | `taskleak_slow_polls_total` | `taskleak_slow_poll_time_seconds_total` |
+//! | `taskleak_scheduled_total` | `taskleak_scheduled_time_seconds_total` |
+//! | `taskleak_long_delays_total` | `taskleak_long_delay_time_seconds_total` |
+//! | `taskleak_idled_total` | `taskleak_idle_time_seconds_total` |
+//!
+//! And of the runtimes that are [measured](crate::manager::Manager::measure_runtime), what tokio counts while they
+//! are, by `runtime`. The first hundred names have series of their own for good, the others one together; what was
+//! counted of a runtime stays when it is measured no longer.
 //!
 //! | metric | meaning |
 //! |---|---|
@@ -38,8 +49,19 @@
 //! than 200 characters is cut there and ends in `…` (those that differ only behind that are counted together), and
 //! an empty label is to Prometheus the same as none.
 //!
-//! The sum over all series of a metric is right also when names were folded. A name that was seen
-//! once stays, so that rates and alerts have something to begin with.
+//! The sum over all series of a metric is right also when names were folded.
+//!
+//! # How many series
+//!
+//! Prometheus keeps every series that it has seen, so they are bounded for as long as the process runs, and not at
+//! each scrape only. A name or label set that was shown once stays, with what it counted, and one that was one too
+//! many is counted among the others for good. Names in the code may take all the room, those made at run
+//! time half of it.
+//!
+//! At the defaults a target has at most 9 × 1001 series of names, 101 of suspects at a time, and 9 more: 9119. With
+//! [labels](TaskCollector::label) 2001 more: besides 1000 label sets, each name has one series for its tasks
+//! without data and one for those of all other label sets. With the feature `metrics`, 14 × 1001 more if so many names are measured, and
+//! 5 × 101 of runtimes. [`TaskCollector::most_names`] sets what is 1000 here.
 //!
 //! ```
 //! use prometheus_client::registry::Registry;
