@@ -32,11 +32,16 @@ pub(super) fn by_data<'a>(
         let set = [name].into_iter().chain(keys.iter().map(value)).collect();
         *live.entry(set).or_default() += 1;
     }
-    // Names without live tasks stay, so that they don't vanish from graphs.
+    let mut folded = sets.fold(live, most);
+    // Names of which no task was seen alive stay as well.
     for name in names.rows.keys() {
-        let nothing = keys.iter().map(|_| Cow::Borrowed(""));
-        live.entry([name.clone()].into_iter().chain(nothing).collect())
-            .or_default();
+        let rows = folded.live.range(vec![name.clone()]..);
+        let has_row = rows.map(|(set, _)| &set[0]).next() == Some(name);
+        if !has_row {
+            let nothing = keys.iter().map(|_| Cow::Borrowed(""));
+            let set = [name.clone()].into_iter().chain(nothing).collect();
+            folded.live.insert(set, 0);
+        }
     }
-    sets.fold(live, most)
+    folded
 }

@@ -20,8 +20,8 @@ pub(super) struct LabelSets(Mutex<Admitted>);
 #[derive(Debug, Default)]
 struct Admitted {
     sets: HashSet<LabelSet<'static>>,
-    /// Those under which others are counted.
-    folded: HashSet<LabelSet<'static>>,
+    /// Those that take no room.
+    free: HashSet<LabelSet<'static>>,
     /// How many others there were at one time at most.
     most_others: usize,
 }
@@ -58,13 +58,13 @@ impl LabelSets {
                 folded += 1;
                 others_of(set)
             };
-            if is_all(&set, OTHER) && !is_in(&set, &admitted.folded) {
-                admitted.folded.insert(owned(&set));
+            if is_free(&set) && !is_in(&set, &admitted.free) {
+                admitted.free.insert(owned(&set));
             }
             *shown.entry(set).or_default() += count;
         }
         // They don't vanish from graphs either.
-        for set in admitted.sets.iter().chain(&admitted.folded) {
+        for set in admitted.sets.iter().chain(&admitted.free) {
             shown.entry(set.clone()).or_default();
         }
         admitted.most_others = admitted.most_others.max(folded);
