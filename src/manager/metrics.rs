@@ -142,7 +142,7 @@ impl Manager {
     }
 
     /// Measures the runtime of that name no longer, as before one is dropped that a service makes now and
-    /// then. Says whether there was one.
+    /// then. Says whether there was one. With the feature `prometheus`, what was counted of it stays.
     ///
     /// # Examples
     ///
