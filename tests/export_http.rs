@@ -2,10 +2,12 @@
 
 use pretty_assertions::assert_eq;
 use serde_json::Value;
-use std::future::pending;
+use std::future::{Future, pending, poll_fn};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::sync::{Mutex, mpsc};
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 use taskleak::export::http::{self, Pages, Server};
 use taskleak::export::prometheus::TaskCollector;
@@ -115,9 +117,20 @@ fn every_page_answers() {
         }
         let profile = get(server, "/debug/pprof/tasks");
         assert_eq!(profile.body[..2], [0x1f, 0x8b], "gzip begins so");
+        // As Go takes it.
+        let empty = get(server, "/debug/pprof/tasks?debug=");
+        assert_eq!(empty.body[..2], [0x1f, 0x8b]);
+        assert_eq!(get(server, "/debug/pprof/tasks?debug=yes").status, 400);
         assert_eq!(get(server, "/").status, 307);
         assert_eq!(get(server, "/debug/nothing").status, 404);
         assert_eq!(get(server, "/debug/tasks.json?limit=many").status, 400);
+        let unknown = get(server, "/debug/tasks.json?sort=size");
+        assert_eq!(unknown.status, 400);
+        assert!(
+            unknown.text().contains("sort by newest, name"),
+            "{}",
+            unknown.text()
+        );
     });
 }
 
@@ -160,6 +173,142 @@ fn tasks_are_chosen() {
                 .text()
                 .contains("No tasks to show.")
         );
+    });
+}
+
+/// The texts at these places of the list that an answer holds.
+fn column(answer: &Value, list: &str, key: &str) -> Vec<String> {
+    let list = answer[list].as_array().unwrap();
+    list.iter()
+        .map(|one| one[key].as_str().unwrap().to_owned())
+        .collect()
+}
+
+/// A limit leaves the first of all that there are, and not of some.
+#[test]
+fn all_are_sorted_before_some_are_left_out() {
+    run(async |server| {
+        let mut tasks = JoinSet::new();
+        for (name, count) in [("aaa", 3), ("bbb", 1), ("ccc", 2)] {
+            for _ in 0..count {
+                Builder::new()
+                    .name(name)
+                    .data("of", name)
+                    .spawn_into(&mut tasks, async move {
+                        for _ in 0..count {
+                            tokio::task::yield_now().await;
+                        }
+                        pending::<()>().await
+                    });
+            }
+            // So that ages differ by more than a tick of the clock.
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        for _ in 0..5 {
+            tokio::task::yield_now().await;
+        }
+        for (sort, first) in [
+            ("name", "aaa"),
+            ("-name", "ccc"),
+            ("oldest", "aaa"),
+            ("newest", "ccc"),
+            ("polls", "aaa"),
+            ("-polls", "bbb"),
+            ("live", "aaa"),
+            ("-live", "bbb"),
+            ("-data", "ccc"),
+        ] {
+            let listing = get(server, &format!("/debug/tasks.json?limit=1&sort={sort}")).json();
+            assert_eq!(column(&listing, "tasks", "name"), [first], "{sort}");
+            assert_eq!(listing["matching"], 6);
+        }
+        for (sort, first) in [
+            ("", "aaa"),
+            ("name", "aaa"),
+            ("-name", "ccc"),
+            ("live", "aaa"),
+            ("-started", "bbb"),
+            // What names have not: the usual order.
+            ("polls", "aaa"),
+        ] {
+            let path = format!("/debug/tasks.json?q=of&limit=1&sort={sort}");
+            let listing = get(server, &path).json();
+            assert_eq!(column(&listing, "names", "name"), [first], "{sort}");
+            assert_eq!(listing["names_matching"], 3);
+        }
+    });
+}
+
+#[test]
+fn names_are_chosen_with_their_tasks() {
+    run(async |server| {
+        let mut tasks = JoinSet::new();
+        for (name, tenant) in [("chosen import", "north"), ("chosen export", "south")] {
+            Builder::new()
+                .name(name)
+                .data("tenant", tenant)
+                .spawn_into(&mut tasks, pending::<()>());
+        }
+        let ended = Builder::new().name("chosen and ended").spawn(async {});
+        ended.await.unwrap();
+        let names = |query: &str| {
+            let listing = get(server, &format!("/debug/tasks.json?sort=name&{query}")).json();
+            assert!(listing["names_total"].as_u64().unwrap() >= 3);
+            column(&listing, "names", "name")
+        };
+        assert_eq!(
+            names("q=chosen"),
+            ["chosen and ended", "chosen export", "chosen import"]
+        );
+        // Also where none of their tasks is listed.
+        assert_eq!(names("q=north&tasks=false"), ["chosen import"]);
+        assert_eq!(names("name=chosen+and+ended"), ["chosen and ended"]);
+        assert_eq!(names("name=chosen+export&q=north"), [""; 0]);
+        assert_eq!(names("min_age=3600"), [""; 0]);
+        assert_eq!(names("suspects=true"), [""; 0]);
+        let listing = get(server, "/debug/tasks.json?tasks=false&q=chosen").json();
+        assert_eq!(
+            (&listing["matching"], &listing["tasks"]),
+            (&2.into(), &Value::Array(Vec::new()))
+        );
+    });
+}
+
+/// To be asked is a wake that nobody else needs to bear.
+#[test]
+fn only_tasks_that_are_listed_are_asked() {
+    run(async |server| {
+        let polls = Arc::new([const { AtomicUsize::new(0) }; 2]);
+        let mut tasks = JoinSet::new();
+        for (number, name) in ["asked", "left alone"].into_iter().enumerate() {
+            let polls = polls.clone();
+            let mut wait = Box::pin(pending::<()>());
+            let future = poll_fn(move |cx| {
+                polls[number].fetch_add(1, Relaxed);
+                wait.as_mut().poll(cx)
+            });
+            Builder::new().name(name).spawn_into(&mut tasks, future);
+        }
+        tokio::task::yield_now().await;
+        let address = server.address();
+        let count = async |query: &'static str| {
+            // This runtime has to be free: its tasks are asked.
+            let asked = tokio::task::spawn_blocking(move || {
+                let path = format!("/debug/{query}");
+                get_as(address, "localhost", &path).unwrap().status
+            });
+            assert_eq!(asked.await.unwrap(), 200);
+            [&polls[0], &polls[1]].map(|polls| polls.load(Relaxed))
+        };
+        assert_eq!(count("tasks.json").await, [1, 1]);
+        assert_eq!(count("tasks.json?trace=true&name=asked").await, [2, 1]);
+        assert_eq!(
+            count("tasks.json?trace=true&sort=name&limit=1").await,
+            [3, 1]
+        );
+        assert_eq!(count("tasks.json?trace=true&tasks=false").await, [3, 1]);
+        assert_eq!(count("flamegraph?name=asked").await, [4, 1]);
+        assert_eq!(count("tasks.json?trace=true").await, [5, 2]);
     });
 }
 
@@ -321,6 +470,45 @@ fn a_foreign_page_is_refused() {
     });
 }
 
+/// As in a chat, or on a page of notes: the browser shows the page to its user and to nobody else.
+#[test]
+fn a_link_may_be_followed() {
+    run(async |server| {
+        for (mode, destination, status) in [
+            ("navigate", "document", 200),
+            ("navigate", "iframe", 403),
+            ("navigate", "embed", 403),
+            ("no-cors", "image", 403),
+            ("no-cors", "script", 403),
+            ("cors", "empty", 403),
+            ("cors", "document", 403),
+        ] {
+            let host = format!(
+                "127.0.0.1\r\nSec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: {mode}\r\nSec-Fetch-Dest: {destination}"
+            );
+            for path in ["/", "/debug/tasks"] {
+                let answer = get_as(server.address(), &host, path).unwrap();
+                let expected = if path == "/" && status == 200 {
+                    307
+                } else {
+                    status
+                };
+                assert_eq!(answer.status, expected, "{mode} {destination} {path}");
+            }
+            // Under a foreign name it stays refused.
+            let host = host.replace("127.0.0.1", "evil.example");
+            let answer = get_as(server.address(), &host, "/debug/tasks").unwrap();
+            assert_eq!(answer.status, 403);
+        }
+        let page = get(server, "/debug/tasks");
+        assert!(
+            page.head.contains("frame-ancestors 'none'"),
+            "{}",
+            page.head
+        );
+    });
+}
+
 /// The loopback address, as a socket for both families writes it.
 #[test]
 fn a_foreign_page_is_refused_under_a_mapped_address() {
@@ -356,6 +544,33 @@ fn the_router_can_be_nested() {
                 .map(|path| get_as(address, "any.example", path).unwrap().status)
         });
         assert_eq!(statuses.await.unwrap(), [200; 3]);
+        serving.abort();
+    });
+}
+
+#[test]
+fn a_router_can_be_guarded() {
+    run(async |_| {
+        let app: axum::Router = axum::Router::new()
+            .route("/", axum::routing::get(|| async { "the service's own" }))
+            .nest("/internal", Pages::new().only_addresses().router())
+            .merge(Pages::new().only_addresses().router());
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let serving = tokio::spawn(async move { axum::serve(listener, app).await });
+        let answers = tokio::task::spawn_blocking(move || {
+            let status = |host: &str, path: &str| get_as(address, host, path).unwrap().status;
+            for path in ["/debug/tasks", "/internal/debug/tasks.json", "/metrics"] {
+                assert_eq!(status("evil.example", path), 403, "{path}");
+                assert_eq!(status("127.0.0.1", path), 200, "{path}");
+                let foreign = "localhost\r\nSec-Fetch-Site: cross-site";
+                assert_eq!(status(foreign, path), 403, "{path}");
+            }
+            // What is not taskleak's is not guarded.
+            assert_eq!(status("any.example", "/"), 200);
+            assert_eq!(status("any.example", "/nothing"), 404);
+        });
+        answers.await.unwrap();
         serving.abort();
     });
 }

@@ -208,6 +208,19 @@ impl Manager {
         super::trace::snapshot_here(|| self.snapshot(), within)
     }
 
+    /// Asks some tasks of a snapshot what they wait for, on a thread that none of them needs.
+    #[cfg(feature = "http")]
+    pub(crate) fn ask_here(
+        &self,
+        snapshot: &mut Snapshot,
+        is_asked: impl Fn(&super::TaskRecord) -> bool,
+        within: Duration,
+    ) {
+        let tasks = snapshot.tasks().iter().filter(|task| is_asked(task));
+        let tasks = tasks.map(super::TaskRecord::reading).collect();
+        super::trace::ask_within(tasks, snapshot, within);
+    }
+
     pub(super) fn take(suspects: Vec<Suspect>) -> Snapshot {
         take::snapshot(suspects)
     }

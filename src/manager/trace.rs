@@ -44,12 +44,17 @@ fn of_all() -> Inquiry {
 
 /// Asks some tasks of a snapshot, and waits on this thread, which must be none that they need.
 pub(super) fn ask(tasks: Vec<Reading>, snapshot: &mut Snapshot) {
+    ask_within(tasks, snapshot, ANSWER);
+}
+
+/// The same, while this thread waits for so long.
+pub(super) fn ask_within(tasks: Vec<Reading>, snapshot: &mut Snapshot, within: Duration) {
     if tasks.is_empty() {
         return;
     }
     let inquiry = Inquiry::of(tasks.into_iter());
     inquiry.wake();
-    inquiry.block(ANSWER);
+    inquiry.block(within);
     hear(&inquiry, snapshot);
 }
 

@@ -88,6 +88,23 @@ impl Browser {
         self.do_to(xpath, "value", &json!({ "text": keys }));
     }
 
+    /// Gives what an XPath finds the focus, and presses keys there.
+    #[track_caller]
+    pub fn press(&self, xpath: &str, keys: &str) {
+        self.do_to(xpath, "value", &json!({ "text": keys }));
+    }
+
+    /// Has the page believe that its user prefers `light` or `dark`.
+    #[track_caller]
+    pub fn prefer(&self, scheme: &str) {
+        let feature = json!({ "name": "prefers-color-scheme", "value": scheme });
+        let command = json!({
+            "cmd": "Emulation.setEmulatedMedia",
+            "params": { "features": [feature] },
+        });
+        self.command("goog/cdp/execute", &command).unwrap();
+    }
+
     #[track_caller]
     fn do_to(&self, xpath: &str, action: &str, parameters: &Value) {
         let begin = Instant::now();

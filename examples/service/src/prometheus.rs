@@ -47,7 +47,7 @@ impl Prometheus {
     /// The same with alert rules of one's own.
     ///
     /// # Errors
-    /// If it is not installed, or not ready after half a minute: also if it does not understand the rules.
+    /// If it is not installed, or not ready after three minutes: also if it does not understand the rules.
     pub fn start_with(rules: &str, scraped: SocketAddr) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let config = folder.path().join("prometheus.yml");

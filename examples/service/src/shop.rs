@@ -7,6 +7,7 @@ use axum::{Router, http::StatusCode};
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::time::Duration;
+use taskleak::export::http::Pages;
 use taskleak::task::Builder;
 use tokio::net::TcpListener;
 
@@ -29,7 +30,8 @@ impl Shop {
             .route("/report", get(report))
             .route("/orders", post(order))
             .with_state(orders)
-            .merge(taskleak::export::http::router());
+            // A foreign page could otherwise read the tasks under a domain name that it has resolve to here.
+            .merge(Pages::new().only_addresses().router());
         Builder::new()
             .name("shop")
             .background()

@@ -1,8 +1,8 @@
 //! Whom a loopback port answers.
 
 use axum::extract::Request;
-use axum::http::StatusCode;
 use axum::http::header::HOST;
+use axum::http::{Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use std::net::IpAddr;
@@ -11,11 +11,7 @@ use std::net::IpAddr;
 /// machine shows may have its own name resolve to the loopback address, and would then read what the
 /// port answers.
 pub(super) async fn only_addresses(request: Request, next: Next) -> Response {
-    if request
-        .headers()
-        .get("sec-fetch-site")
-        .is_some_and(|site| site == "cross-site")
-    {
+    if is_of_another_site(&request) && !is_followed_link(&request) {
         return (
             StatusCode::FORBIDDEN,
             "taskleak's pages are not for other sites to ask for: open them by their address.\n",
@@ -27,12 +23,29 @@ pub(super) async fn only_addresses(request: Request, next: Next) -> Response {
     match host {
         Some(host) if !is_address(host) => (
             StatusCode::FORBIDDEN,
-            "taskleak's pages are served on a loopback port, and only under its address: ask for \
+            "taskleak's pages are for this machine, and answer only under its address: ask for \
              127.0.0.1 or localhost.\n",
         )
             .into_response(),
         _ => next.run(request).await,
     }
+}
+
+fn says(request: &Request, header: &str, what: &str) -> bool {
+    let value = request.headers().get(header);
+    value.is_some_and(|value| value == what)
+}
+
+fn is_of_another_site(request: &Request) -> bool {
+    says(request, "sec-fetch-site", "cross-site")
+}
+
+/// Whether the browser shows the answer to its user, in a window of its own: no other site can read it
+/// there, nor put it into a frame.
+fn is_followed_link(request: &Request) -> bool {
+    request.method() == Method::GET
+        && says(request, "sec-fetch-mode", "navigate")
+        && says(request, "sec-fetch-dest", "document")
 }
 
 fn is_address(host: &str) -> bool {
@@ -55,14 +68,14 @@ mod tests {
             "localhost",
             "LOCALHOST:80",
             "127.0.0.1",
-            "127.0.0.1:9100",
-            "[::1]:9100",
+            "127.0.0.1:9185",
+            "[::1]:9185",
         ] {
             assert!(is_address(host), "{host}");
         }
         for host in [
             "evil.example",
-            "evil.example:9100",
+            "evil.example:9185",
             "localhost.evil.example",
             "",
             "[evil]",

@@ -2,10 +2,9 @@
 
 use super::choice::Choice;
 use crate::manager::{Counts, NameCounts, Snapshot, Suspect, TaskRecord};
-use std::cmp::Reverse;
 use std::time::SystemTime;
 
-const MOST: usize = 1000;
+pub(super) const MOST: usize = 1000;
 
 /// Bounded, however many tasks and names there are.
 #[derive(serde::Serialize)]
@@ -22,7 +21,8 @@ pub(super) struct Listing<'a> {
     /// Those of most tasks.
     suspects: &'a [Suspect],
     names_total: usize,
-    /// Those of most live tasks first.
+    /// How many names have tasks that were asked for, or are called so themselves; `names` may be fewer.
+    names_matching: usize,
     names: Vec<&'a NameCounts>,
     /// How many tasks were asked for; `tasks` may be fewer.
     matching: usize,
@@ -31,13 +31,11 @@ pub(super) struct Listing<'a> {
 
 impl<'a> Listing<'a> {
     pub(super) fn new(snapshot: &'a Snapshot, choice: &Choice) -> Self {
-        let most = choice.limit.unwrap_or(MOST);
         let mut tasks = choice.of(snapshot);
-        let matching = tasks.len();
-        tasks.truncate(most);
-        let mut names: Vec<_> = snapshot.names().iter().collect();
-        names.sort_by_key(|name| Reverse(name.live()));
-        names.truncate(most);
+        let mut names = choice.names_of(snapshot, &tasks);
+        let (matching, names_matching) = (tasks.len(), names.len());
+        tasks.truncate(choice.most_tasks(MOST));
+        names.truncate(choice.most_names(MOST));
         Self {
             number: snapshot.number(),
             taken_at: snapshot
@@ -51,6 +49,7 @@ impl<'a> Listing<'a> {
             suspects_total: snapshot.suspects().len(),
             suspects: &snapshot.suspects()[..snapshot.suspects().len().min(MOST)],
             names_total: snapshot.names().len(),
+            names_matching,
             names,
             matching,
             tasks,

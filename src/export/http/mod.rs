@@ -24,7 +24,8 @@
 //! # let app: axum::Router = axum::Router::new().nest("/internal", taskleak::export::http::router());
 //! ```
 //!
-//! [`Pages`] serves either with metrics of your own choice.
+//! [`Pages`] serves either with metrics of your own choice, and guards a router as `serve` is guarded
+//! ([`Pages::only_addresses`]).
 //!
 //! The pages show names and data of tasks to whoever can reach them: do not mount them where the
 //! public can.
@@ -39,13 +40,18 @@
 //! | `name` | only tasks of this name | |
 //! | `suspects=true` | only tasks of names that keep growing | `false` |
 //! | `min_age` | only tasks at least this old, in seconds | 0 |
-//! | `sort` | `oldest`, `newest`, `name` or `polls` first | `oldest` |
-//! | `limit` | at most so many tasks, and so many names | 1000 (JSON), none (flame graph) |
-//! | `trace` | whether the tasks are asked [what they wait for](crate::manager::Manager::traced_snapshot) | `false` (JSON), `true` (flame graph) |
+//! | `sort` | `name`, `oldest` or `live` (both tasks and names); `id`, `state`, `polls`, `location` or `data` (tasks); `started`, `finished`, `panicked`, `aborted` or `over_time` (names). Numbers begin with the largest; a `-` before it turns it round; `newest` is `-oldest` | tasks `oldest`, names `live` |
+//! | `limit` | at most so many tasks, and so many names: the first, as they are sorted | 1000 (JSON), none (flame graph) |
+//! | `tasks=false` | no tasks, only names and counts | `true` |
+//! | `trace` | whether the tasks that are listed are asked [what they wait for](crate::manager::Manager::traced_snapshot) | `false` (JSON), `true` (flame graph) |
 //!
 //! `/debug/pprof/tasks` takes `trace` too (default: `true`), and `data`: which keys of tasks' data are labels, with
 //! commas between them, as they were given or as the labels that they make (default: all; `data=` is none; `?debug=2`
 //! has all). Being asked is a spurious wake for a task.
+//!
+//! In the JSON, `matching` and `names_matching` say how many tasks and names were chosen, whatever the limit, and `total` and
+//! `names_total` how many there are. A name is chosen with one of its tasks; and, though none of them is alive, if it
+//! contains `q`.
 //!
 //! # Scraping
 //!
@@ -54,7 +60,7 @@
 //! ```yaml
 //! scrape_configs:
 //!   - job_name: my-service
-//!     static_configs: [{ targets: ["127.0.0.1:9100"] }]
+//!     static_configs: [{ targets: ["127.0.0.1:9185"] }]
 //! ```
 //!
 //! Parca, in `parca.yaml`:
@@ -62,7 +68,7 @@
 //! ```yaml
 //! scrape_configs:
 //!   - job_name: my-service
-//!     static_configs: [{ targets: ["127.0.0.1:9100"] }]
+//!     static_configs: [{ targets: ["127.0.0.1:9185"] }]
 //!     params: { data: ["tenant,region"] } # keys of few values; "": none
 //!     profiling_config:
 //!       pprof_config:
@@ -79,7 +85,7 @@
 //!
 //! ```text
 //! pyroscope.scrape "my_service" {
-//!   targets    = [{"__address__" = "127.0.0.1:9100", "service_name" = "my-service"}]
+//!   targets    = [{"__address__" = "127.0.0.1:9185", "service_name" = "my-service"}]
 //!   forward_to = [pyroscope.write.default.receiver]
 //!   params     = {"data" = ["tenant,region"]} // keys of few values; "": none
 //!   profiling_config {
@@ -101,12 +107,13 @@
 //! is a series a task. So is a name made at run time, whatever is chosen: give what tells one
 //! task of a kind from another as data.
 //!
-//! By hand: `go tool pprof http://127.0.0.1:9100/debug/pprof/tasks`.
+//! By hand: `go tool pprof http://127.0.0.1:9185/debug/pprof/tasks`.
 
 mod answer;
 mod choice;
 mod host;
 mod listing;
+mod order;
 mod pages;
 mod patient;
 mod router;

@@ -1,9 +1,11 @@
 //! The pages, set up.
 
+use super::host;
 use super::router::routes;
 use super::server::{self, Server};
 use crate::export::prometheus::{self, TaskCollector};
 use axum::Router;
+use axum::middleware::from_fn;
 use prometheus_client::registry::Registry;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -27,6 +29,7 @@ use std::sync::Arc;
 #[must_use = "pages do nothing until they are served"]
 pub struct Pages {
     collector: Option<TaskCollector>,
+    only_addresses: bool,
 }
 
 /// What is shown as metrics.
@@ -67,6 +70,24 @@ impl Pages {
         self
     }
 
+    /// Answers only who asks for an IP address or `localhost`, and refuses what another site's page makes a
+    /// browser send, but for links that its user follows. For the [`router`](Self::router) of a service on a
+    /// loopback port: a page that somebody on this machine looks at may have its own domain name resolve to
+    /// 127.0.0.1, and would otherwise read names and data of tasks. Not for a service that is asked for by
+    /// its domain name. What is [served](Self::serve) on a loopback port is guarded so without being told.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use taskleak::export::http::Pages;
+    /// let pages = Pages::new().only_addresses();
+    /// let app: axum::Router = axum::Router::new().merge(pages.router());
+    /// ```
+    pub fn only_addresses(mut self) -> Self {
+        self.only_addresses = true;
+        self
+    }
+
     /// As [`router`](super::router).
     ///
     /// # Examples
@@ -81,7 +102,13 @@ impl Pages {
             registry.register_collector(Box::new(collector));
             Arc::new(registry)
         });
-        routes(Metrics(registry))
+        let routes = routes(Metrics(registry));
+        if self.only_addresses {
+            // Not what the service answers for paths that are none of these.
+            routes.route_layer(from_fn(host::only_addresses))
+        } else {
+            routes
+        }
     }
 
     /// As [`serve`](super::serve).

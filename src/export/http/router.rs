@@ -1,8 +1,8 @@
 //! The routes.
 
 use super::answer::{answer, failure, worked_out};
-use super::choice::Choice;
-use super::listing::Listing;
+use super::choice::{ANSWER, Choice};
+use super::listing::{Listing, MOST};
 use super::pages::{Metrics, Pages};
 use crate::export::{flamegraph, pprof, prometheus};
 use crate::manager::Snapshot;
@@ -11,18 +11,16 @@ use axum::extract::Query;
 use axum::http::header::CONTENT_DISPOSITION;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use std::time::Duration;
 
 const TEXT: &str = "text/plain; charset=utf-8";
-/// How long tasks have to say what they wait for. Those that hold their thread don't.
-const ANSWER: Duration = Duration::from_millis(200);
 const PAGE: &str = include_str!("page.html");
 
 /// The pages as routes, to be merged into a service's router or nested below a path of it.
 ///
-/// They show names and data of tasks: do not mount them where the public can reach them. They are
-/// answered on the runtime that serves the router; [`serve`](super::serve) answers also when that is
-/// stuck.
+/// They show names and data of tasks: do not mount them where the public can reach them. Unlike
+/// [`serve`](super::serve), they answer under any domain name, which lets foreign pages read them off a
+/// loopback port (DNS rebinding): there take [`Pages::only_addresses`] with [`Pages::router`]. They are
+/// answered on the runtime that serves the router; [`serve`](super::serve) answers also when that is stuck.
 ///
 /// # Examples
 ///
@@ -58,7 +56,7 @@ async fn page() -> Response {
 
 async fn tasks(Query(choice): Query<Choice>) -> Response {
     worked_out(move || {
-        let snapshot = snapshot(choice.trace.unwrap_or(false));
+        let snapshot = choice.snapshot(false, MOST);
         match serde_json::to_vec(&Listing::new(&snapshot, &choice)) {
             Ok(json) => answer("application/json", json),
             Err(error) => failure(format_args!("the tasks could not be written: {error}")),
@@ -70,7 +68,8 @@ async fn tasks(Query(choice): Query<Choice>) -> Response {
 #[derive(Default, serde::Deserialize)]
 #[serde(default)]
 struct ProfileForm {
-    /// As for Go's profiles: 0 the profile, 1 the profile as text, 2 each task as text.
+    /// As for Go's profiles: 0 (or empty) the profile, 1 the profile as text, 2 each task as text.
+    #[serde(deserialize_with = "empty_is_zero")]
     debug: u32,
     trace: Option<bool>,
     /// Keys of tasks' data, with commas between them.
@@ -87,6 +86,14 @@ impl ProfileForm {
             }
         }
     }
+}
+
+fn empty_is_zero<'de, D: serde::Deserializer<'de>>(number: D) -> Result<u32, D::Error> {
+    let number = <std::borrow::Cow<'de, str> as serde::Deserialize>::deserialize(number)?;
+    if number.is_empty() {
+        return Ok(0);
+    }
+    number.parse().map_err(serde::de::Error::custom)
 }
 
 async fn profile(Query(form): Query<ProfileForm>) -> Response {
@@ -107,9 +114,9 @@ async fn profile(Query(form): Query<ProfileForm>) -> Response {
 
 async fn graph(Query(choice): Query<Choice>) -> Response {
     worked_out(move || {
-        let snapshot = snapshot(choice.trace.unwrap_or(true));
+        let snapshot = choice.snapshot(true, usize::MAX);
         let mut tasks = choice.of(&snapshot);
-        tasks.truncate(choice.limit.unwrap_or(usize::MAX));
+        tasks.truncate(choice.most_tasks(usize::MAX));
         match flamegraph::svg(tasks) {
             Ok(svg) => answer("image/svg+xml", svg),
             Err(error) => failure(error),
