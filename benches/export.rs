@@ -1,12 +1,14 @@
-//! What it costs to be looked at: a scrape with 1000 names, a profile, a listing. The manager's own
-//! snapshot is measured by `manager`; here it is part of each.
+//! What it costs to be looked at: a scrape with 1000 names, a profile, a listing as the live page asks
+//! for it. The manager's own snapshot is measured by `manager`; here it is part of each.
 
 mod clocks;
 
 use clocks::bench_by_both;
 use criterion::{Criterion, criterion_group, criterion_main};
 use std::future::pending;
-use taskleak::export::{pprof, prometheus};
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use taskleak::export::{http, pprof, prometheus};
 use taskleak::manager;
 use taskleak::task::{Builder, JoinSet};
 use tokio::runtime::Runtime;
@@ -45,5 +47,34 @@ fn scrape(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, scrape);
+/// Over HTTP, from the request to the last byte.
+fn listing(criterion: &mut Criterion) {
+    let server = http::serve(0).unwrap();
+    let get = |path: &str| {
+        let mut stream = TcpStream::connect(server.address()).unwrap();
+        write!(stream, "GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n").unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).unwrap();
+        assert!(answer.starts_with(b"HTTP/1.0 200"));
+        answer.len()
+    };
+    let mut group = criterion.benchmark_group("export/listing, 10000 tasks");
+    group.sample_size(20);
+    with_tasks(100, 100, || {
+        for (name, path) in [
+            ("names", "/debug/tasks.json?tasks=false"),
+            ("the 100 of a name", "/debug/tasks.json?name=worker-7"),
+            ("1000 by age", "/debug/tasks.json"),
+            (
+                "1000 by data, filtered",
+                "/debug/tasks.json?sort=data&q=worker",
+            ),
+        ] {
+            group.bench_function(name, |bencher| bencher.iter(|| get(path)));
+        }
+    });
+    group.finish();
+}
+
+criterion_group!(benches, scrape, listing);
 criterion_main!(benches);

@@ -63,13 +63,14 @@ fn compare<const BYTES: usize>() {
 
 fn main() {
     match std::env::args().nth(1).as_deref() {
+        Some("0") => compare::<0>(),
         Some("16") => compare::<16>(),
         Some("100") => compare::<100>(),
         Some("256") => compare::<256>(),
         Some("1000") => compare::<1000>(),
         _ => {
             let program = std::env::current_exe().unwrap();
-            for size in ["16", "100", "256", "1000"] {
+            for size in ["0", "16", "100", "256", "1000"] {
                 std::process::Command::new(&program)
                     .arg(size)
                     .status()

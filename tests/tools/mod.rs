@@ -1,5 +1,6 @@
 //! Programs that are not Rust's, which some tests look at our output with.
 
+use std::io::Write;
 use std::process::{Command, Output};
 
 /// Whether a program is there. Where it isn't, the test that asks has nothing to do, and says what to
@@ -20,7 +21,30 @@ pub fn is_installed(program: &str, package: &str) -> bool {
         format!("skipped: {program} is not installed (Debian: apt-get install {package})");
     assert!(std::env::var_os("REQUIRE_TOOLS").is_none(), "{missing}");
     eprintln!("{missing}");
+    note_skipped(program);
     false
+}
+
+/// Libtest counts a test that skipped itself as passed. So that CI can tell it from others, it is written
+/// into the file that `SKIPPED_TESTS` names, with the program that it wants.
+fn note_skipped(program: &str) {
+    let Some(list) = std::env::var_os("SKIPPED_TESTS") else {
+        return;
+    };
+    let binary = std::env::current_exe().unwrap();
+    let binary = binary.file_stem().unwrap().to_string_lossy();
+    // Behind the name, cargo writes a hash.
+    let binary = binary.rsplit_once('-').map_or(&*binary, |(name, _)| name);
+    let thread = std::thread::current();
+    let test = thread.name().unwrap_or("?");
+    let mut list = std::fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(list)
+        .unwrap();
+    // In one write: other tests write meanwhile.
+    let line = format!("{program} {binary}::{test}\n");
+    list.write_all(line.as_bytes()).unwrap();
 }
 
 /// What a program prints; it has to succeed.

@@ -1,7 +1,8 @@
-//! Opens the shop, sends customers, shows the leak rise, and waits for Prometheus to tell.
+//! Opens the shop, sends customers, shows the leak rise, and waits for Prometheus to tell; where there is
+//! none, for taskleak's own word.
 //!
 //! ```text
-//! cargo run -p service                      # ends when the alert fires
+//! cargo run -p service                      # ends when the alert fires, or taskleak names the suspect
 //! cargo run -p service -- --keep-running    # to look around; ends by Ctrl-C
 //! cargo run -p service -- --fixed           # nothing leaks, and no alert fires
 //! ```
@@ -96,7 +97,8 @@ async fn run(options: Options) -> Result<bool, Box<dyn Error>> {
         Some(prometheus)
     } else {
         println!(
-            "There is no Prometheus here. Install it (Debian: apt-get install prometheus) to see the alert."
+            "There is no Prometheus here: this ends when taskleak itself names the suspect. To see the \
+             alert, install Prometheus (Debian: apt-get install prometheus)."
         );
         None
     };
