@@ -57,7 +57,7 @@ impl Order {
             self.turned(match by {
                 By::Name => one.name().cmp(other.name()),
                 By::Live => other.live_of_same_name().cmp(&one.live_of_same_name()),
-                By::Id => other.id().cmp(&one.id()),
+                By::Id => as_shown(other).cmp(&as_shown(one)),
                 By::State => state(one).cmp(state(other)),
                 By::Polls => other.polls().cmp(&one.polls()),
                 By::Location => one.location().cmp(other.location()),
@@ -92,6 +92,11 @@ impl Order {
             order
         }
     }
+}
+
+/// An id as a number that grows with what is written of it: the place first, then how often it was used.
+fn as_shown(task: &TaskRecord) -> u64 {
+    task.id().to_bits().rotate_left(32)
 }
 
 /// As the page shows it.
