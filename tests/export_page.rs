@@ -97,6 +97,9 @@ fn names_are_listed_and_sorted() {
             &page,
             &["aria-sort=\"ascending\"", ">name<", ">alpha<", ">beta<"],
         );
+        // What the service would refuse does not go to it.
+        let page = shown(server, "/debug/tasks#sort=nothing&inner=nothing");
+        assert_order(&page, &["aria-sort=\"descending\"", ">live<", ">beta<"]);
         let page = shown(server, "/debug/tasks#q=alph");
         assert!(!page.contains(">beta<"), "{page}");
         let page = shown(server, "/debug/tasks#open=name+beta");
