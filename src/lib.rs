@@ -46,6 +46,7 @@
 pub mod alloc;
 mod census;
 mod config;
+mod escaped;
 #[cfg(any(feature = "flamegraph", feature = "pprof", feature = "prometheus"))]
 pub mod export;
 mod guard;

@@ -210,7 +210,7 @@ fn a_name_that_grows_and_whose_tasks_do_not_end_is_suspect() {
     let _turn = turn();
     let runtime = runtime();
     let (told, handle) = observe();
-    let suspects = suspects_while("leaks", 6, || {
+    let suspects = suspects_while("leaks", 7, || {
         for _ in 0..3 {
             Builder::new()
                 .name("leaks")
@@ -230,7 +230,7 @@ fn a_name_that_grows_and_whose_tasks_do_not_end_is_suspect() {
     assert_eq!(suspects[2].fingerprint(), leaked.fingerprint());
     assert_eq!(suspects[2].location(), leaked.location());
     let text = suspects[0].to_string();
-    let expected = "`leaks` grew from 3 to 12 tasks over 4 snapshots, and 3 of the first have not ended; \
+    let expected = "`leaks` grew from 3 to 12 lasting tasks over 4 snapshots, and 3 of the first have not ended; \
                     spawned at tests/manager_monitor.rs:";
     assert!(text.starts_with(expected), "{text}");
     assert!(handle.flush(LONG));
@@ -385,6 +385,94 @@ fn a_name_that_grows_while_its_older_tasks_end_is_none() {
     assert_eq!(suspects, []);
 }
 
+/// Fifty tasks of the name come before each snapshot, and have ended before the next.
+#[test]
+fn a_leak_beside_traffic_of_its_name_is_found_as_soon_as_one_that_stands_alone() {
+    let _turn = turn();
+    let runtime = runtime();
+    for leaks in [true, false] {
+        let name = if leaks { "leaky handler" } else { "handler" };
+        let spawn = || Builder::new().name(name);
+        let mut traffic = JoinSet::new();
+        let suspects = suspects_while(name, 12, || {
+            runtime.block_on(traffic.shutdown());
+            // A join comes a moment before the end that is counted.
+            let ended = || {
+                let snapshot = taskleak::manager().snapshot();
+                snapshot.live(name) < 50
+            };
+            while !ended() {
+                thread::yield_now();
+            }
+            if leaks {
+                spawn().spawn_on(pending::<()>(), runtime.handle());
+            }
+            let _entered = runtime.enter();
+            for _ in 0..50 {
+                spawn().spawn_into(&mut traffic, pending::<()>());
+            }
+        });
+        if !leaks {
+            assert_eq!(suspects, []);
+            continue;
+        }
+        assert_eq!(suspects.len(), 12 - 4, "from the fifth snapshot on");
+        assert_eq!(suspects[0].counts(), [1, 2, 3, 4]);
+        assert_eq!((suspects[0].live(), suspects[0].survivors()), (55, 1));
+    }
+}
+
+/// What is declared to live on is never a leak, however many there are.
+#[test]
+fn background_tasks_are_never_suspect() {
+    let _turn = turn();
+    let runtime = runtime();
+    let mut number = 0;
+    let mut spawn = |is_background: bool| {
+        for own_name in [false, true] {
+            number += 1;
+            let task = Builder::new().name("on purpose");
+            let task = match own_name {
+                true => task.name(format!("on purpose {number}")),
+                false => task,
+            };
+            let task = match is_background {
+                true => task.background(),
+                false => task,
+            };
+            task.spawn_on(pending::<()>(), runtime.handle());
+        }
+    };
+    assert_eq!(suspects_of(12, || spawn(true)), []);
+    // A leak beside them is found, and they are not counted with it.
+    let suspects = suspects_of(5, || {
+        spawn(true);
+        spawn(false);
+    });
+    let mut found: Vec<_> = suspects
+        .iter()
+        .map(|one| (one.names_differ(), one.counts().to_vec(), one.live()))
+        .collect();
+    found.sort_unstable();
+    let counts = vec![1, 2, 3, 4];
+    assert_eq!(found, [(false, counts.clone(), 5), (true, counts, 5)]);
+}
+
+/// A name goes into logs.
+#[test]
+fn a_name_cannot_forge_a_line() {
+    let _turn = turn();
+    let runtime = runtime();
+    let suspects = suspects_of(5, || {
+        Builder::new()
+            .name("a\nERROR forged")
+            .spawn_on(pending::<()>(), runtime.handle());
+    });
+    let text = suspects[0].to_string();
+    assert!(text.starts_with("`a\\nERROR forged` grew"), "{text}");
+    assert_eq!(text.lines().count(), 1);
+}
+
 #[test]
 fn a_name_whose_count_stays_is_none() {
     let _turn = turn();
@@ -405,8 +493,9 @@ fn a_suspect_stays_one_through_pauses_until_it_drains() {
     let runtime = runtime();
     let mut tasks = JoinSet::new();
     let mut step = 0;
-    // Every third snapshot has one more, of which none ends: suspect at the fourth high.
-    let suspects = suspects_while("now and then", 21, || {
+    // Every third snapshot has one more, of which none ends: suspect at the fourth high, which is seen in
+    // the snapshot after it.
+    let suspects = suspects_while("now and then", 22, || {
         if step % 3 == 0 {
             let _entered = runtime.enter();
             Builder::new()
@@ -415,9 +504,13 @@ fn a_suspect_stays_one_through_pauses_until_it_drains() {
         }
         step += 1;
     });
-    assert_eq!(suspects.len(), 21 - 9, "from the tenth on, without a gap");
+    assert_eq!(
+        suspects.len(),
+        22 - 10,
+        "from the eleventh on, without a gap"
+    );
     assert_eq!(suspects[0].counts(), [1, 2, 3, 4]);
-    assert_eq!(suspects[11].live(), 7);
+    assert_eq!(suspects[11].live(), 8);
     runtime.block_on(tasks.shutdown());
     assert_eq!(
         monitor().take_now().suspects(),
@@ -467,10 +560,15 @@ fn tasks_with_names_of_their_own_are_suspect_by_their_spawn_site() {
             .spawn_on(pending::<()>(), runtime.handle())
     };
     let task = connect();
-    let suspects = suspects_of(6, || drop(connect()));
+    let suspects = suspects_of(7, || drop(connect()));
     let counts: Vec<_> = suspects.iter().map(|one| one.counts().to_vec()).collect();
     assert_eq!(counts, [[2, 3, 4, 5], [3, 4, 5, 6], [4, 5, 6, 7]]);
     assert!(suspects.iter().all(Suspect::names_differ));
+    let text = suspects[0].to_string();
+    assert!(
+        text.contains("` (each by a name of its own) grew from 2 to 5 "),
+        "{text}"
+    );
     assert!(
         suspects[0]
             .location()
@@ -508,7 +606,7 @@ fn names_of_their_own_make_no_suspect_of_tasks_that_end() {
 fn one_name_of_a_spawn_site_is_one_suspect() {
     let _turn = turn();
     let runtime = runtime();
-    let suspects = suspects_of(4, || {
+    let suspects = suspects_of(5, || {
         Builder::new()
             .name("egress".to_owned())
             .spawn_on(pending::<()>(), runtime.handle());

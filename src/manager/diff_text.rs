@@ -1,6 +1,7 @@
 //! A diff as a person reads it.
 
 use super::diff::SnapshotDiff;
+use crate::escaped::escaped;
 use anstyle::{AnsiColor, Style};
 use std::fmt::{self, Display};
 
@@ -39,7 +40,7 @@ impl Display for DiffText<'_> {
                 .unwrap_or(0)
         };
         let change_width = width(|name| signed(name.growth()));
-        let name_width = width(|name| escaped(name.name()));
+        let name_width = width(|name| escaped(name.name()).into_owned());
         for name in &diff.names {
             let style = style(name.growth());
             let change = signed(name.growth());
@@ -63,15 +64,4 @@ fn signed(growth: i64) -> String {
     } else {
         format!("{growth:+}")
     }
-}
-
-/// A name on one line, whatever is in it.
-fn escaped(name: &str) -> String {
-    name.chars()
-        .flat_map(|c| {
-            let control = c.is_control().then(|| c.escape_default());
-            let plain = (!c.is_control()).then_some(c);
-            control.into_iter().flatten().chain(plain)
-        })
-        .collect()
 }

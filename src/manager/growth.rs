@@ -1,8 +1,8 @@
 //! Which names keep growing.
 
-use super::rise::High;
-use super::rises::Rises;
+use super::rises::{Rises, STEPS, Seen};
 use super::runtime_named::{RuntimeNamed, Site};
+use super::same_name::ByName;
 use super::snapshot::Snapshot;
 use super::suspect::Suspect;
 use super::task_record::TaskRecord;
@@ -10,16 +10,16 @@ use super::trace::MOST_ASKED;
 use crate::registry::Fingerprint;
 use crate::registry::fingerprint::leaves;
 use crate::wait::AwaitNode;
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 /// What the last snapshots said of each name: one after the other is shown to it.
 ///
-/// A name is suspect when its live count has reached as many highs as were asked for, and at least
-/// half of the tasks that were alive at the first of them still are: see [`Rise`](super::rise::Rise), and
+/// A name is suspect when the number of its lasting tasks has reached as many highs as were asked for, and
+/// at least half of those that lasted at the first of them still do: see [`Rise`](super::rise::Rise), and
 /// [`Rises`] for leaks that are slow. A service that starts up grows too, and so does one under rising
-/// load: but there the older tasks end.
+/// load: but there the older tasks end. Background tasks are meant to live on, and do not count.
 ///
 /// Names that are made at run time are summed up by their spawn site too: of `connection 17` there is
 /// only ever one.
@@ -27,6 +27,8 @@ use std::sync::Arc;
 pub(super) struct GrowthWatch {
     rising: HashMap<Whose, Rises>,
     looks: u64,
+    /// When the last looks were, on the registry's clock, the latest first: as many as the longest step has.
+    before: VecDeque<u64>,
 }
 
 /// Whose number is watched.
@@ -36,41 +38,55 @@ enum Whose {
     Site(Site),
 }
 
+/// A snapshot's tasks that are not meant to live on, those of one name together, the oldest first.
+struct Foreground<'a>(HashMap<&'a str, Vec<&'a TaskRecord>>);
+
+impl<'a> Foreground<'a> {
+    fn of(snapshot: &'a Snapshot) -> Self {
+        let by_name = ByName::of(&snapshot.tasks);
+        let mut tasks: Vec<Vec<&TaskRecord>> = Vec::new();
+        tasks.resize_with(by_name.names().len(), Vec::new);
+        for (task, &name) in snapshot.tasks.iter().zip(by_name.of_each()) {
+            if !task.is_background() {
+                tasks[name].push(task);
+            }
+        }
+        let names = by_name.names().iter().map(|name| name.name);
+        Self(names.zip(tasks).filter(|(_, of)| !of.is_empty()).collect())
+    }
+}
+
 impl GrowthWatch {
     /// The names that are suspect as of this snapshot, the last of `over` highs or one after them;
     /// those of most tasks first.
     pub(super) fn look(&mut self, snapshot: &Snapshot, over: usize) -> Vec<Grown> {
         let over = over.max(2);
         self.looks += 1;
+        let names = Foreground::of(snapshot).0;
         let sites = RuntimeNamed::of(snapshot);
         // Names without live tasks are forgotten: their next task begins a new rise.
         self.rising.retain(|whose, _| match whose {
-            Whose::Name(name) => snapshot.live(name) > 0,
+            Whose::Name(name) => names.contains_key(&**name),
             Whose::Site(site) => sites.tasks(*site).is_some(),
         });
         let mut grown = Vec::new();
-        for name in snapshot.names().iter().filter(|name| name.live > 0) {
-            let survivors =
-                |first: &High| survivors(first, snapshot.tasks_named(&name.name), snapshot);
-            let whose = Whose::Name(name.name.clone());
-            grown.extend(self.look_at(whose, name.live, over, snapshot, survivors));
+        for (name, tasks) in &names {
+            let whose = Whose::Name(Arc::from(*name));
+            grown.extend(self.look_at(whose, tasks, over, snapshot));
         }
-        let names = grown.len();
+        let told: HashSet<Arc<str>> = grown.iter().filter_map(Grown::name).collect();
         for (site, tasks) in sites.all() {
-            let survivors = |first: &High| survivors(first, tasks.iter().copied(), snapshot);
-            let found = self.look_at(Whose::Site(site), tasks.len(), over, snapshot, survivors);
+            let found = self.look_at(Whose::Site(site), tasks, over, snapshot);
             // One name may be all there is to it.
-            let is_told = |task: &&&TaskRecord| {
-                let is_of =
-                    |one: &Grown| matches!(&one.whose, Whose::Name(name) if **name == *task.name());
-                grown[..names].iter().any(is_of)
-            };
+            let is_told = |task: &&&TaskRecord| told.contains(task.name());
             if let Some(found) = found
                 && 2 * tasks.iter().filter(is_told).count() < tasks.len()
             {
                 grown.push(found);
             }
         }
+        self.before.push_front(snapshot.at);
+        self.before.truncate(STEPS[STEPS.len() - 1] as usize);
         grown.sort_by_key(|name| std::cmp::Reverse(name.live));
         grown
     }
@@ -78,15 +94,16 @@ impl GrowthWatch {
     fn look_at(
         &mut self,
         whose: Whose,
-        live: usize,
+        tasks: &[&TaskRecord],
         over: usize,
         snapshot: &Snapshot,
-        survivors: impl Fn(&High) -> usize,
     ) -> Option<Grown> {
-        let seen = High {
-            at: snapshot.at,
-            live,
+        let seen = Seen {
             look: self.looks,
+            lasting: STEPS.map(|step| match self.before.get(step as usize - 1) {
+                Some(&born_by) => (born_by, born(tasks, born_by, snapshot)),
+                None => (0, 0),
+            }),
         };
         let rises = match self.rising.entry(whose.clone()) {
             Entry::Occupied(known) => {
@@ -96,24 +113,20 @@ impl GrowthWatch {
             }
             Entry::Vacant(new) => new.insert(Rises::beginning(seen)),
         };
-        let found = rises.judge(over, survivors)?;
+        let found = rises.judge(over, |first| born(tasks, first.born_by, snapshot))?;
         Some(Grown {
             whose,
             counts: found.counts,
-            live,
+            live: tasks.len(),
             survivors: found.survivors,
         })
     }
 }
 
-/// How many of the tasks that were alive then still are.
-fn survivors<'a>(
-    first: &High,
-    tasks: impl Iterator<Item = &'a TaskRecord>,
-    snapshot: &Snapshot,
-) -> usize {
-    let passed = u128::from(snapshot.at.saturating_sub(first.at));
-    tasks.filter(|task| task.age().as_nanos() >= passed).count()
+/// How many of the tasks, the oldest first, were spawned by then.
+fn born(tasks: &[&TaskRecord], by: u64, snapshot: &Snapshot) -> usize {
+    let passed = u128::from(snapshot.at.saturating_sub(by));
+    tasks.partition_point(|task| task.age().as_nanos() >= passed)
 }
 
 /// A name that grew, and whose tasks did not end.
@@ -125,6 +138,13 @@ pub(super) struct Grown {
 }
 
 impl Grown {
+    fn name(&self) -> Option<Arc<str>> {
+        match &self.whose {
+            Whose::Name(name) => Some(name.clone()),
+            Whose::Site(_) => None,
+        }
+    }
+
     /// Some of its tasks, the oldest first.
     pub(super) fn tasks<'a>(&self, snapshot: &'a Snapshot) -> Vec<&'a TaskRecord> {
         let is_its = |task: &&TaskRecord| match &self.whose {
@@ -134,6 +154,7 @@ impl Grown {
         snapshot
             .tasks
             .iter()
+            .filter(|task| !task.is_background())
             .filter(is_its)
             .take(MOST_ASKED)
             .collect()

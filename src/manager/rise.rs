@@ -1,9 +1,12 @@
-//! The rise of one name's live count.
+//! The rise of the number of one name's lasting tasks.
 
 use std::collections::VecDeque;
 
-/// The snapshots of one name that each had more live tasks than any before it, since its count last
+/// The snapshots of one name that each had more lasting tasks than any before it, since their number last
 /// fell back or stood still for too long.
+///
+/// Tasks that have not lasted for a step of the watch do not count: traffic of the same name would hide a
+/// leak until it had outgrown the traffic. A name that has no lasting task has no rise.
 ///
 /// Pauses and dips do not end a rise, since leaks have them too: nobody leaks at night. What ends it:
 ///
@@ -22,8 +25,9 @@ pub(super) struct Rise {
 
 #[derive(Clone, Copy)]
 pub(super) struct High {
-    /// On the registry's clock.
-    pub(super) at: u64,
+    /// Who was spawned by then, on the registry's clock, had lasted for a step.
+    pub(super) born_by: u64,
+    /// How many of these were alive.
     pub(super) live: usize,
     /// Counts the looks of the watch.
     pub(super) look: u64,
@@ -42,6 +46,10 @@ impl Rise {
     /// The name is looked at once more; `over` is how many highs the watch has.
     pub(super) fn see(&mut self, seen: High, over: usize) {
         let last = self.last();
+        if last.live == 0 {
+            *self = Self::beginning(seen);
+            return;
+        }
         if seen.live > last.live {
             self.highs.push_back(seen);
             while self.highs.len() > over {
@@ -60,7 +68,7 @@ impl Rise {
         }
     }
 
-    /// Whether so many live tasks end the rise.
+    /// Whether so many lasting tasks end the rise.
     pub(super) fn has_fallen_to(&self, live: usize) -> bool {
         let last = self.last().live;
         match last.saturating_sub(self.base) {
@@ -87,7 +95,7 @@ impl Rise {
         self.is_suspect.then_some(survivors)
     }
 
-    /// The live counts of the highs, oldest first.
+    /// How many lasting tasks each of the highs had, oldest first.
     pub(super) fn counts(&self) -> Vec<usize> {
         self.highs.iter().map(|high| high.live).collect()
     }
@@ -111,7 +119,7 @@ mod tests {
         let mut suspect = Vec::new();
         for (look, live) in counts.into_iter().enumerate() {
             let seen = High {
-                at: look as u64,
+                born_by: look as u64,
                 live,
                 look: look as u64,
             };
@@ -133,6 +141,13 @@ mod tests {
 
     fn for_ever(counts: impl IntoIterator<Item = usize>) -> Vec<usize> {
         suspect_at(counts, u64::MAX)
+    }
+
+    #[test]
+    fn a_rise_begins_with_the_first_that_lasts() {
+        assert_eq!(for_ever([0, 0, 1, 2, 3, 4]), [5]);
+        // Nor does a pool take one step more by it.
+        assert_eq!(for_ever([0, 1, 4, 8].into_iter().chain([8; 50])), NEVER);
     }
 
     #[test]
@@ -200,14 +215,14 @@ mod tests {
     #[test]
     fn few_survivors_make_no_suspect_and_do_not_unmake_one_at_once() {
         let mut rise = Rise::beginning(High {
-            at: 0,
+            born_by: 0,
             live: 8,
             look: 0,
         });
         for look in 1..4 {
             rise.see(
                 High {
-                    at: look,
+                    born_by: look,
                     live: 8 + look as usize,
                     look,
                 },

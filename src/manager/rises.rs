@@ -4,10 +4,11 @@ use super::rise::{High, Rise};
 
 /// How many looks are one step of each of the rises: with a snapshot every ten seconds ten seconds, a
 /// minute, six minutes.
-const STEPS: [u64; 3] = [1, 6, 36];
+pub(super) const STEPS: [u64; 3] = [1, 6, 36];
 
 /// A name's [`Rise`] at each of the steps: what leaks faster than one task a few looks is found by the
-/// first, what leaks slower by one of the others, which have as much more patience.
+/// first, what leaks slower by one of the others, which have as much more patience. So is what leaks
+/// beside tasks that live for some looks: they do not last for a longer step.
 ///
 /// Of the looks of a longer step, the one with the fewest tasks counts, so bursts and sawtooths that
 /// happen to be looked at when they are high make no rise.
@@ -28,31 +29,54 @@ impl Stepped {
     }
 }
 
+/// One look at one name.
+#[derive(Clone, Copy)]
+pub(super) struct Seen {
+    /// Counts the looks of the watch.
+    pub(super) look: u64,
+    /// For each of the steps: who was spawned by then, on the registry's clock, has lasted for one; and how
+    /// many these are.
+    pub(super) lasting: [(u64, usize); STEPS.len()],
+}
+
+impl Seen {
+    /// As each of the rises sees it, which count steps.
+    fn highs(self) -> impl Iterator<Item = (u64, High)> {
+        let lasting = STEPS.into_iter().zip(self.lasting);
+        lasting.map(move |(step, (born_by, live))| {
+            let look = self.look / step;
+            (
+                step,
+                High {
+                    born_by,
+                    live,
+                    look,
+                },
+            )
+        })
+    }
+}
+
 /// That a name is suspect.
 pub(super) struct Found {
-    /// The live counts by which it was found, oldest first.
+    /// The numbers of lasting tasks by which it was found, oldest first.
     pub(super) counts: Vec<usize>,
     /// How many of the tasks of the first of them are left.
     pub(super) survivors: usize,
 }
 
 impl Rises {
-    pub(super) fn beginning(seen: High) -> Self {
-        Self(STEPS.map(|step| {
-            Stepped::beginning(High {
-                look: seen.look / step,
-                ..seen
-            })
+    pub(super) fn beginning(seen: Seen) -> Self {
+        let mut highs = seen.highs();
+        Self(STEPS.map(|_| {
+            let (_, high) = highs.next().expect("there is one for each step");
+            Stepped::beginning(high)
         }))
     }
 
     /// The name is looked at once more; `over` is how many highs the watch has.
-    pub(super) fn see(&mut self, seen: High, over: usize) {
-        for (step, stepped) in STEPS.into_iter().zip(&mut self.0) {
-            let here = High {
-                look: seen.look / step,
-                ..seen
-            };
+    pub(super) fn see(&mut self, seen: Seen, over: usize) {
+        for ((step, here), stepped) in seen.highs().zip(&mut self.0) {
             let lowest = match stepped.lowest.take() {
                 Some(lowest) if lowest.live <= here.live => lowest,
                 _ => here,
@@ -99,29 +123,56 @@ mod tests {
 
     const OVER: usize = 6;
 
-    /// At which looks a name with these live counts is suspect; each task lives for so many looks.
-    fn suspect_at(counts: impl IntoIterator<Item = usize>, lives_for: u64) -> Vec<u64> {
+    /// At which looks the name of these tasks is suspect, each of which is alive from one look on and no
+    /// more at another.
+    fn suspect_at_looks(tasks: &[(u64, u64)], looks: u64) -> Vec<u64> {
+        let mut tasks = tasks.to_vec();
+        tasks.sort_unstable();
+        let mut tasks = tasks.into_iter().peekable();
+        let mut live: Vec<(u64, u64)> = Vec::new();
         let mut rises: Option<Rises> = None;
         let mut suspect = Vec::new();
-        for (look, live) in (1..).zip(counts) {
-            let seen = High {
-                at: look,
-                live,
+        for look in 1..=looks {
+            live.extend(std::iter::from_fn(|| tasks.next_if(|task| task.0 <= look)));
+            live.retain(|task| look < task.1);
+            let alive = |born_by| live.partition_point(|task| task.0 <= born_by);
+            let seen = Seen {
                 look,
+                lasting: STEPS.map(|step| match look.checked_sub(step) {
+                    None | Some(0) => (0, 0),
+                    Some(born_by) => (born_by, alive(born_by)),
+                }),
             };
             match &mut rises {
                 None => rises = Some(Rises::beginning(seen)),
                 Some(rises) => rises.see(seen, OVER),
             }
-            let survivors = |first: &High| {
-                let is_old = look - first.at >= lives_for;
-                if is_old { 0 } else { first.live.min(live) }
-            };
-            if rises.as_mut().unwrap().judge(OVER, survivors).is_some() {
+            let found = rises.as_mut().unwrap();
+            if found.judge(OVER, |first| alive(first.born_by)).is_some() {
                 suspect.push(look);
             }
         }
         suspect
+    }
+
+    /// At which looks a name with these live counts is suspect. Each task lives for so many looks at most;
+    /// where the count falls earlier, the latest end.
+    fn suspect_at(counts: impl IntoIterator<Item = usize>, lives_for: u64) -> Vec<u64> {
+        let mut ended = Vec::new();
+        let mut alive: std::collections::VecDeque<u64> = Default::default();
+        let mut last = 0;
+        for (look, live) in (1..).zip(counts) {
+            while alive.front().is_some_and(|born| look - born >= lives_for) {
+                ended.extend(alive.pop_front().map(|born| (born, look)));
+            }
+            while alive.len() > live {
+                ended.extend(alive.pop_back().map(|born| (born, look)));
+            }
+            alive.resize(live, look);
+            last = look;
+        }
+        ended.extend(alive.into_iter().map(|born| (born, u64::MAX)));
+        suspect_at_looks(&ended, last)
     }
 
     const FOR_EVER: u64 = u64::MAX;
@@ -149,6 +200,58 @@ mod tests {
         let counts = a_task_every(20).enumerate();
         let counts = counts.map(|(look, leaked)| leaked + dips[look % dips.len()]);
         assert!(!suspect_at(counts, FOR_EVER).is_empty());
+    }
+
+    /// `traffic` tasks are alive at each look, each for `lives_for` looks, and each `every` looks one that
+    /// stays begins.
+    fn beside_traffic(traffic: u64, lives_for: u64, every: Option<u64>) -> Vec<(u64, u64)> {
+        const LOOKS: u64 = 600;
+        // Those of before the first look are seen at it.
+        let begin = (0..LOOKS + lives_for).flat_map(|time| {
+            let begin = (0..traffic).filter(move |number| (time + number) % lives_for == 0);
+            let born = (time + 1).saturating_sub(lives_for).max(1);
+            begin.map(move |_| (born, time + 1))
+        });
+        let leaked = every.into_iter().flat_map(|every| {
+            let looks = (1..=LOOKS).filter(move |look| look % every == 0);
+            looks.map(|look| (look, u64::MAX))
+        });
+        begin.chain(leaked).collect()
+    }
+
+    #[test]
+    fn a_leak_beside_traffic_of_its_name_is_found_long_before_it_outgrows_it() {
+        for (lives_for, at) in [(1, 7), (3, 48), (6, 48), (20, 288)] {
+            for traffic in [1, 40, 400] {
+                let tasks = beside_traffic(traffic, lives_for, Some(1));
+                let found = suspect_at_looks(&tasks, 600);
+                let first = *found
+                    .first()
+                    .unwrap_or_else(|| panic!("{traffic} of {lives_for}: not found"));
+                assert!(first <= at, "{traffic} of {lives_for}: {first}");
+                assert_eq!(found, (first..=600).collect::<Vec<_>>());
+                let tasks = beside_traffic(traffic, lives_for, None);
+                assert_eq!(suspect_at_looks(&tasks, 600), NEVER, "{lives_for}");
+            }
+        }
+    }
+
+    /// Tasks come by chance, so that their number has highs now and then, and end by chance.
+    #[test]
+    fn traffic_by_chance_is_hardly_ever_suspect() {
+        const LOOKS: u64 = 2000;
+        for (come, live_for) in [(50.0, 0.5), (50.0, 1.5), (20.0, 5.0), (1.0, 3.0)] {
+            let mut random = fastrand::Rng::with_seed(7);
+            let mut tasks = Vec::new();
+            let mut now = 0.0;
+            while now < LOOKS as f64 {
+                now += -(1.0 - random.f64()).ln() / come;
+                let ends = now + -(1.0 - random.f64()).ln() * live_for;
+                tasks.push((now.ceil() as u64, ends.ceil() as u64));
+            }
+            let found = suspect_at_looks(&tasks, LOOKS).len();
+            assert!(found * 100 <= LOOKS as usize, "{come}, {live_for}: {found}");
+        }
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! Live tasks with names made at run time, by where they are spawned.
+//! Live tasks with names made at run time, by where they are spawned. Those that are meant to live on are
+//! left out.
 
 use super::snapshot::Snapshot;
 use super::task_record::TaskRecord;
@@ -28,7 +29,7 @@ impl<'a> RuntimeNamed<'a> {
         let mut tasks: Vec<Vec<&TaskRecord>> = Vec::new();
         let mut last = (OriginId::ROOT, 0);
         for task in &snapshot.tasks {
-            if task.own_name().is_none() {
+            if task.own_name().is_none() || task.is_background() {
                 continue;
             }
             if last.0 != task.origin() {

@@ -61,6 +61,11 @@ impl<'a> ByName<'a> {
         &self.names
     }
 
+    /// Of each task, in the order given: which of the names it has.
+    pub(super) fn of_each(&self) -> &[usize] {
+        &self.of_task
+    }
+
     /// Of each task, in the order given: how many have its name.
     pub(super) fn live_of_each(&self) -> Vec<usize> {
         let live = |which: &usize| self.names[*which].live;

@@ -4,6 +4,7 @@ use super::pause::either;
 use super::same_name;
 use super::status::Status;
 use super::task_record::{Moment, TaskRecord};
+use crate::escaped::escaped;
 use crate::registry::alarm::Sleep;
 use crate::registry::ends::Ends;
 use crate::registry::slot::flag;
@@ -73,6 +74,7 @@ impl fmt::Display for Unfinished {
                 .iter()
                 .filter(|task| task.status() == Status::OverTime)
                 .count();
+            let name = escaped(name);
             write!(f, "\n  {times}`{name}` spawned at {place}, alive for {age}")?;
             if over > 0 {
                 write!(f, ", {over} over the time box")?;

@@ -2,26 +2,30 @@
 
 #[cfg(feature = "http")]
 use super::task_record::TaskRecord;
+use crate::escaped::escaped;
 use crate::registry::Fingerprint;
 use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A name whose live count kept rising over several snapshots while its older tasks did not end: very
-/// likely a leak.
+/// A name of which more and more tasks last, over several snapshots: very likely a leak.
 ///
 /// Found by the [`Monitor`](super::Monitor); how many snapshots it takes is
-/// [`Config::growth`](super::Config::growth). Each of them has more live tasks than any before it, and
-/// of the tasks of the first at least half are alive in the last. There may be others between them
+/// [`Config::growth`](super::Config::growth), and one before them. A task lasts in a snapshot if it was alive
+/// in the one before: traffic that comes and goes in between does not count, so a leak is found beside
+/// any amount of it. Each of the snapshots has more lasting tasks than any before it, and of those of the
+/// first at least half are alive in the last. There may be others between them
 /// which have fewer: up to [`Config::growth`](super::Config::growth) in a row.
+/// [Background tasks](crate::task::Builder::background) are meant to live on, and never count.
 ///
 /// It stays a suspect while those tasks don't end, also when growth pauses, and is none any more when
-/// most of them have ended, when the live count has fallen back by half of what it rose, or when it has
-/// not risen for as long as it had: then it is a pool that grew to its size. A pool that fills in fewer
+/// most of them have ended, when the number of lasting tasks has fallen back by half of what it rose, or
+/// when it has not risen for as long as it had: then it is a pool that grew to its size. A pool that fills in fewer
 /// steps than [`Config::growth`](super::Config::growth) is never a suspect.
 ///
-/// Slow leaks are found by the same rule over longer steps: of every 6 and of every 36 snapshots, the one
-/// with the fewest tasks counts. With a snapshot every ten seconds and growth over six of them, a leak of
+/// Slow leaks, and leaks beside tasks that live for some snapshots, are found by the same rule over longer
+/// steps, of 6 and of 36 snapshots: a task lasts that was alive a step before, and of the snapshots of a
+/// step, the one with the fewest such tasks counts. With a snapshot every ten seconds and growth over six of them, a leak of
 /// more than a task a minute is found in minutes, one of a task in forty minutes in four hours.
 ///
 /// Tasks whose names were made at run time (`connection 17`) are watched by name and, all together, by
@@ -67,7 +71,9 @@ impl Suspect {
     /// Whether a task is one of them.
     #[cfg(feature = "http")]
     pub(crate) fn is_of(&self, task: &TaskRecord) -> bool {
-        if self.names_differ {
+        if task.is_background() {
+            false
+        } else if self.names_differ {
             task.own_name().is_some() && task.location() == self.location
         } else {
             task.name() == &*self.name
@@ -89,17 +95,18 @@ impl Suspect {
         self.await_site.as_deref()
     }
 
-    /// How many were alive in each of the snapshots by which it was found, oldest snapshot first.
+    /// How many tasks lasted in each of the snapshots by which it was found, oldest snapshot first: those
+    /// that had been alive a step before, too.
     pub fn counts(&self) -> &[usize] {
         &self.counts
     }
 
-    /// How many are alive now.
+    /// How many are alive now, but for background tasks.
     pub fn live(&self) -> usize {
         self.live
     }
 
-    /// How many of those that were alive in the first of these snapshots still are.
+    /// How many of those that lasted in the first of these snapshots are still alive.
     pub fn survivors(&self) -> usize {
         self.survivors
     }
@@ -115,9 +122,14 @@ impl std::fmt::Display for Suspect {
         let first = self.counts.first().copied().unwrap_or(0);
         write!(
             f,
-            "`{}` grew from {first} to {} tasks over {} snapshots, and {} of the first have not \
+            "`{}`{} grew from {first} to {} lasting tasks over {} snapshots, and {} of the first have not \
              ended; spawned at {}",
-            self.name,
+            escaped(&self.name),
+            if self.names_differ {
+                " (each by a name of its own)"
+            } else {
+                ""
+            },
             self.counts.last().copied().unwrap_or(first),
             self.counts.len(),
             self.survivors,

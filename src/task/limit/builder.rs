@@ -47,8 +47,8 @@ impl Builder {
     /// # #[tokio::main(flavor = "current_thread")] async fn main() {
     /// let first = Builder::new().limit("export", 1).try_spawn(std::future::pending::<()>()).unwrap();
     /// let error = Builder::new().limit("export", 1).try_spawn(async {}).unwrap_err();
-    /// assert_eq!(error.to_string(), "1 task named `export` is alive, which is the limit: wait until \
-    ///     one has ended (`LimitedBuilder::spawn`), turn the work away, or raise the limit");
+    /// assert_eq!(error.to_string(), "no more than 1 task named `export` may be alive, and there is \
+    ///     no room: wait until there is (`LimitedBuilder::spawn`), turn the work away, or raise the limit");
     /// # first.abort(); }
     /// ```
     pub fn limit(self, name: impl Into<Cow<'static, str>>, most: usize) -> LimitedBuilder {

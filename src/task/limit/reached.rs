@@ -1,5 +1,6 @@
 //! What is said where there is no room.
 
+use crate::escaped::escaped;
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
@@ -42,17 +43,21 @@ impl<F> LimitReached<F> {
 
 impl<F> fmt::Display for LimitReached<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, most, .. } = self;
-        let (tasks, are) = if *most == 1 {
-            ("task", "is")
-        } else {
-            ("tasks", "are")
-        };
-        write!(
-            f,
-            "{most} {tasks} named `{name}` {are} alive, which is the limit: wait until one has ended \
-             (`LimitedBuilder::spawn`), turn the work away, or raise the limit"
-        )
+        let name = escaped(&self.name);
+        match self.most {
+            0 => write!(
+                f,
+                "no task named `{name}` may be alive, since its limit is 0: raise the limit"
+            ),
+            most => {
+                let tasks = if most == 1 { "task" } else { "tasks" };
+                write!(
+                    f,
+                    "no more than {most} {tasks} named `{name}` may be alive, and there is no room: wait \
+                     until there is (`LimitedBuilder::spawn`), turn the work away, or raise the limit"
+                )
+            }
+        }
     }
 }
 
