@@ -16,7 +16,7 @@
 //! | `TASKLEAK_INTERVAL` | a duration: `500ms`, `1min`, or `off` | `10s` | time between the manager's cyclic snapshots; `off`: none are taken, though the monitor is started |
 //! | `TASKLEAK_GROWTH` | a number | `6` | over how many snapshots a name must grow to be a suspect |
 //!
-//! An empty variable counts as unset.
+//! An empty variable counts as unset. One whose name is nearly one of these is noted.
 
 use std::cell::RefCell;
 use std::ffi::{OsStr, OsString};
@@ -211,8 +211,8 @@ impl Config {
                 default.manager,
                 &[("on", true), ("off", false)],
             ),
-            interval: read.duration_or_off("TASKLEAK_INTERVAL", default.interval),
-            growth: read.number("TASKLEAK_GROWTH", default.growth),
+            interval: read.interval("TASKLEAK_INTERVAL", default.interval),
+            growth: read.number("TASKLEAK_GROWTH", default.growth, 2),
         };
         let errors = read.errors.into_inner();
         let result = if errors.is_empty() {
@@ -272,10 +272,26 @@ impl<Variable: Fn(&'static str) -> Option<OsString>> Reader<Variable> {
         })
     }
 
-    fn number(&self, variable: &'static str, default: usize) -> usize {
-        let meaning = |value: &OsStr| value.to_str()?.parse().ok();
+    fn number(&self, variable: &'static str, default: usize, least: usize) -> usize {
+        let meaning = |value: &OsStr| {
+            let number = value.to_str()?.parse().ok();
+            number.filter(|number| *number >= least)
+        };
         self.meaning(variable, default, meaning, || {
-            "a whole number, such as `6`".to_owned()
+            format!("a whole number of {least} or more, such as `6`")
+        })
+    }
+
+    /// A duration that something can be repeated after.
+    fn interval(&self, variable: &'static str, default: Option<Duration>) -> Option<Duration> {
+        let meaning = |value: &OsStr| {
+            if value == "off" {
+                return Some(None);
+            }
+            duration(value).filter(|one| !one.is_zero()).map(Some)
+        };
+        self.meaning(variable, default, meaning, || {
+            format!("{DURATION}, longer than nothing, or `off`")
         })
     }
 
@@ -331,9 +347,25 @@ pub(crate) fn get() -> &'static Config {
 /// Says what is wrong with the settings, once: a service must run all the same.
 pub(crate) fn note_errors() {
     static NOTED: Once = Once::new();
-    if let Err(error) = checked() {
-        NOTED.call_once(|| crate::report::note(error));
-    }
+    NOTED.call_once(|| {
+        if let Err(error) = checked() {
+            crate::report::note(error);
+        }
+        let set = std::env::vars_os().map(|(name, _)| name);
+        for note in crate::misspelt::notes(&variables(), set) {
+            crate::report::note(note);
+        }
+    });
+}
+
+/// The names of all of them.
+fn variables() -> Vec<&'static str> {
+    let names: RefCell<Vec<_>> = RefCell::default();
+    let _ = Config::parse(|name| {
+        names.borrow_mut().push(name);
+        None
+    });
+    names.into_inner()
 }
 
 /// Whether tasks are tracked at all.
@@ -356,8 +388,7 @@ pub(crate) fn is_on_for_all() -> bool {
 fn is_on_otherwise(switch: u8) -> bool {
     let switch = if switch == UNKNOWN {
         note_errors();
-        set_manager(get().manager);
-        SWITCH.load(Relaxed)
+        decided(&SWITCH, switch_for(get().manager))
     } else {
         switch
     };
@@ -366,12 +397,29 @@ fn is_on_otherwise(switch: u8) -> bool {
 
 /// Whether tasks are tracked that no guard answers for.
 pub(crate) fn set_manager(is_enabled: bool) {
-    let switch = match (get().mode, is_enabled) {
+    SWITCH.store(switch_for(is_enabled), Relaxed);
+}
+
+fn switch_for(is_enabled: bool) -> u8 {
+    match (get().mode, is_enabled) {
         (Mode::Off, _) => OFF,
         (_, true) => ON,
         (_, false) => GUARDED,
-    };
-    SWITCH.store(switch, Relaxed);
+    }
+}
+
+/// How the switch stands once nobody can say any more that it is unknown: as the settings say, unless
+/// somebody has set it meanwhile, whose word is the later one.
+fn decided(switch: &AtomicU8, by_settings: u8) -> u8 {
+    match switch.compare_exchange(UNKNOWN, by_settings, Relaxed, Relaxed) {
+        Ok(_) => by_settings,
+        Err(set_meanwhile) => set_meanwhile,
+    }
+}
+
+/// Whether the environment lets tasks be tracked at all.
+pub(crate) fn may_track() -> bool {
+    get().mode != Mode::Off
 }
 
 const UNKNOWN: u8 = 0;
@@ -399,6 +447,20 @@ mod tests {
                 .map(|(_, value)| value.into())
         });
         (config, result.map_err(|error| error.to_string()))
+    }
+
+    /// One thread looks at the switch for the first time while another sets it.
+    #[test]
+    fn a_switch_that_is_set_during_its_first_use_stays_so() {
+        let switch = AtomicU8::new(UNKNOWN);
+        assert_eq!(switch.load(Relaxed), UNKNOWN);
+        switch.store(GUARDED, Relaxed);
+        assert_eq!(decided(&switch, ON), GUARDED);
+        assert_eq!(switch.load(Relaxed), GUARDED);
+        // Nobody sets it: as the settings say.
+        let switch = AtomicU8::new(UNKNOWN);
+        assert_eq!(decided(&switch, ON), ON);
+        assert_eq!(switch.load(Relaxed), ON);
     }
 
     #[test]
@@ -470,6 +532,30 @@ mod tests {
     }
 
     #[test]
+    fn all_names_are_known() {
+        let names = variables();
+        assert_eq!(names.len(), 13);
+        assert!(names.contains(&"TASKLEAK") && names.contains(&"TASKLEAK_GROWTH"));
+    }
+
+    #[test]
+    fn an_interval_of_nothing_and_a_growth_over_one_snapshot_are_refused() {
+        for (variable, value, accepted) in [
+            ("TASKLEAK_INTERVAL", "0s", "longer than nothing, or `off`."),
+            ("TASKLEAK_GROWTH", "0", "a whole number of 2 or more,"),
+            ("TASKLEAK_GROWTH", "1", "a whole number of 2 or more,"),
+        ] {
+            let (config, result) = parse_all(&[(variable, value)]);
+            assert_eq!(config, Config::default());
+            let error = result.unwrap_err();
+            assert!(error.contains(accepted), "{error}");
+        }
+        let config = parse(&[("TASKLEAK_INTERVAL", "1ms"), ("TASKLEAK_GROWTH", "2")]).unwrap();
+        assert_eq!(config.interval, Some(Duration::from_millis(1)));
+        assert_eq!(config.growth, 2);
+    }
+
+    #[test]
     fn what_is_wrong_with_one_takes_nothing_from_the_others() {
         let (config, result) = parse_all(&[
             ("TASKLEAK", "warn"),
@@ -487,7 +573,7 @@ mod tests {
         assert!(
             error.ends_with(
                 "default. The environment variable TASKLEAK_GROWTH is set to \"many\", which taskleak \
-                 does not understand: it accepts a whole number, such as `6`. Correct it, or unset \
+                 does not understand: it accepts a whole number of 2 or more, such as `6`. Correct it, or unset \
                  it for the default. Until then TASKLEAK_GRACE, TASKLEAK_GROWTH have their \
                  defaults; all others hold."
             ),

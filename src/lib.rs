@@ -52,6 +52,7 @@ pub mod export;
 mod guard;
 mod harness;
 pub mod manager;
+mod misspelt;
 mod registry;
 mod report;
 pub mod runtime;

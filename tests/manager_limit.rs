@@ -107,6 +107,66 @@ async fn a_refusal_has_the_future() {
 }
 
 #[tokio::test]
+async fn a_refusal_says_what_holds_however_many_are_alive() {
+    let spawn = |most| {
+        Builder::new()
+            .limit("refusal\nERROR", most)
+            .try_spawn(pending::<()>())
+    };
+    let tasks = [spawn(2).unwrap(), spawn(2).unwrap()];
+    let may =
+        "wait until there is (`LimitedBuilder::spawn`), turn the work away, or raise the limit";
+    for (most, text) in [
+        (
+            2,
+            format!(
+                "no more than 2 tasks named `refusal\\nERROR` may be alive, and there is no room: {may}"
+            ),
+        ),
+        (
+            1,
+            format!(
+                "no more than 1 task named `refusal\\nERROR` may be alive, and there is no room: {may}"
+            ),
+        ),
+        // To wait would be in vain.
+        (
+            0,
+            "no task named `refusal\\nERROR` may be alive, since its limit is 0: raise the limit"
+                .to_owned(),
+        ),
+    ] {
+        assert_eq!(spawn(most).unwrap_err().to_string(), text);
+    }
+    tasks.iter().for_each(|task| task.abort());
+}
+
+/// Two are alive and two wait; the limit is made smaller.
+#[tokio::test]
+async fn who_waits_first_is_served_first_though_the_limit_shrinks() {
+    let limited = |most| Builder::new().limit("shrinks", most);
+    let mut alive = Vec::new();
+    for _ in 0..2 {
+        alive.push(limited(2).try_spawn(pending::<()>()).unwrap());
+    }
+    let mut first = Box::pin(limited(2).spawn(pending::<()>()));
+    let mut second = Box::pin(limited(2).spawn(async {}));
+    assert!(futures::poll!(&mut first).is_pending());
+    assert!(futures::poll!(&mut second).is_pending());
+    drop(limited(1));
+    for task in alive {
+        assert!(futures::poll!(&mut first).is_pending());
+        task.abort();
+        let _ = task.await;
+    }
+    assert!(futures::poll!(&mut second).is_pending());
+    let task = first.await;
+    task.abort();
+    let _ = task.await;
+    second.await.await.unwrap();
+}
+
+#[tokio::test]
 async fn the_latest_limit_holds() {
     let spawn = |most| {
         Builder::new()

@@ -86,6 +86,62 @@ fn it_waits_neither_for_background_tasks_nor_for_those_that_wait_for_it() {
     });
 }
 
+/// Each would wait for the task of the other, which waits for it.
+#[test]
+fn calls_at_one_time_do_not_wait_for_each_other() {
+    run(async {
+        let call = |grace| {
+            taskleak::spawn(async move {
+                let own = taskleak::spawn(async move { taskleak::manager().shutdown(grace).await });
+                own.await.unwrap()
+            })
+        };
+        let calls = [call(LONG), call(LONG), call(LONG)];
+        for call in calls {
+            call.await.unwrap().unwrap();
+        }
+        // What none of them is waiting for, each waits for, and names.
+        let stuck = Builder::new().name("stuck").spawn(pending::<()>());
+        let short = Duration::from_millis(50);
+        for call in [call(short), call(short)] {
+            let unfinished = call.await.unwrap().unwrap_err();
+            let names: Vec<_> = unfinished.tasks().iter().map(TaskRecord::name).collect();
+            assert_eq!(names, ["stuck"]);
+        }
+        stuck.abort();
+        // A task that has had its answer, and goes on, is waited for.
+        let (go_on, may_end) = tokio::sync::oneshot::channel::<()>();
+        let (tell, answered) = tokio::sync::oneshot::channel();
+        let first = Builder::new().name("first").spawn(async {
+            let answer = taskleak::manager().shutdown(LONG).await;
+            tell.send(answer.is_ok()).unwrap();
+            let _ = may_end.await;
+        });
+        assert!(answered.await.unwrap());
+        let unfinished = taskleak::manager().shutdown(short).await.unwrap_err();
+        assert_eq!(unfinished.tasks()[0].name(), "first");
+        drop(go_on);
+        taskleak::manager().shutdown(LONG).await.unwrap();
+        first.await.unwrap();
+    });
+}
+
+/// What is named goes into logs.
+#[test]
+fn a_name_cannot_forge_a_line() {
+    run(async {
+        let stuck = Builder::new()
+            .name("a\nERROR forged")
+            .spawn(pending::<()>());
+        let unfinished = taskleak::manager().shutdown(Duration::ZERO).await;
+        let text = unfinished.unwrap_err().to_string();
+        assert_eq!(text.lines().count(), 2, "{text}");
+        assert!(text.contains("`a\\nERROR forged`"), "{text}");
+        stuck.abort();
+        taskleak::manager().shutdown(LONG).await.unwrap();
+    });
+}
+
 #[test]
 fn without_tasks_and_without_grace_it_returns_at_once() {
     run(async { taskleak::manager().shutdown(Duration::ZERO).await.unwrap() });

@@ -25,9 +25,10 @@ use std::time::Duration;
 pub struct Counts {
     /// Spawned.
     pub started: u64,
-    /// Returned, in time or not.
+    /// Returned, in time or not. [Hooked](crate::TaskKind::Hooked) tasks are counted here also if they
+    /// panicked or were aborted, which the runtime's hooks are not told.
     pub finished: u64,
-    /// Ended by a panic.
+    /// Ended by a panic, of a poll or of the future's destructor.
     pub panicked: u64,
     /// Dropped before they returned.
     pub aborted: u64,

@@ -18,16 +18,20 @@ use std::time::{Duration, Instant};
 struct Observers {
     mailboxes: Vec<Arc<Mailbox>>,
     has_thread: bool,
-    /// How many times somebody asked for the queue to be emptied, and up to which of these it was.
+    /// How many times somebody asked for all that had happened by then, and up to which of these it was
+    /// looked for what was dropped.
     flushes_asked: u64,
-    flushed: u64,
+    looked: u64,
+    /// All events of lower numbers are in the mailboxes.
+    taken: u64,
 }
 
 static OBSERVERS: Mutex<Observers> = Mutex::new(Observers {
     mailboxes: Vec::new(),
     has_thread: false,
     flushes_asked: 0,
-    flushed: 0,
+    looked: 0,
+    taken: 0,
 });
 static FLUSHED: Condvar = Condvar::new();
 
@@ -96,17 +100,19 @@ pub(super) fn publish(snapshot: &Arc<Snapshot>) {
     }
 }
 
-/// Waits until an observer was told all that has happened so far.
+/// Waits until an observer was told all that has happened so far; what happens meanwhile, however much,
+/// is not waited for.
 pub(super) fn flush(mailbox: &Mailbox, at_most: Duration) -> bool {
     let now = Instant::now();
     let deadline = now
         .checked_add(at_most)
         .unwrap_or(now + Duration::from_secs(1 << 30));
+    let happened = events::number_from_now();
     let mut observers = lock();
     observers.flushes_asked += 1;
     let mine = observers.flushes_asked;
     events::wake();
-    while observers.flushed < mine {
+    while observers.looked < mine || observers.taken < happened {
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
             return false;
@@ -145,15 +151,16 @@ fn run() {
         }
         // It may hold the last of a task's data.
         drop(batch);
-        if !was_emptied {
-            continue;
-        }
         let mut observers = lock();
-        observers.flushed = observers.flushed.max(flush);
-        let is_asked = observers.flushes_asked > observers.flushed;
+        let is_asked = observers.flushes_asked > observers.looked;
+        observers.looked = observers.looked.max(flush);
+        observers.taken = events::next_number();
+        let is_asked_again = observers.flushes_asked > observers.looked;
         drop(observers);
-        FLUSHED.notify_all();
-        if is_asked {
+        if is_asked || had_events {
+            FLUSHED.notify_all();
+        }
+        if is_asked_again || !was_emptied {
             continue;
         }
         looks = if had_events { 0 } else { looks + 1 };

@@ -196,12 +196,13 @@ impl Mailbox {
         self.lock().panics
     }
 
-    /// Waits until all that was put in so far has been read; says whether it was.
+    /// Waits until all that was put in so far has been read, and the observer knows of all that it has
+    /// missed so far; says whether it was.
     pub(super) fn wait_until_read(&self, deadline: Instant) -> bool {
         let mut content = self.lock();
-        let sent = content.sent;
+        let (sent, missed) = (content.sent, content.missed);
         loop {
-            if content.done >= sent && content.missed_untold == 0 {
+            if content.done >= sent && content.missed - content.missed_untold >= missed {
                 return true;
             }
             let left = deadline.saturating_duration_since(Instant::now());

@@ -111,7 +111,8 @@ impl Manager {
         *current = config.clone();
     }
 
-    /// Tracks the tasks that are spawned from now on.
+    /// Tracks the tasks that are spawned from now on. With `TASKLEAK=off` in the environment none is,
+    /// whatever is said here.
     ///
     /// # Examples
     ///
@@ -126,6 +127,11 @@ impl Manager {
     /// Spawns are tokio's own from now on, except while a guard is open. Tasks that are tracked
     /// already stay so to their end, and are counted when they end.
     ///
+    /// What a program relies on goes on: [limits](crate::task::Builder::limit) hold, and tasks whose time
+    /// box [aborts](crate::task::TimeboxAction::Abort) them are tracked all the same. But
+    /// [`shutdown`](Self::shutdown) waits for tracked tasks only: for none of those that are spawned from
+    /// now on.
+    ///
     /// # Examples
     ///
     /// ```
@@ -139,7 +145,8 @@ impl Manager {
         self.reconfigure(|config| config.enabled(false));
     }
 
-    /// Whether tasks are tracked.
+    /// Whether tasks are tracked also where no guard is open: it is [enabled](Config::enabled), and the
+    /// environment does not say `TASKLEAK=off`.
     ///
     /// # Examples
     ///
@@ -147,7 +154,7 @@ impl Manager {
     /// assert!(taskleak::manager().is_enabled());
     /// ```
     pub fn is_enabled(&self) -> bool {
-        self.lock().enabled
+        self.lock().enabled && crate::config::may_track()
     }
 
     /// Whether every spawn captures a backtrace from now on. With `TASKLEAK_BACKTRACE=off` none does,
@@ -238,9 +245,17 @@ impl Manager {
         &self.monitor
     }
 
-    /// Waits until all tasks have ended, at most for `grace`; background tasks and the running task
-    /// with those above it are not waited for. Nothing is aborted, and tasks may go on to spawn: stop
-    /// what makes new work first. On the real clock.
+    /// Waits until all tracked tasks have ended, at most for `grace`. Nothing is aborted, and tasks may go
+    /// on to spawn: stop what makes new work first. On the real clock.
+    ///
+    /// Not waited for are background tasks, and tasks that call this too, or wait for one that does: the
+    /// running task, the one that spawned it, and so on up to the first whose parent has ended. What is
+    /// above that one cannot be told: a task that waits for this call by other means than having spawned
+    /// its task is waited for, and named after the grace.
+    ///
+    /// **Only tracked tasks are.** Those that tokio's own functions spawned, and those that were spawned
+    /// while tracking was [off](Self::disable), are not known: with `TASKLEAK=off` this returns `Ok` at
+    /// once. [`is_enabled`](Self::is_enabled) tells.
     ///
     /// # Errors
     /// If tasks are left after the grace: the error names them.

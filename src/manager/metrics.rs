@@ -137,7 +137,9 @@ impl Manager {
             #[cfg(feature = "prometheus")]
             counted: CountedRuntime::beginning(handle.metrics()),
         };
-        let former = self.monitors.runtimes().begin(name.into(), runtime);
+        // Foreign code: not under the lock.
+        let name = name.into();
+        let former = self.monitors.runtimes().begin(name, runtime);
         drop(former);
     }
 

@@ -182,6 +182,8 @@ impl Monitor {
         // A snapshot that is being taken is told to nobody any more, or was put into the mailboxes.
         let mut turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         turn.growth = GrowthWatch::default();
+        // One that was taken by hand meanwhile has found some again.
+        self.lock().suspects.clear();
         drop(turn);
         self.changed.notify_waiters();
     }
@@ -400,5 +402,41 @@ impl fmt::Debug for Monitor {
         f.debug_struct("Monitor")
             .field("is_running", &self.is_running())
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::registry::origin::OriginId;
+    use std::panic::Location;
+    use std::thread;
+
+    /// A snapshot that was being taken by hand had found suspects when the monitor was stopped.
+    #[test]
+    fn suspects_found_while_it_is_stopped_do_not_stay() {
+        let monitor = Monitor::new();
+        timings::want();
+        monitor.lock().is_running = true;
+        let turn = monitor.turn.lock().unwrap();
+        thread::scope(|scope| {
+            scope.spawn(|| monitor.stop());
+            while monitor.lock().is_running {
+                thread::yield_now();
+            }
+            monitor.lock().suspects.push(Suspect {
+                name: Arc::from("found late"),
+                names_differ: false,
+                fingerprint: OriginId::ROOT.fingerprint(),
+                location: Location::caller(),
+                await_site: None,
+                counts: vec![1, 2],
+                live: 2,
+                survivors: 1,
+                oldest: Duration::ZERO,
+            });
+            drop(turn);
+        });
+        assert_eq!(monitor.suspects(), []);
     }
 }

@@ -9,9 +9,11 @@ use crate::registry::alarm::Sleep;
 use crate::registry::ends::Ends;
 use crate::registry::slot::flag;
 use crate::registry::{self, TaskId, current};
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashSet};
 use std::error::Error;
 use std::fmt;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// The tasks that did not end within the grace of [`Manager::shutdown`](super::Manager::shutdown).
@@ -92,12 +94,13 @@ const PAUSE: Duration = Duration::from_millis(1);
 const RECHECK: Duration = Duration::from_millis(50);
 
 pub(super) async fn all_ended(grace: Duration) -> Result<(), Unfinished> {
-    let waiting = own_line();
+    let own = Waiting::begin(own_line());
     let deadline = Instant::now().checked_add(grace);
     let ends = Ends::watch();
     loop {
         let ended = ends.next();
         let now = Instant::now();
+        let waiting = own.all();
         if !left(&waiting).any(|_| true) {
             return Ok(());
         }
@@ -133,13 +136,56 @@ fn must_end(task: &registry::Reading, waiting: &HashSet<TaskId>) -> bool {
     !task.has(flag::BACKGROUND) && !waiting.contains(&task.id)
 }
 
-/// The running task and those above it that are alive: they may wait for it.
-fn own_line() -> HashSet<TaskId> {
-    let mut line = HashSet::new();
+/// The lines of all calls that are waiting now, each as long as its call does: how many calls each task
+/// has a part in. None of them waits for another, nor for who waits for another.
+static WAITING: Mutex<BTreeMap<TaskId, usize>> = Mutex::new(BTreeMap::new());
+
+fn waiting() -> MutexGuard<'static, BTreeMap<TaskId, usize>> {
+    WAITING.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// One call that is waiting.
+struct Waiting {
+    line: Vec<TaskId>,
+}
+
+impl Waiting {
+    fn begin(line: Vec<TaskId>) -> Self {
+        let mut waiting = waiting();
+        for task in &line {
+            *waiting.entry(*task).or_default() += 1;
+        }
+        Self { line }
+    }
+
+    /// The tasks that none of the calls waits for.
+    fn all(&self) -> HashSet<TaskId> {
+        waiting().keys().copied().collect()
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        let mut waiting = waiting();
+        for task in &self.line {
+            if let Entry::Occupied(mut calls) = waiting.entry(*task) {
+                *calls.get_mut() -= 1;
+                if *calls.get() == 0 {
+                    calls.remove();
+                }
+            }
+        }
+    }
+}
+
+/// The running task and those above it that are alive: they may wait for it. Above one that has ended
+/// nothing is known.
+fn own_line() -> Vec<TaskId> {
+    let mut line = Vec::new();
     let mut above = current::task().map(|task| task.id());
     while let Some(id) = above {
         // Ids only ever lead to older tasks, so this ends.
-        line.insert(id);
+        line.push(id);
         above = id.read().and_then(|task| task.parent);
     }
     line

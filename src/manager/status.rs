@@ -27,11 +27,13 @@ pub enum Status {
     Running,
     /// Alive for longer than its [time box](crate::task::Builder::timebox).
     OverTime,
-    /// It returned.
+    /// It returned. Of a [hooked](crate::TaskKind::Hooked) task only that it ended while its runtime went on: by
+    /// returning, by a panic or by an abort, which the runtime's hooks are not told.
     Finished,
     /// It returned after its time box was over.
     FinishedOverTime,
-    /// It panicked.
+    /// It panicked: in a poll, or when its future was dropped, as tokio's
+    /// [`JoinError`](tokio::task::JoinError) says too.
     Panicked,
     /// It was dropped before it returned: by an abort, or by whoever held its future.
     Aborted,

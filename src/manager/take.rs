@@ -7,7 +7,7 @@ use super::suspect::Suspect;
 use super::task_record::{Moment, TaskRecord};
 use crate::registry::ledger::{self, Outcome, Totals};
 use crate::registry::origin::OriginId;
-use crate::registry::{self, events, names};
+use crate::registry::{self, alarm, events, names};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -19,6 +19,8 @@ use std::time::Duration;
 /// a spawn may take is for the copy of some names ([`names::totals`]).
 pub(super) fn snapshot(suspects: Vec<Suspect>) -> Snapshot {
     static TAKEN: AtomicU64 = AtomicU64::new(0);
+    // Cyclic ones may be waiting for it.
+    alarm::try_again();
     let now = Moment::now();
     // Room is made at once: a vector of megabytes that grows is copied by the allocator under a lock of
     // its own, which spawns on other threads may wait for.

@@ -258,8 +258,8 @@ impl TaskRecord {
     }
 
     /// When its first poll began, by the wall clock; exact to some milliseconds. None if it was not
-    /// polled, or not timed: first polls are timed while an observer is added, while the monitor runs
-    /// and while a guard is open.
+    /// polled, or not timed: first polls are timed while an observer is added that wants to be told of ends,
+    /// while the monitor runs and while a guard is open. A task whose first poll was before that has none.
     pub fn started_at(&self) -> Option<SystemTime> {
         let waited = self.reading.waited.checked_sub(1)?;
         Some(self.created_at() + Duration::from_millis(u64::from(waited)))

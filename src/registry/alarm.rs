@@ -7,6 +7,8 @@ use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
@@ -83,6 +85,57 @@ struct Clock {
     has_failed: bool,
 }
 
+impl Clock {
+    /// Sees to it that there is a thread, if there is anything to be done by it. An error is returned
+    /// once: whoever is told may have to read it often enough.
+    fn ensure_thread(
+        &mut self,
+        start: impl FnOnce() -> std::io::Result<()>,
+    ) -> Option<std::io::Error> {
+        if self.has_thread || self.alarms.is_empty() {
+            return None;
+        }
+        let started = start();
+        self.has_thread = started.is_ok();
+        LACKS_THREAD.store(!self.has_thread, Relaxed);
+        let failed = started.err().filter(|_| !self.has_failed);
+        self.has_failed |= failed.is_some();
+        failed
+    }
+}
+
+/// There are alarms, and no thread could be started for them.
+static LACKS_THREAD: AtomicBool = AtomicBool::new(false);
+
+/// Tries again to start the thread, if that has failed: by whoever comes by now and then.
+#[inline]
+pub(crate) fn try_again() {
+    if LACKS_THREAD.load(Relaxed) {
+        try_again_now();
+    }
+}
+
+#[cold]
+fn try_again_now() {
+    let failed = lock().ensure_thread(start);
+    note(failed);
+}
+
+fn start() -> std::io::Result<()> {
+    let thread = std::thread::Builder::new().name("taskleak-alarm".to_owned());
+    thread.spawn(run).map(drop)
+}
+
+fn note(failed: Option<std::io::Error>) {
+    if let Some(error) = failed {
+        crate::report::note(format_args!(
+            "no time box is watched and no cyclic snapshot taken, since no thread could be started: {error}. \
+             It is tried again whenever a task with a time box begins or ends, and with each snapshot, \
+             scrape or page; what was due is then done at once. Raise the limit on threads."
+        ));
+    }
+}
+
 const CLEAR_AT: usize = 1024;
 
 static CLOCK: Mutex<Clock> = Mutex::new(Clock {
@@ -106,7 +159,6 @@ pub(crate) fn set(at: Instant, call: Call) {
     clock.set += 1;
     clock.alarms.push(Alarm { at, number, call });
     let mut stale = Vec::new();
-    let mut failed = None;
     if clock.alarms.len() >= clock.clear_at {
         let (gone, left) = std::mem::take(&mut clock.alarms)
             .into_iter()
@@ -115,24 +167,13 @@ pub(crate) fn set(at: Instant, call: Call) {
         clock.alarms = BinaryHeap::from(left);
         clock.clear_at = (2 * clock.alarms.len()).max(CLEAR_AT);
     }
-    if !clock.has_thread {
-        let thread = std::thread::Builder::new().name("taskleak-alarm".to_owned());
-        // Without a thread there is no alarm; the next one tries again.
-        let started = thread.spawn(run);
-        clock.has_thread = started.is_ok();
-        failed = started.err().filter(|_| !clock.has_failed);
-        clock.has_failed |= failed.is_some();
-    } else if is_first {
+    if clock.has_thread && is_first {
         CHANGED.notify_one();
     }
+    let failed = clock.ensure_thread(start);
     drop(clock);
     drop(stale);
-    if let Some(error) = failed {
-        crate::report::note(format_args!(
-            "no time box is watched and no snapshot taken, since no thread could be started: {error}. It \
-             is tried again; raise the limit on threads."
-        ));
-    }
+    note(failed);
 }
 
 /// Resolves at an instant, on any runtime: no timer of the runtime's is needed.
@@ -197,5 +238,44 @@ fn run() {
                 clock = lock();
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{Error, ErrorKind};
+    use std::time::Duration;
+
+    #[test]
+    fn without_a_thread_it_is_tried_until_there_is_one_and_said_once() {
+        let mut clock = Clock {
+            alarms: BinaryHeap::new(),
+            set: 0,
+            clear_at: CLEAR_AT,
+            has_thread: false,
+            has_failed: false,
+        };
+        let refuse = || Err(Error::from(ErrorKind::WouldBlock));
+        assert!(
+            clock
+                .ensure_thread(|| unreachable!("there is nothing to do"))
+                .is_none()
+        );
+        clock.alarms.push(Alarm {
+            at: Instant::now() + Duration::from_secs(3600),
+            number: 0,
+            call: Call::Wake(Weak::new()),
+        });
+        assert!(clock.ensure_thread(refuse).is_some());
+        assert!(LACKS_THREAD.load(Relaxed));
+        assert!(clock.ensure_thread(refuse).is_none(), "it was said");
+        assert!(clock.ensure_thread(|| Ok(())).is_none());
+        assert!(clock.has_thread && !LACKS_THREAD.load(Relaxed));
+        assert!(
+            clock
+                .ensure_thread(|| unreachable!("there is one"))
+                .is_none()
+        );
     }
 }

@@ -78,13 +78,12 @@ impl Entered {
 }
 
 impl Drop for Entered {
-    /// Reached without [`Entered::returned`] when the task's poll panics, and after its future was
-    /// dropped, where nothing was being polled.
-    #[inline]
+    /// Reached without [`Entered::returned`] or [`Entered::abandon`] when the task's poll panics, and when
+    /// the destructor of its future does: that is how it ended then, whatever had become of it before.
+    #[cold]
     fn drop(&mut self) {
+        const OTHERWISE: u32 = flag::POLLING | flag::COMPLETED | flag::SHUT_DOWN;
         current::swap_task(self.outer);
-        if self.slot.flags() & flag::POLLING != 0 {
-            self.slot.set_flags(flag::PANICKED, flag::POLLING);
-        }
+        self.slot.set_flags(flag::PANICKED, OTHERWISE);
     }
 }

@@ -6,6 +6,7 @@ use super::extras::Extras;
 use super::origin::OriginId;
 use super::scope::Scope;
 use super::slot::Slot;
+use super::timebox::Timebox;
 use crate::stack;
 use std::panic::Location;
 use std::sync::atomic::AtomicUsize;
@@ -70,6 +71,14 @@ impl Spec {
     #[inline]
     pub(crate) fn is_plain(&self) -> bool {
         self.kind == TaskKind::Task && self.extras.is_none() && !self.background
+    }
+
+    /// Whether it is aborted when its time box is over.
+    pub(crate) fn is_aborted_in_time(&self) -> bool {
+        let extras = self.extras.as_ref();
+        extras
+            .and_then(|extras| extras.timebox)
+            .is_some_and(Timebox::aborts)
     }
 }
 

@@ -26,7 +26,8 @@ pub enum TaskKind {
     /// By a spawner that taskleak does not wrap, with [`Track`](crate::Track).
     Future,
     /// By anybody, on a runtime that taskleak built in a program with `--cfg tokio_unstable`: seen by
-    /// the runtime's task hooks.
+    /// the runtime's task hooks. They tell that a task ended, not how: one that panicked or was aborted
+    /// counts as finished, unless its runtime was shut down.
     Hooked,
 }
 

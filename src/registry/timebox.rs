@@ -33,7 +33,8 @@ pub enum TimeboxAction {
     /// The task's status says so, observers are told once, and the task goes on.
     #[default]
     Flag,
-    /// The same, and the task is aborted.
+    /// The same, and the task is aborted. It is so also while tracking is off: such a task is tracked
+    /// all the same.
     Abort,
 }
 
@@ -42,6 +43,12 @@ pub enum TimeboxAction {
 pub(crate) struct Timebox {
     pub(crate) limit: Option<Duration>,
     pub(crate) action: TimeboxAction,
+}
+
+impl Timebox {
+    pub(super) fn aborts(self) -> bool {
+        self.limit.is_some() && self.action == TimeboxAction::Abort
+    }
 }
 
 /// What has become of it.
@@ -148,6 +155,7 @@ pub(super) fn end(task: &'static Slot, attached: &Arc<Attached>) {
     };
     let unused = timed.abort_handle().take();
     drop(unused);
+    alarm::try_again();
     if timed.is_newly_over()
         && let Some(reading) = task.read()
     {

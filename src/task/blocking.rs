@@ -14,7 +14,7 @@ where
     F: FnOnce() -> R + Send + 'static,
     R: Send + 'static,
 {
-    let entry = super::is_on().then(|| Entry::begin(spec, |_| runtime));
+    let entry = super::is_tracked(&spec).then(|| Entry::begin(spec, |_| runtime));
     let timed = entry.as_ref().map_or_else(Timed::none, Timed::of);
     let tracked = move || {
         // Named first, so that a closure that never runs is dropped before its record.

@@ -104,7 +104,9 @@ impl Builder {
 
     /// Says how long the task may take, from its spawn on. Past it the task's status says so
     /// ([`Status::OverTime`](crate::manager::Status::OverTime)), observers are told once, and what
-    /// [`on_timebox`](Self::on_timebox) says is done. On the real clock.
+    /// [`on_timebox`](Self::on_timebox) says is done. On the real clock. While tracking is off
+    /// ([`Manager::disable`](crate::manager::Manager::disable), `TASKLEAK=off`), only time boxes that abort are
+    /// watched.
     ///
     /// # Examples
     ///

@@ -45,3 +45,10 @@ pub use track::{Track, Tracked};
 fn is_on() -> bool {
     crate::config::is_on()
 }
+
+/// Whether this one is. What a time box does to a task is part of what the program does, and does not
+/// depend on who watches.
+#[inline]
+fn is_tracked(spec: &crate::registry::Spec) -> bool {
+    is_on() || spec.is_aborted_in_time()
+}

@@ -137,7 +137,7 @@ where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
-    if !super::is_on() {
+    if !super::is_tracked(&spec) {
         return spawner.hand_over(future.into_inner());
     }
     let entry = Entry::begin(spec, |exact| spawner.runtime(exact));
@@ -198,7 +198,7 @@ where
     F: Future + 'static,
     F::Output: 'static,
 {
-    if !super::is_on() {
+    if !super::is_tracked(&spec) {
         return spawner.hand_over(future);
     }
     let entry = Entry::begin(spec, TrackedRuntime::here);

@@ -160,7 +160,11 @@ impl<F: Future> Cell<F> {
             // It made its runtime drop the task, whose record is no more.
             entered.abandon();
         } else {
-            drop(entered);
+            match &dropped {
+                Ok(()) => entered.abandon(),
+                // The task's end, as it is where the runtime drops it.
+                Err(_) => drop(entered),
+            }
             entry::settle(slot);
             if slot.is_wanted() {
                 inquiry::tell(slot, slot.id(), &inquiry::Answer::Ended);
