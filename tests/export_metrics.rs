@@ -64,6 +64,7 @@ fn every_count_is_there_from_the_start() {
             ("taskleak_tasks_over_time_total", r#"{name="once"}"#, 0.0),
             ("taskleak_suspects", "", 0.0),
             ("taskleak_monitor_running", "", 0.0),
+            ("taskleak_tracking", "", 1.0),
             ("taskleak_missed_events_total", "", 0.0),
             ("taskleak_folded_series", r#"{metric="names"}"#, 0.0),
         ] {

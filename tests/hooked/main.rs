@@ -14,6 +14,7 @@ mod a_plain_spawn;
 ))]
 mod by_the_census;
 mod hooks_of_the_users;
+mod how_it_ended;
 mod ids;
 mod once;
 mod spawned_from_elsewhere;

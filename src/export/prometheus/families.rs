@@ -71,6 +71,13 @@ impl<'a> Families<'a> {
             "1 if the monitor runs, which finds suspects; else 0",
             &u64::from(is_running),
         )?;
+        let is_tracking = crate::manager().is_enabled();
+        gauge(
+            encoder,
+            "taskleak_tracking",
+            "1 if tasks that are spawned now are tracked; 0 if that is switched off",
+            &u64::from(is_tracking),
+        )?;
         self.watch_ages(encoder)?;
         self.folded(encoder)?;
         encoder

@@ -14,6 +14,7 @@
 //! | `taskleak_suspects` | | names that keep growing, as the [monitor](crate::manager::Monitor) found |
 //! | `taskleak_suspect_tasks` | `fingerprint`, `name`, `location` | live tasks of each of them; of a task whose name is one and whose spawn site is, too, for the name only. A hundred have series of their own, the rest one together |
 //! | `taskleak_monitor_running` | | 1 if the monitor runs, which finds suspects; else 0 |
+//! | `taskleak_tracking` | | 1 if tasks that are spawned now [are tracked](crate::manager::Manager::is_enabled); else 0 |
 //! | `taskleak_last_snapshot_age_seconds` | | time since the monitor took its last snapshot, or was started; only while it runs |
 //! | `taskleak_snapshot_interval_seconds` | | time between two of them, as it is set up; only while it runs |
 //! | `taskleak_folded_series` | `metric` | names and label sets that were one too many, and are counted under `(other names)` and `(other)`; of label sets, the most at one scrape |
