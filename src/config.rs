@@ -2,7 +2,7 @@
 //!
 //! | variable | accepts | default | meaning |
 //! |---|---|---|---|
-//! | `TASKLEAK` | `fail`, `warn`, `off` | `fail` | what a leak does; of what `warn` printed where libtest keeps it, one line at the process's end says how much; `off` makes the twins plain tokio calls |
+//! | `TASKLEAK` | `fail`, `warn`, `off` | `fail` | what a leak does; of what `warn` printed where libtest keeps it, one line at the process's end says how much; `off` makes the twins plain tokio calls, but for time boxes that abort |
 //! | `TASKLEAK_GRACE` | a duration: `750ms`, `2s` | `1s` | how long a guard waits for tasks to end |
 //! | `TASKLEAK_BLOCKED` | a duration, or `off` | `1s` | after how long a poll that has not returned is reported with its thread's stack |
 //! | `TASKLEAK_BACKTRACE` | `guarded`, `always`, `off` | `guarded` | when spawn backtraces are captured |
@@ -14,7 +14,7 @@
 //! | `TASKLEAK_ANNOTATIONS` | `off`, `github` | `off` | whether leaks are also printed as annotations of a pull request |
 //! | `TASKLEAK_MANAGER` | `on`, `off` | `on` | whether tasks are tracked where no guard is open |
 //! | `TASKLEAK_INTERVAL` | a duration: `500ms`, `1min`, or `off` | `10s` | time between the manager's cyclic snapshots; `off`: none are taken, though the monitor is started |
-//! | `TASKLEAK_GROWTH` | a number | `6` | over how many snapshots a name must grow to be a suspect |
+//! | `TASKLEAK_GROWTH` | a number from 2 on | `6` | over how many snapshots a name must grow to be a suspect |
 //!
 //! An empty variable counts as unset. One whose name is nearly one of these is noted.
 
@@ -430,154 +430,4 @@ const GUARDED: u8 = 3;
 static SWITCH: AtomicU8 = AtomicU8::new(UNKNOWN);
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use pretty_assertions::assert_eq;
-
-    fn parse(variables: &[(&str, &str)]) -> Result<Config, String> {
-        let (config, result) = parse_all(variables);
-        result.map(|()| config)
-    }
-
-    fn parse_all(variables: &[(&str, &str)]) -> (Config, Result<(), String>) {
-        let (config, result) = Config::parse(|name| {
-            variables
-                .iter()
-                .find(|(variable, _)| *variable == name)
-                .map(|(_, value)| value.into())
-        });
-        (config, result.map_err(|error| error.to_string()))
-    }
-
-    /// One thread looks at the switch for the first time while another sets it.
-    #[test]
-    fn a_switch_that_is_set_during_its_first_use_stays_so() {
-        let switch = AtomicU8::new(UNKNOWN);
-        assert_eq!(switch.load(Relaxed), UNKNOWN);
-        switch.store(GUARDED, Relaxed);
-        assert_eq!(decided(&switch, ON), GUARDED);
-        assert_eq!(switch.load(Relaxed), GUARDED);
-        // Nobody sets it: as the settings say.
-        let switch = AtomicU8::new(UNKNOWN);
-        assert_eq!(decided(&switch, ON), ON);
-        assert_eq!(switch.load(Relaxed), ON);
-    }
-
-    #[test]
-    fn unset_and_empty_mean_the_default() {
-        assert_eq!(parse(&[]), Ok(Config::default()));
-        assert_eq!(
-            parse(&[("TASKLEAK", ""), ("TASKLEAK_GRACE", "")]),
-            Ok(Config::default())
-        );
-    }
-
-    #[test]
-    fn every_variable_is_read() {
-        let config = parse(&[
-            ("TASKLEAK", "warn"),
-            ("TASKLEAK_GRACE", "750ms"),
-            ("TASKLEAK_BLOCKED", "off"),
-            ("TASKLEAK_BACKTRACE", "off"),
-            ("TASKLEAK_BACKTRACE_STYLE", "full"),
-            ("TASKLEAK_RUN_ON_FAILURE", "1"),
-            ("TASKLEAK_COLOR", "never"),
-            ("TASKLEAK_ABORT", "0"),
-            ("TASKLEAK_JSON", "leaks.jsonl"),
-            ("TASKLEAK_ANNOTATIONS", "github"),
-            ("TASKLEAK_MANAGER", "off"),
-            ("TASKLEAK_INTERVAL", "1min"),
-            ("TASKLEAK_GROWTH", "4"),
-        ]);
-        let expected = Config {
-            mode: Mode::Warn,
-            grace: Duration::from_millis(750),
-            blocked: None,
-            backtraces: Backtraces::Off,
-            style: Style::Full,
-            run_on_failure: true,
-            color: Color::Never,
-            abort: false,
-            json: Some("leaks.jsonl".into()),
-            annotations: Annotations::Github,
-            manager: false,
-            interval: Some(Duration::from_secs(60)),
-            growth: 4,
-        };
-        assert_eq!(config, Ok(expected));
-    }
-
-    #[test]
-    fn a_bad_value_is_named_with_what_is_accepted() {
-        assert_eq!(
-            parse(&[("TASKLEAK", "yes")]).unwrap_err(),
-            "the environment variable TASKLEAK is set to \"yes\", which taskleak does not \
-             understand: it accepts `fail`, `warn` or `off`. Correct it, or unset it for the \
-             default. Until then TASKLEAK has its default; all others hold."
-        );
-        assert_eq!(
-            parse(&[("TASKLEAK_GRACE", "750")]).unwrap_err(),
-            "the environment variable TASKLEAK_GRACE is set to \"750\", which taskleak does not \
-             understand: it accepts a duration with its unit, such as `750ms` or `2s`. Correct \
-             it, or unset it for the default. Until then TASKLEAK_GRACE has its default; all \
-             others hold."
-        );
-        assert_eq!(
-            parse(&[("TASKLEAK_BLOCKED", "no")]).unwrap_err(),
-            "the environment variable TASKLEAK_BLOCKED is set to \"no\", which taskleak does not \
-             understand: it accepts a duration with its unit, such as `750ms` or `2s`, or `off`. \
-             Correct it, or unset it for the default. Until then TASKLEAK_BLOCKED has its \
-             default; all others hold."
-        );
-    }
-
-    #[test]
-    fn all_names_are_known() {
-        let names = variables();
-        assert_eq!(names.len(), 13);
-        assert!(names.contains(&"TASKLEAK") && names.contains(&"TASKLEAK_GROWTH"));
-    }
-
-    #[test]
-    fn an_interval_of_nothing_and_a_growth_over_one_snapshot_are_refused() {
-        for (variable, value, accepted) in [
-            ("TASKLEAK_INTERVAL", "0s", "longer than nothing, or `off`."),
-            ("TASKLEAK_GROWTH", "0", "a whole number of 2 or more,"),
-            ("TASKLEAK_GROWTH", "1", "a whole number of 2 or more,"),
-        ] {
-            let (config, result) = parse_all(&[(variable, value)]);
-            assert_eq!(config, Config::default());
-            let error = result.unwrap_err();
-            assert!(error.contains(accepted), "{error}");
-        }
-        let config = parse(&[("TASKLEAK_INTERVAL", "1ms"), ("TASKLEAK_GROWTH", "2")]).unwrap();
-        assert_eq!(config.interval, Some(Duration::from_millis(1)));
-        assert_eq!(config.growth, 2);
-    }
-
-    #[test]
-    fn what_is_wrong_with_one_takes_nothing_from_the_others() {
-        let (config, result) = parse_all(&[
-            ("TASKLEAK", "warn"),
-            ("TASKLEAK_GRACE", "750"),
-            ("TASKLEAK_MANAGER", "off"),
-            ("TASKLEAK_GROWTH", "many"),
-        ]);
-        let expected = Config {
-            mode: Mode::Warn,
-            manager: false,
-            ..Config::default()
-        };
-        assert_eq!(config, expected);
-        let error = result.unwrap_err();
-        assert!(
-            error.ends_with(
-                "default. The environment variable TASKLEAK_GROWTH is set to \"many\", which taskleak \
-                 does not understand: it accepts a whole number of 2 or more, such as `6`. Correct it, or unset \
-                 it for the default. Until then TASKLEAK_GRACE, TASKLEAK_GROWTH have their \
-                 defaults; all others hold."
-            ),
-            "{error}"
-        );
-    }
-}
+mod tests;

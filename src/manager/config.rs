@@ -53,8 +53,8 @@ impl Config {
         }
     }
 
-    /// Whether tasks are tracked. When they are not, spawns are tokio's own; but while a guard is
-    /// open they always are. Default: `true`, or what `TASKLEAK_MANAGER` says (`on`, `off`).
+    /// Whether tasks are tracked. When they are not, spawns are tokio's own, but for tasks whose time box
+    /// [aborts](crate::task::TimeboxAction::Abort) them; while a guard is open all always are. Default: `true`, or what `TASKLEAK_MANAGER` says (`on`, `off`).
     ///
     /// # Examples
     ///
@@ -108,7 +108,8 @@ impl Config {
         self
     }
 
-    /// Over how many snapshots a name must grow to be a [`Suspect`](super::Suspect); at least 2. As many
+    /// Over how many snapshots a name must grow to be a [`Suspect`](super::Suspect); at least 2, which fewer
+    /// are taken for. As many
     /// may lie between two of them. Default: 6, or what `TASKLEAK_GROWTH` says.
     ///
     /// # Examples

@@ -7,7 +7,8 @@ use std::time::Duration;
 /// How many tasks came and went since the process began.
 ///
 /// Each task is in `started` once, and once it has ended in exactly one of `finished`, `panicked`,
-/// `aborted` and `shut_down`. Tasks that were spawned while the manager was disabled are in none.
+/// `aborted` and `shut_down`. Tasks that were spawned untracked, while the manager was disabled, are in
+/// none.
 ///
 /// # Examples
 ///

@@ -147,8 +147,8 @@ impl ObserverHandle {
         self.keep = true;
     }
 
-    /// Waits until the observer was told all that happened before this call, at most so long. Says
-    /// whether it was. Blocks the thread: not to be called from the observer itself.
+    /// Waits until the observer was told all that happened before this call, or how many events of that it
+    /// has missed, at most so long; not for what happens meanwhile, however much. Says whether it was. Blocks the thread: not to be called from the observer itself.
     pub fn flush(&self, at_most: Duration) -> bool {
         super::dispatcher::flush(&self.mailbox, at_most)
     }
