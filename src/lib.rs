@@ -77,7 +77,8 @@ pub use wait::{AwaitNode, AwaitTrace, Liveness, OtherHalf, TraceSource, WaitsFor
 #[doc(hidden)]
 pub mod __private {
     pub use crate::guard::register_rule;
-    pub use crate::harness::{Harness, at_exit};
+    pub use crate::harness::{Harness, PanicExpected, at_exit};
+    pub use crate::harness::{Returned, TellsError, TellsNothing};
     pub use crate::thread;
     pub use ctor;
     pub use dtor;

@@ -39,7 +39,8 @@ fn a_task_that_owns_its_runtime() {
 #[test]
 fn a_wrapped_test_that_is_dropped_midway() {
     current_thread().block_on(async {
-        let mut wrapped = Box::pin(Harness::new("t::cut_off").wrap(pending::<()>()));
+        let body = Box::pin(pending::<()>());
+        let mut wrapped = Box::pin(Harness::new("t::cut_off").wrap(body, drop));
         let waker = Waker::noop();
         assert!(
             wrapped
@@ -62,10 +63,11 @@ fn a_wrapped_test_that_is_dropped_midway() {
 #[test]
 fn an_error_and_a_leak() {
     let test = || {
-        Harness::new("t::fails").grace(GRACE).test(async {
+        let body = Box::pin(async {
             taskleak::spawn(pending::<()>());
             Err::<(), _>("connection refused")
-        })
+        });
+        Harness::new("t::fails").grace(GRACE).test(body)
     };
     let panic = catch_unwind(test).unwrap_err();
     let report = panic.downcast_ref::<String>().unwrap();

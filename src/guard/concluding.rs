@@ -1,6 +1,7 @@
 //! A verdict that is certain and not yet told.
 
 use super::abort::Aborted;
+use super::caught::{ours, ours_in_place};
 use super::open::Open;
 use super::verdict::Verdict;
 use crate::report::LeakReport;
@@ -26,19 +27,22 @@ impl Concluding {
 
     /// Ends the guard, and its tasks as far as they can be, letting the runtime go on.
     pub(crate) async fn finish(mut self) -> Verdict {
-        if let Some(aborted) = self.abort() {
-            aborted.wait().await;
-            self.tell(&aborted);
+        if let Some(aborted) = ours(|| self.abort()).flatten()
+            && ours_in_place(aborted.wait()).await.is_some()
+        {
+            ours(|| self.tell(&aborted));
         }
         self.verdict()
     }
 
     /// The same on this thread.
     pub(crate) fn finish_blocking(mut self) -> Verdict {
-        if let Some(aborted) = self.abort() {
-            aborted.block();
-            self.tell(&aborted);
-        }
+        ours(|| {
+            if let Some(aborted) = self.abort() {
+                aborted.block();
+                self.tell(&aborted);
+            }
+        });
         self.verdict()
     }
 

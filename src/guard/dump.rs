@@ -3,7 +3,8 @@
 use super::continued::continue_traces;
 use super::patience::{ANSWER, Patience, Returning};
 use super::row::in_place_if_need_be;
-use super::timer::{ThreadTimer, clock_is_paused};
+use super::thread_timer::ThreadTimer;
+use super::timer::clock_is_paused;
 
 use crate::registry::{self, TaskInfo};
 use crate::report::Dump;

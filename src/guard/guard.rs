@@ -1,14 +1,12 @@
 //! The guard.
 
 use super::open::Open;
-use super::row::settle_blocking;
-use super::settle::{Settling, Waited};
 use super::timer::Timer;
 use super::{Action, Options, Rule, asking, handover};
 use crate::config;
 use crate::registry::{TaskInfo, current};
-use crate::report::{LeakReport, Settled};
-use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use crate::report::LeakReport;
+use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -110,18 +108,9 @@ impl Guard {
     async fn finish_noted(mut self) {
         let Some(open) = &self.open else { return };
         open.leave_place();
-        let settling = Settling::new(open.scope(), &open.options);
-        let grace = open.options.grace_or_default();
-        let waited = settling.wait(|| Timer::anywhere(grace)).await;
-        let left = settling.trace(waited).await;
-        let settled = match left.waited {
-            Waited::Clean => Settled::Clean,
-            Waited::Stuck => Settled::Stuck,
-            Waited::Expired | Waited::Blocked => Settled::Expired,
-        };
+        let end = open.wait(Timer::anywhere).await;
         if let Some(open) = self.open.take() {
-            let concluding = open.conclude(settled, &left.answers);
-            concluding.finish().await.enforce();
+            open.conclude(end).finish().await.enforce();
         }
     }
 
@@ -157,18 +146,11 @@ impl Guard {
                 Err(open) => open,
             }
         };
-        // A mistake of ours must not fail anybody's test.
-        let verdict = catch_unwind(AssertUnwindSafe(|| {
-            let (settled, answers) = settle_blocking(open.scope(), &open.options);
-            let concluding = open.conclude(settled, &answers);
-            concluding.finish_blocking()
-        }));
-        match verdict {
-            Ok(verdict) if panicking => {
-                verdict.announce();
-            }
-            Ok(verdict) => verdict.enforce(),
-            Err(_) => crate::report::note("a guard could not reach its verdict, so it gives none"),
+        let verdict = open.end_blocking();
+        if panicking {
+            verdict.announce();
+        } else {
+            verdict.enforce();
         }
     }
 

@@ -1,13 +1,11 @@
 //! An open guard, in whoever's hands it is.
 
-use super::concluding::Concluding;
 use super::verdict::Verdict;
-use super::{Options, counted, handover, judge, strays};
+use super::{Options, counted, handover, strays};
 use crate::config;
 use crate::registry::scope::Watched;
 use crate::registry::{Scope, ScopeRef, current, spawner};
-use crate::report::{LeakReport, Settled};
-use crate::wait::trace::Answers;
+use crate::report::LeakReport;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -71,15 +69,6 @@ impl Open {
         if !self.left_place.swap(true, Relaxed) {
             current::unset_scope(self.place, self.scope, self.outer);
         }
-    }
-
-    /// Finds what there is to say once the wait is over.
-    pub(crate) fn conclude(self, settled: Settled, answers: &Answers) -> Concluding {
-        let scope = self.scope();
-        let judgement = judge::judge(scope, &self.options, settled, answers).of_settled(settled);
-        let grace = self.options.grace_or_default();
-        let report = LeakReport::new(scope.label(), judgement, settled, grace);
-        Concluding::new(self, report)
     }
 
     /// Ends the guard with what it has to say.

@@ -261,6 +261,16 @@ impl Options {
         !self.background_is_a_leak
     }
 
+    /// The same for a report that is no verdict.
+    pub(crate) fn for_reports(&self) -> Self {
+        Self {
+            rules: self.rules.clone(),
+            threads: self.threads.clone(),
+            cleanup: None,
+            ..*self
+        }
+    }
+
     /// The rules of these options and of the whole process.
     pub(super) fn all_rules(&self) -> Vec<Rule> {
         let mut rules = super::rule::registered();

@@ -2,7 +2,7 @@
 
 use super::Options;
 use super::drain::{drain, exhaust};
-use super::settle::{Settling, Waited};
+use super::settle::Settling;
 use crate::registry::{Scope, current};
 use crate::report::Settled;
 use crate::task::assisted;
@@ -48,7 +48,7 @@ impl Row {
 }
 
 /// Waits on this thread, however that can be done here, and asks what is left what it waits for.
-pub(crate) fn settle_blocking(scope: &'static Scope, options: &Options) -> (Settled, Answers) {
+pub(super) fn settle_blocking(scope: &'static Scope, options: &Options) -> (Settled, Answers) {
     let settling = Settling::new(scope, options);
     let deadline = Instant::now() + options.grace_or_default();
     let drain = |deadline| drain(&settling, deadline);
@@ -64,13 +64,7 @@ pub(crate) fn settle_blocking(scope: &'static Scope, options: &Options) -> (Sett
                 .unwrap_or_else(|| settling.trace_blocking(drain(deadline), drain))
         }
     };
-    let settled = match left.waited {
-        Waited::Clean => Settled::Clean,
-        Waited::Expired => Settled::Expired,
-        Waited::Blocked => Settled::WithoutGrace,
-        Waited::Stuck => Settled::Stuck,
-    };
-    (settled, left.answers)
+    (left.waited.settled(), left.answers)
 }
 
 /// Waits on this thread, letting a worker's other tasks move on first.

@@ -243,6 +243,7 @@ impl Settling {
             return waited;
         }
         let mut timer = pin!(timer());
+        let mut nap = None;
         let mut naps = Naps::default();
         let mut looks = Looks::default();
         let mut over_since = None;
@@ -265,13 +266,17 @@ impl Settling {
                 if since.elapsed() >= TURN || !self.some_had_no_turn() {
                     return Waited::Expired;
                 }
-                timer.pass(NAP).await;
+                if timer.is_virtual() {
+                    tokio::task::yield_now().await;
+                } else {
+                    timer.nap(&mut nap, NAP).await;
+                }
                 continue;
             }
             match left {
                 Left::Nothing | Left::Stuck => {}
                 Left::Tasks { seen, threshold } => {
-                    let look_again = looks.next().map(|next| timer.nap(next));
+                    let look_again = looks.next().map(|next| timer.nap(&mut nap, next));
                     self.wait_for_tasks(seen, threshold, timer.as_mut(), look_again)
                         .await;
                 }
@@ -280,7 +285,7 @@ impl Settling {
                         .await;
                 }
                 Left::Count if naps.yields_first() => tokio::task::yield_now().await,
-                Left::Count => timer.nap(naps.next()).await,
+                Left::Count => timer.nap(&mut nap, naps.next()).await,
             }
         }
     }
@@ -290,15 +295,14 @@ impl Settling {
         seen: Seen,
         threshold: u32,
         mut timer: Pin<&mut Timer>,
-        look_again: Option<Timer>,
+        mut look_again: Option<&mut Timer>,
     ) {
-        let mut look_again = pin!(look_again);
         poll_fn(|cx| {
             if self.scope.gate().poll_wait(seen, threshold, cx).is_ready() {
                 return Poll::Ready(());
             }
-            if let Some(look_again) = look_again.as_mut().as_pin_mut()
-                && look_again.poll(cx).is_ready()
+            if let Some(look_again) = &mut look_again
+                && Pin::new(look_again).poll(cx).is_ready()
             {
                 return Poll::Ready(());
             }

@@ -89,7 +89,7 @@ pub fn arm() {
         return;
     }
     if let Err(error) = config::checked() {
-        eprintln!("taskleak: error: {error}");
+        crate::report::print(format_args!("taskleak: error: {error}"));
         std::process::exit(FAILED);
     }
     if !config::is_on() || ARMED.swap(true, SeqCst) {
@@ -116,9 +116,9 @@ pub fn verify() {
         false
     });
     if failed && EXIT_CODE.load(Relaxed) == 0 {
-        eprintln!(
+        crate::report::print(format_args!(
             "taskleak: error: the tests passed, but tasks outlived them; the exit code is {FAILED}."
-        );
+        ));
         // SAFETY: ends the process at once; the handlers of `exit` have all run but for the
         // destructors in this list, which this one was asked to cut off if need be.
         #[cfg(unix)]

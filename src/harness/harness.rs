@@ -1,21 +1,24 @@
 //! What the attributes expand to.
 
+use super::failure::Failure;
+use super::limit::Limit;
 use super::own_runtime::{Flavor, LocalDefaults, RuntimeSpec};
+use super::panic_expected::PanicExpected;
 use super::test_name;
+use super::timeout::Timeout;
 use super::unstable::TokioUnstable;
-use super::watchdog::Watchdog;
 use crate::config;
-use crate::guard::{Open, Options, Settling, Timer, Waited, handover, judge, settle_blocking};
-use crate::registry::ScopeRef;
-use crate::report::{LeakReport, Settled};
+use crate::guard::{Open, Options, Timer, caught, handover};
+use crate::report::LeakReport;
 use crate::runtime::Hooks;
-use crate::wait::trace::Answers;
+use std::any::Any;
 use std::future::{Future, poll_fn};
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::pin::pin;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::{Pin, pin};
 use std::process::Termination;
 use std::sync::Arc;
 use std::task::Poll;
+use std::thread;
 use std::time::Duration;
 
 /// One test: how it is run and by what it is judged. Made by the attributes' expansions only.
@@ -29,9 +32,6 @@ pub struct Harness {
     checks: bool,
 }
 
-/// How long a watchdog leaves a timer that should have done its work, and a body that is dropped: a busy machine may
-/// take that long to come to a thread.
-const WATCHDOG_MARGIN: Duration = Duration::from_secs(10);
 /// How long a runtime may take to shut down: only one with a stuck blocking closure takes so long.
 const SHUTDOWN: Duration = Duration::from_millis(100);
 
@@ -127,69 +127,100 @@ impl Harness {
         self
     }
 
+    /// For a test that is to panic, whatever with.
+    pub fn expects_panic(self) -> PanicExpected {
+        PanicExpected(self)
+    }
+
     /// Runs a test's body on a runtime of its own. If it leaked, an error that it returned is shown
     /// too, as libtest would.
     #[track_caller]
-    pub fn test<F>(self, body: F) -> F::Output
-    where
-        F: Future,
-        F::Output: Termination,
-    {
-        self.run_and_tell(body, |output| {
+    pub fn test<T: Termination>(self, body: Body<'_, T>) -> T {
+        let tell = |output: T| {
             output.report();
-        })
+        };
+        self.outcome(body)
+            .unwrap_or_else(|failure| failure.fail(tell))
     }
 
     /// Runs any body on a runtime of its own.
     #[track_caller]
     pub fn run<F: Future>(self, body: F) -> F::Output {
-        self.run_and_tell(body, drop)
+        self.outcome(Box::pin(body))
+            .unwrap_or_else(|failure| failure.fail(drop))
     }
 
+    /// The same for what it came to. All bodies with one output share this, tokio's loops included.
     #[track_caller]
-    fn run_and_tell<F: Future>(self, body: F, tell: impl FnOnce(F::Output)) -> F::Output {
+    pub(super) fn outcome<T>(self, body: Body<'_, T>) -> Result<T, Failure<T>> {
         let mut builder = self.runtime.builder();
         let hooked = Hooks::new(&mut builder).install(&mut builder);
         let checks = self.is_on();
-        if self.runtime.flavor == Flavor::Local {
+        let is_local = self.runtime.flavor == Flavor::Local;
+        let outcome = self.outcome_if(checks, body);
+        if is_local {
             #[allow(unused_imports, reason = "needed if tokio has no local runtimes")]
             use super::own_runtime::WithoutLocal as _;
             let runtime = built(builder.build_local(LocalDefaults::defaults()));
             hooked.is(runtime.handle());
-            if !checks {
-                return runtime.block_on(body);
+            let outcome = runtime.block_on(outcome);
+            if checks {
+                hooked.close();
+                runtime.shutdown_timeout(SHUTDOWN);
             }
-            let outcome = runtime.block_on(self.judged(body, Waits::OwnRuntime));
-            hooked.close();
-            runtime.shutdown_timeout(SHUTDOWN);
-            return outcome.unwrap_or_else(|failure| failure.fail(tell));
+            return outcome;
         }
         let runtime = built(builder.build());
         hooked.is(runtime.handle());
-        if !checks {
-            return runtime.block_on(body);
+        let outcome = runtime.block_on(outcome);
+        if checks {
+            hooked.close();
+            // Not the destructor, which waits for blocking closures, leaked ones included.
+            runtime.shutdown_timeout(SHUTDOWN);
         }
-        let outcome = runtime.block_on(self.judged(body, Waits::OwnRuntime));
-        hooked.close();
-        // Not the destructor, which waits for blocking closures, leaked ones included.
-        runtime.shutdown_timeout(SHUTDOWN);
-        outcome.unwrap_or_else(|failure| failure.fail(tell))
+        outcome
     }
 
-    /// Runs the body inside somebody else's asynchronous test.
-    pub async fn wrap<F: Future>(self, body: F) -> F::Output {
-        if !self.is_on() {
-            return body.await;
+    async fn outcome_if<T>(self, checks: bool, body: Body<'_, T>) -> Result<T, Failure<T>> {
+        if checks {
+            self.judged(body, Waits::OwnRuntime).await
+        } else {
+            Ok(body.await)
         }
-        let outcome = self.judged(body, Waits::WithRuntime).await;
-        outcome.unwrap_or_else(|failure| failure.fail(drop))
+    }
+
+    /// Runs the body inside somebody else's asynchronous test. If it leaked, what it returned is told before.
+    pub async fn wrap<F: Future>(
+        self,
+        body: Pin<Box<F>>,
+        tell: impl FnOnce(F::Output),
+    ) -> F::Output {
+        self.outcome_inside(body)
+            .await
+            .unwrap_or_else(|failure| failure.fail(tell))
+    }
+
+    pub(super) async fn outcome_inside<F: Future>(
+        self,
+        body: Pin<Box<F>>,
+    ) -> Result<F::Output, Failure<F::Output>> {
+        if !self.is_on() {
+            return Ok(body.await);
+        }
+        self.judged(body, Waits::WithRuntime).await
     }
 
     /// Runs a synchronous body, which brings its own runtimes, if any.
     #[track_caller]
-    pub fn run_sync<T>(self, body: impl FnOnce() -> T) -> T {
+    pub fn run_sync<T>(self, body: impl FnOnce() -> T, tell: impl FnOnce(T)) -> T {
+        self.outcome_of(body)
+            .unwrap_or_else(|failure| failure.fail(tell))
+    }
+
+    #[track_caller]
+    pub(super) fn outcome_of<T>(self, body: impl FnOnce() -> T) -> Result<T, Failure<T>> {
         if !self.is_on() {
-            return body();
+            return Ok(body());
         }
         let Self {
             test,
@@ -197,25 +228,24 @@ impl Harness {
             timeout,
             ..
         } = self;
-        let mut open = Open::new(test.clone());
+        let mut open = Open::new(test);
         open.options = options;
-        let watchdog = timeout.map(|time| Watchdog::start(&test, open.reference(), time, time));
+        let timeout = timeout.map(|time| Timeout::of_blocking(&open, time));
         let outcome = catch_unwind(AssertUnwindSafe(body));
-        drop(watchdog);
+        drop(timeout);
         open.leave_place();
-        let failed = outcome.is_err();
-        if failed && !open.options.runs_on_failure() {
-            drop(open);
-        } else {
-            let (settled, answers) = settle_blocking(open.scope(), &open.options);
-            let verdict = open.conclude(settled, &answers).finish_blocking();
-            if failed {
-                verdict.announce();
-            } else {
-                verdict.enforce();
+        match outcome {
+            Ok(output) => match open.end_blocking().failure() {
+                Some(message) => Err(Failure::Leaks(message, output)),
+                None => Ok(output),
+            },
+            Err(panic) => {
+                if open.options.runs_on_failure() {
+                    open.end_blocking().announce();
+                }
+                Err(Failure::Panic(panic))
             }
         }
-        outcome.unwrap_or_else(|panic| resume_unwind(panic))
     }
 
     #[track_caller]
@@ -239,35 +269,22 @@ impl Harness {
             timeout,
             ..
         } = self;
-        let mut open = Open::new(test.clone());
+        let mut open = Open::new(test);
         open.options = options;
-        let scope = open.reference();
-        let accepting = handover::Accepting::begin(scope);
+        let accepting = handover::Accepting::begin(open.reference());
         let timer = |after| match waits {
             Waits::OwnRuntime => Timer::on_runtime(after),
             Waits::WithRuntime => Timer::anywhere(after),
         };
-        let watch = |timeout, after| Watchdog::start(&test, scope, timeout, after);
-        let mut watchdog = timeout.map(|time| watch(time, time + WATCHDOG_MARGIN));
-        let settling = Settling::new(open.scope(), &open.options);
-        let limit = timeout.map(timer);
-        let report = async || {
-            // The test does not hold its thread, and a report takes as long as it takes.
-            drop(watchdog.take());
-            let left = settling.trace_now().await;
-            let timeout = timeout.unwrap_or_default();
-            let report = report_timeout(&test, scope, timeout, &left.answers);
-            // Next the body is dropped.
-            watchdog = Some(watch(timeout, WATCHDOG_MARGIN));
-            report
+        let outcome = match timeout {
+            Some(time) => limited(body, Timeout::of_polled(&open, time)).await,
+            None => caught(body).await.into(),
         };
-        let outcome = limited(body, limit, report).await;
-        drop(watchdog);
         open.leave_place();
         let mut guards = accepting.finish();
         guards.push(open);
         match outcome {
-            Body::Returned(output) => {
+            Ended::Returned(output) => {
                 let failures = settle_all(guards, timer).await;
                 if failures.is_empty() {
                     Ok(output)
@@ -275,7 +292,7 @@ impl Harness {
                     Err(Failure::Leaks(failures.join("\n"), output))
                 }
             }
-            Body::Panicked(panic) => {
+            Ended::Panicked(panic) => {
                 if guards.iter().any(|guard| guard.options.runs_on_failure()) {
                     settle_all(guards, timer).await;
                 } else {
@@ -283,32 +300,10 @@ impl Harness {
                 }
                 Err(Failure::Panic(panic))
             }
-            Body::TimedOut(report) => {
+            Ended::TimedOut(report) => {
                 drop(guards);
                 report.print();
-                Err(Failure::Panic(Box::new(report.to_string())))
-            }
-        }
-    }
-}
-
-/// What a test fails with.
-enum Failure<T> {
-    /// The body's own panic, or that it took too long.
-    Panic(Box<dyn std::any::Any + Send>),
-    /// Its tasks leaked; what the body returned.
-    Leaks(String, T),
-}
-
-impl<T> Failure<T> {
-    /// Fails the test. What the body returned may be an error of its own, that led to the leak: it
-    /// is told first.
-    fn fail(self, tell: impl FnOnce(T)) -> ! {
-        match self {
-            Self::Panic(panic) => resume_unwind(panic),
-            Self::Leaks(message, output) => {
-                tell(output);
-                resume_unwind(Box::new(message))
+                Err(Failure::TimedOut(report.to_string()))
             }
         }
     }
@@ -323,38 +318,45 @@ enum Waits {
     OwnRuntime,
 }
 
+/// A test's body. Bodies can be large, and a debug build copies what is passed on by value once a function.
+pub(super) type Body<'test, T> = Pin<Box<dyn Future<Output = T> + 'test>>;
+
 /// How a test's body ended.
-enum Body<T> {
+enum Ended<T> {
     Returned(T),
-    Panicked(Box<dyn std::any::Any + Send>),
+    Panicked(Box<dyn Any + Send>),
     TimedOut(LeakReport),
 }
 
-/// Runs the body to its end, at most until the timer is over. It is dropped before this returns; when the time is over,
+impl<T> From<thread::Result<T>> for Ended<T> {
+    fn from(result: thread::Result<T>) -> Self {
+        result.map_or_else(Self::Panicked, Self::Returned)
+    }
+}
+
+/// Runs the body to its end, at most until the time is over. It is dropped before this returns; when the time is over,
 /// only after its tasks have been reported on: many wait for the body.
-async fn limited<F: Future>(
-    body: F,
-    timer: Option<Timer>,
-    report: impl AsyncFnOnce() -> LeakReport,
-) -> Body<F::Output> {
-    let mut body = pin!(body);
-    let mut timer = pin!(timer);
+async fn limited<F: Future>(body: F, timeout: Timeout) -> Ended<F::Output> {
+    // Dropped after the body, whose destructor it watches over.
+    let _watchdog;
+    let mut body = pin!(caught(body));
+    let mut limit = Limit::new(timeout.time);
     let ended = poll_fn(|cx| {
-        match catch_unwind(AssertUnwindSafe(|| body.as_mut().poll(cx))) {
-            Ok(Poll::Ready(output)) => return Poll::Ready(Some(Body::Returned(output))),
-            Ok(Poll::Pending) => {}
-            Err(panic) => return Poll::Ready(Some(Body::Panicked(panic))),
+        if limit.is_past() {
+            return Poll::Ready(None);
         }
-        match timer.as_mut().as_pin_mut() {
-            Some(timer) => timer.poll(cx).map(|()| None),
-            None => Poll::Pending,
+        match body.as_mut().poll(cx) {
+            Poll::Ready(result) => Poll::Ready(Some(result)),
+            Poll::Pending => limit.poll(cx).map(|()| None),
         }
     })
     .await;
-    match ended {
-        Some(body) => body,
-        None => Body::TimedOut(report().await),
+    if let Some(result) = ended {
+        return result.into();
     }
+    let (report, watchdog) = timeout.report().await;
+    _watchdog = watchdog;
+    Ended::TimedOut(report)
 }
 
 /// Lets the tasks of all these guards settle, and says what the test is to fail with.
@@ -363,41 +365,11 @@ async fn settle_all(guards: Vec<Open>, timer: impl Fn(Duration) -> Timer) -> Vec
     // Their graces run at the same time.
     let begin = tokio::time::Instant::now();
     for guard in guards {
-        let left = guard
-            .options
-            .grace_or_default()
-            .saturating_sub(begin.elapsed());
-        let settling = Settling::new(guard.scope(), &guard.options);
-        let waited = settling.wait(|| timer(left)).await;
-        let left = settling.trace(waited).await;
-        let settled = match left.waited {
-            Waited::Clean => Settled::Clean,
-            Waited::Stuck => Settled::Stuck,
-            Waited::Expired | Waited::Blocked => Settled::Expired,
-        };
-        let concluding = guard.conclude(settled, &left.answers);
-        failures.extend(concluding.finish().await.failure());
+        let rest = |grace: Duration| timer(grace.saturating_sub(begin.elapsed()));
+        let end = guard.wait(rest).await;
+        failures.extend(guard.conclude(end).finish().await.failure());
     }
     failures
-}
-
-/// The tasks of a test that does not end.
-pub(super) fn report_timeout(
-    test: &Arc<str>,
-    scope: ScopeRef,
-    timeout: Duration,
-    answers: &Answers,
-) -> LeakReport {
-    let options = Options::new();
-    let judgement = scope
-        .open()
-        .map(|scope| judge(scope, &options, Settled::TimedOut, answers));
-    LeakReport::new(
-        test.clone(),
-        judgement.unwrap_or_default(),
-        Settled::TimedOut,
-        timeout,
-    )
 }
 
 #[track_caller]

@@ -1,10 +1,10 @@
 //! A limit for a test that holds its thread: no timer on that thread can tell.
 
+use super::timeout::Told;
 use crate::guard::answers_of;
-use crate::registry::{ScopeRef, poller};
+use crate::registry::poller;
 use crate::report::ThreadStack;
 use std::io::Write;
-use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
@@ -14,28 +14,23 @@ pub(super) struct Watchdog {
 }
 
 impl Watchdog {
-    /// Aborts the process `after` that time; the report says that the test did not end within its `timeout`.
-    pub(super) fn start(
-        test: &Arc<str>,
-        scope: ScopeRef,
-        timeout: Duration,
-        after: Duration,
-    ) -> Self {
+    /// Aborts the process `after` that time, with the report that the test did not end.
+    pub(super) fn start(told: Told, after: Duration) -> Self {
         let (lives, watched) = channel::<()>();
-        let test = test.clone();
         let thread = poller::id();
         let watch = move || {
             if watched.recv_timeout(after) != Err(RecvTimeoutError::Timeout) {
                 return;
             }
-            let answers = answers_of(scope);
-            super::harness::report_timeout(&test, scope, timeout, &answers).print_uncaptured();
+            let answers = answers_of(told.scope_ref());
+            told.report(&answers).print_uncaptured();
             let stack = ThreadStack::of(thread).map(|stack| format!("{stack}\n"));
             // Not by `eprintln`: the test harness captures that, also on threads that a test started.
             let _ = writeln!(
                 std::io::stderr(),
-                "{}taskleak: `{test}` holds its thread, so that it cannot be failed; aborting the process.",
+                "{}taskleak: `{}` holds its thread, so that it cannot be failed; aborting the process.",
                 stack.unwrap_or_default(),
+                told.test(),
             );
             std::process::abort();
         };

@@ -12,12 +12,21 @@ pub(crate) fn id() -> u32 {
     // A system call; each poll of a judged task asks.
     ID.try_with(|known| {
         if known.get() == 0 {
-            // SAFETY: takes nothing, touches nothing and cannot fail.
-            known.set(unsafe { libc::gettid() }.cast_unsigned());
+            known.set(ask_system());
         }
         known.get()
     })
     .unwrap_or(0)
+}
+
+/// The same without a look at what is known, as a signal handler may do. By the number of the system call: the C library
+/// has a function for it only since glibc 2.30.
+#[cfg(target_os = "linux")]
+#[allow(unsafe_code)]
+pub(crate) fn ask_system() -> u32 {
+    // SAFETY: takes nothing, touches nothing and cannot fail.
+    let id = unsafe { libc::syscall(libc::SYS_gettid) };
+    u32::try_from(id).unwrap_or(0)
 }
 
 #[cfg(not(target_os = "linux"))]

@@ -10,7 +10,6 @@ use crate::guard::Judgement;
 use crate::registry::TaskId;
 use std::collections::HashSet;
 use std::fmt;
-use std::io::{self, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -224,15 +223,12 @@ impl LeakReport {
     /// Prints the report to standard error, where a test's output is captured, and sends it wherever
     /// else it is wanted.
     pub(crate) fn print(&self) {
-        self.print_by(|text| eprintln!("{text}"));
+        self.print_by(super::note::print);
     }
 
     /// The same past the capture of a test's output: for who ends the process, and with it whoever would show that.
     pub(crate) fn print_uncaptured(&self) {
-        self.print_by(|text| {
-            // Where nobody hears it there is nothing more to do.
-            let _ = writeln!(io::stderr(), "{text}");
-        });
+        self.print_by(super::note::print_uncaptured);
     }
 
     fn print_by(&self, print: impl Fn(&dyn fmt::Display)) {

@@ -47,5 +47,10 @@ pub(crate) use warned::note_warning;
 
 /// Says something in one line that is no verdict: a limit met, a mistake of ours.
 pub(crate) fn note(message: impl std::fmt::Display) {
-    note::say(&message);
+    print(format_args!("taskleak: note: {message}"));
+}
+
+/// Prints lines to standard error, where a test's output is captured, if it can be written.
+pub(crate) fn print(text: impl std::fmt::Display) {
+    note::print(&text);
 }

@@ -1,20 +1,25 @@
-//! Notes on standard error.
+//! Saying something on standard error.
 
 use std::fmt::Display;
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// Says something, if anybody can hear it: a service whose standard error is gone goes on, and so does
-/// the thread of ours that says it.
-pub(super) fn say(message: &dyn Display) {
+/// Prints lines, if anybody can hear them: a service whose standard error is gone goes on, and so do a test and a
+/// thread of ours that say something.
+pub(super) fn print(text: &dyn Display) {
     if cfg!(panic = "abort") {
         // libtest has no say here: each of its tests is a process.
-        let _ = writeln!(std::io::stderr(), "taskleak: note: {message}");
+        print_uncaptured(text);
         return;
     }
     // libtest keeps what is printed in this way with the test. It panics where it can't be written.
-    let printed = catch_unwind(AssertUnwindSafe(|| eprintln!("taskleak: note: {message}")));
+    let printed = catch_unwind(AssertUnwindSafe(|| eprintln!("{text}")));
     if let Err(payload) = printed {
         std::mem::forget(payload);
     }
+}
+
+/// The same past libtest.
+pub(super) fn print_uncaptured(text: &dyn Display) {
+    let _ = writeln!(std::io::stderr(), "{text}");
 }

@@ -6,6 +6,7 @@
 
 use super::birth::Birth;
 use super::live::Stay;
+use crate::registry::poller;
 use std::ffi::{c_int, c_void};
 use std::sync::OnceLock;
 
@@ -72,9 +73,7 @@ unsafe extern "C-unwind" fn first(begin: *mut c_void) -> *mut c_void {
             argument,
             stay,
         } = *begin;
-        // SAFETY: it takes nothing, and only says the calling thread's number.
-        let id = unsafe { libc::gettid() };
-        stay.settle_here(id.unsigned_abs());
+        stay.settle_here(poller::ask_system());
         (routine, argument)
     };
     // Nothing in this frame has a destructor any more: `pthread_exit` may unwind over it.

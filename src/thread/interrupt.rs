@@ -12,7 +12,7 @@
 
 use super::process::blocked_signals;
 use super::refusal::Refusal;
-use crate::registry::{TaskId, current};
+use crate::registry::{TaskId, current, poller};
 use crate::stack::Stack;
 use crate::stack::walk::StackCopy;
 use std::cell::UnsafeCell;
@@ -350,8 +350,7 @@ extern "C" fn handle(_signal: libc::c_int, info: *mut libc::siginfo_t, context: 
 /// # Safety
 /// The context must be the one that the kernel passed to a signal handler on this thread that has not returned.
 unsafe fn answer(context: *const libc::ucontext_t) {
-    // SAFETY: takes nothing and cannot fail.
-    let thread = unsafe { libc::gettid() }.cast_unsigned();
+    let thread = poller::ask_system();
     let asked = request(thread, phase::ASKED);
     let copying = request(thread, phase::COPYING);
     if REQUEST

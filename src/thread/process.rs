@@ -109,6 +109,8 @@ const CALLS: &[(Number, &str)] = &[
     (libc::SYS_recvfrom, "recv"),
     (libc::SYS_recvmsg, "recvmsg"),
     (libc::SYS_sendto, "send"),
+    // Linux has no such call there.
+    #[cfg(not(any(target_arch = "x86", target_arch = "s390x")))]
     (libc::SYS_accept, "accept"),
     (libc::SYS_accept4, "accept"),
     (libc::SYS_connect, "connect"),

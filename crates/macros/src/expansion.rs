@@ -13,29 +13,64 @@ pub(crate) fn test_attribute() -> TokenStream {
 /// A harness for this function, told what `calls` say.
 fn harness(function: &Function, krate: &TokenStream, calls: &TokenStream) -> TokenStream {
     let name = function.name();
+    let expects_panic = function.expects_any_panic().then(|| quote!(.expects_panic()));
     quote_spanned! {Span::mixed_site()=>
-        #krate::__private::Harness::new(::core::concat!(::core::module_path!(), "::", #name)) #calls
+        #krate::__private::Harness::new(::core::concat!(::core::module_path!(), "::", #name)) #calls #expects_panic
     }
 }
 
-/// A sync function that runs the async body on a runtime of the harness.
+/// The async block in a place of its own: a large one is not to be passed on by value.
+fn boxed(body: &TokenStream) -> TokenStream {
+    quote_spanned!(Span::mixed_site()=> ::std::boxed::Box::pin(#body))
+}
+
+/// How a body's output is told that another failure would hide.
+fn tell(function: &Function, krate: &TokenStream) -> TokenStream {
+    if !function.has_written_output() {
+        return quote!(::core::mem::drop);
+    }
+    quote_spanned! {Span::mixed_site()=>
+        |output| {
+            #[allow(unused_imports)]
+            use #krate::__private::{TellsError as _, TellsNothing as _};
+            #krate::__private::Returned(output).tell()
+        }
+    }
+}
+
+/// A sync test that runs the async body on a runtime of the harness.
 ///
-/// `run` is the harness's method for it; `preamble` are statements for the build alone. `added` goes below the function's attributes,
-/// where attributes that are expanded later find it.
-pub(crate) fn on_own_runtime(
+/// `preamble` are statements for the build alone. `added` goes below the function's attributes, where attributes that
+/// are expanded later find it.
+pub(crate) fn test_on_own_runtime(
     mut function: Function,
     krate: &TokenStream,
     calls: &TokenStream,
-    run: &TokenStream,
     preamble: &TokenStream,
     added: &TokenStream,
+) -> TokenStream {
+    let body = function.async_block(&TokenStream::new(), &TokenStream::new());
+    let body = boxed(&body);
+    let harness = harness(&function, krate, calls);
+    function.signature.asyncness = None;
+    function.with_body(
+        added,
+        quote_spanned!(Span::mixed_site()=> #preamble #harness.test(#body)),
+    )
+}
+
+/// A sync function that runs the async body on a runtime of the harness, and is no test.
+pub(crate) fn main_on_own_runtime(
+    mut function: Function,
+    krate: &TokenStream,
+    calls: &TokenStream,
 ) -> TokenStream {
     let body = function.async_block(&TokenStream::new(), &TokenStream::new());
     let harness = harness(&function, krate, calls);
     function.signature.asyncness = None;
     function.with_body(
-        added,
-        quote_spanned!(Span::mixed_site()=> #preamble #harness.#run(#body)),
+        &TokenStream::new(),
+        quote_spanned!(Span::mixed_site()=> #harness.run(#body)),
     )
 }
 
@@ -46,11 +81,12 @@ pub(crate) fn wrapped(
     calls: &TokenStream,
 ) -> TokenStream {
     let bindings = function.rebind_arguments();
-    let body = function.async_block(&quote!(move), &bindings);
+    let body = boxed(&function.async_block(&quote!(move), &bindings));
     let harness = harness(&function, krate, calls);
+    let tell = tell(&function, krate);
     function.with_body(
         &TokenStream::new(),
-        quote_spanned!(Span::mixed_site()=> #harness.wrap(#body).await),
+        quote_spanned!(Span::mixed_site()=> #harness.wrap(#body, #tell).await),
     )
 }
 
@@ -64,8 +100,9 @@ pub(crate) fn wrapped_sync(
     let bindings = function.rebind_arguments();
     let body = function.closure(&bindings);
     let harness = harness(&function, krate, calls);
+    let tell = tell(&function, krate);
     function.with_body(
         added,
-        quote_spanned!(Span::mixed_site()=> #harness.run_sync(#body)),
+        quote_spanned!(Span::mixed_site()=> #harness.run_sync(#body, #tell)),
     )
 }

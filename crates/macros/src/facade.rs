@@ -58,13 +58,18 @@ fn expand(attribute: &Attribute, arguments: TokenStream, item: TokenStream) -> T
     let krate = arguments
         .krate
         .map_or_else(|| quote!(::taskleak_tokio), ToTokens::into_token_stream);
-    let (run, added) = if attribute.judges {
-        (quote!(test), expansion::test_attribute())
-    } else {
-        calls.extend(quote!(.check(false)));
-        (quote!(run), TokenStream::new())
-    };
-    expansion::on_own_runtime(function, &krate, &calls, &run, &TokenStream::new(), &added)
+    if attribute.judges {
+        let added = expansion::test_attribute();
+        return expansion::test_on_own_runtime(
+            function,
+            &krate,
+            &calls,
+            &TokenStream::new(),
+            &added,
+        );
+    }
+    calls.extend(quote!(.check(false)));
+    expansion::main_on_own_runtime(function, &krate, &calls)
 }
 
 fn refuse(attribute: &Attribute, function: &Function) -> Result<()> {

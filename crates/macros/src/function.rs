@@ -5,7 +5,7 @@ use quote::{ToTokens, quote, quote_spanned};
 use syn::parse::{Parse, ParseStream};
 use syn::spanned::Spanned;
 use syn::{
-    Attribute, Error, FnArg, Pat, PatIdent, Result, ReturnType, Signature, Type, Visibility, token,
+    Attribute, Error, FnArg, Meta, Pat, PatIdent, Result, ReturnType, Signature, Type, Visibility, token,
 };
 
 use crate::attributes::Role;
@@ -146,6 +146,35 @@ impl Function {
             bindings.extend(quote_spanned! {Span::mixed_site()=> let #pattern = #name; });
         }
         bindings
+    }
+
+    /// Whether any panic makes the test pass: `#[should_panic]` without `expected`.
+    pub(crate) fn expects_any_panic(&self) -> bool {
+        let is_any = |meta: &Meta| match meta {
+            Meta::Path(_) => true,
+            Meta::List(list) => list.tokens.is_empty(),
+            Meta::NameValue(_) => false,
+        };
+        // rustc refuses any other output.
+        let is_unit = match &self.signature.output {
+            ReturnType::Default => true,
+            ReturnType::Type(_, output) => {
+                matches!(&**output, Type::Tuple(output) if output.elems.is_empty())
+            }
+        };
+        let should_panic = |other: &&Attribute| other.path().is_ident("should_panic");
+        let mut attributes = self.attributes.iter().filter(should_panic).peekable();
+        is_unit && attributes.peek().is_some() && attributes.all(|other| is_any(&other.meta))
+    }
+
+    /// Whether the output is a type that stands there, other than nothing.
+    pub(crate) fn has_written_output(&self) -> bool {
+        match &self.signature.output {
+            ReturnType::Default => false,
+            ReturnType::Type(_, output) => {
+                !matches!(**output, Type::Never(_)) && !has_impl_trait(output)
+            }
+        }
     }
 
     /// A statement that never runs and tells rustc the type of the block it begins, so that a wrong

@@ -210,11 +210,10 @@ fn whole_test(
     // The replaced path stays in use, for the sake of imports, of editors and of errors in it.
     let preamble = replaced.map(|path| quote!(#[allow(unused_imports)] use #path as _;));
     let added = expansion::test_attribute();
-    Ok(expansion::on_own_runtime(
+    Ok(expansion::test_on_own_runtime(
         function,
         &krate(arguments),
         &calls,
-        &quote!(test),
         &preamble.unwrap_or_default(),
         &added,
     ))
