@@ -147,9 +147,14 @@ fn a_guard_closed_on_another_thread() {
     abort([task, of_outer]);
 }
 
-/// A thread that holds a handle spawns for the test that owns the runtime.
+/// A thread that holds a handle spawns for the test that owns the runtime, whatever the thread is called.
 #[test]
 fn a_plain_thread_with_a_handle() {
+    spawns_by_a_handle(thread::Builder::new());
+    spawns_by_a_handle(thread::Builder::new().name("acceptor".to_owned()));
+}
+
+fn spawns_by_a_handle(thread: thread::Builder) {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .build()
@@ -157,12 +162,12 @@ fn a_plain_thread_with_a_handle() {
     runtime.block_on(async {
         let guard = verify_none();
         let handle = Handle::current();
-        let from_thread = thread::spawn(move || {
+        let from_thread = thread.spawn(move || {
             use taskleak::Track;
             let marked = handle.spawn(pending::<()>().tracked_as("marked by a thread"));
             [stuck_on(&handle, "a thread's"), marked]
         });
-        let tasks = from_thread.join().unwrap();
+        let tasks = from_thread.unwrap().join().unwrap();
         while taskleak::live_tasks()
             .iter()
             .all(|task| task.name() != "marked by a thread")

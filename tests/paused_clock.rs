@@ -128,3 +128,71 @@ async fn a_dump_that_waits_for_a_silent_task_leaves_the_clock_where_it_is() {
     sleeper.await.unwrap();
     assert_eq!(tokio::time::Instant::now(), before + TICK);
 }
+
+/// How a test on a paused clock ends that may take so long.
+fn timed<F: Future<Output = ()>>(timeout: Duration, body: F) -> Option<String> {
+    let harness = taskleak::__private::Harness::new("crate::paused");
+    let harness = harness.current_thread().start_paused(true);
+    let harness = harness.timeout(timeout);
+    let outcome = catch_unwind(AssertUnwindSafe(|| harness.run(body)));
+    outcome.err().map(|panic| *panic.downcast().unwrap())
+}
+
+/// A runtime that waits for a socket is idle, and a paused clock goes on to the next timer then: the limit is none.
+#[test]
+fn what_takes_real_time_only_is_in_time() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::{TcpListener, TcpStream};
+
+    let echoed = timed(Duration::from_secs(60), async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let client = std::thread::spawn(move || {
+            use std::io::{Read, Write};
+            let mut stream = std::net::TcpStream::connect(address).unwrap();
+            for byte in 0..3 {
+                std::thread::sleep(Duration::from_millis(30));
+                stream.write_all(&[byte]).unwrap();
+                stream.read_exact(&mut [0]).unwrap();
+            }
+        });
+        let mut stream: TcpStream = listener.accept().await.unwrap().0;
+        for _ in 0..3 {
+            let byte = stream.read_u8().await.unwrap();
+            // And the clock has not come any nearer to the limit by that.
+            sleep(Duration::from_secs(10)).await;
+            stream.write_u8(byte).await.unwrap();
+        }
+        client.join().unwrap();
+    });
+    assert_eq!(echoed, None);
+}
+
+#[test]
+fn what_takes_virtual_time_is_in_time_to_the_tick() {
+    assert_eq!(timed(HOUR, sleep(HOUR)), None);
+    let late = timed(HOUR, sleep(HOUR + TICK * 3));
+    assert!(late.unwrap().contains("did not end within 1h"));
+}
+
+/// Its own timers tell that the time is over although nobody polls the body.
+#[test]
+fn a_body_that_waits_beside_a_clock_that_goes_on_is_late() {
+    let late = timed(HOUR, async {
+        let ticker = Builder::new().name("ticker").spawn(async {
+            loop {
+                sleep(Duration::from_secs(60)).await;
+            }
+        });
+        ticker.await.unwrap();
+    });
+    let report = late.unwrap();
+    assert!(report.contains("`ticker`"), "{report}");
+}
+
+/// Nothing tells but real time.
+#[test]
+fn a_body_that_hangs_is_late() {
+    let late = timed(TICK * 50, std::future::pending());
+    assert!(late.unwrap().contains("did not end within 50ms"));
+}

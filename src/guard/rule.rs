@@ -172,6 +172,14 @@ fn spawned_in(glob: &Pattern, task: &TaskInfo) -> bool {
 }
 
 fn matches_file(glob: &Pattern, file: &str) -> bool {
+    // Windows has its own way to write a path, and whoever writes a rule need not think of it.
+    if file.contains('\\') && matches_path(glob, &file.replace('\\', "/")) {
+        return true;
+    }
+    matches_path(glob, file)
+}
+
+fn matches_path(glob: &Pattern, file: &str) -> bool {
     // A glob for a path within the project matches however long the way to the project is.
     glob.matches(file)
         || file
@@ -236,4 +244,20 @@ macro_rules! ignore {
             }
         };
     };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_of_windows_is_one_too() {
+        let pool = pattern("src/pool/*");
+        assert!(matches_file(&pool, "src/pool/reaper.rs"));
+        assert!(matches_file(&pool, "/home/app/src/pool/reaper.rs"));
+        assert!(matches_file(&pool, r"src\pool\reaper.rs"));
+        assert!(matches_file(&pool, r"C:\app\src\pool\reaper.rs"));
+        assert!(!matches_file(&pool, r"C:\app\src\spool\reaper.rs"));
+        assert!(!matches_file(&pool, r"src\pool.rs"));
+    }
 }

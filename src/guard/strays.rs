@@ -41,12 +41,19 @@ pub(crate) fn keep_runtimes() {
 /// A runtime becomes a guard's. With a tokio that has no numbers of runtimes, another one that comes to lie where this one
 /// lay would be taken for it: so it is kept in sight until it is gone.
 pub(super) fn keep_claimed(handle: &Handle) {
-    if tokio_ids::runtime_numbers_return(handle) && census::holders(handle).is_some() {
+    if tokio_ids::runtime_numbers_return(handle) {
         keep(handle);
     }
 }
 
 fn keep(handle: &Handle) {
+    // Where nobody can tell whether a runtime lives, each would seem to be gone.
+    if census::holders(handle).is_some() {
+        keep_in_sight(handle);
+    }
+}
+
+fn keep_in_sight(handle: &Handle) {
     let gone: Vec<_> = {
         let mut kept = lock(&KEPT);
         let gone = kept.extract_if(.., |handle| !is_alive(handle)).collect();

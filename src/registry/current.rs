@@ -3,6 +3,7 @@
 use super::runtimes::TrackedRuntime;
 use super::scope::{Scope, ScopeRef, by_index};
 use super::slot::{Slot, flag};
+use crate::stack::{self, Stack};
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::sync::atomic::Ordering::Relaxed;
@@ -199,8 +200,34 @@ pub(super) fn admit(
     }
     off_task_scope()
         .admit(background)
-        .or_else(|| runtime?.owner().admit(background))
+        .or_else(|| {
+            // Only a thread with a name can be a test's.
+            let stack = || test_of_thread().and_then(|_| stack::capture());
+            admit_by_owner(runtime?, stack, background)
+        })
         .or_else(|| stray_scope().admit(background))
+}
+
+/// Enters a task that no scope is nearer to than the one that owns its runtime; `stack` is where it was spawned. A
+/// test that libtest runs on a thread of its own spawns for itself: if that is not the owner's, the runtime is shared.
+pub(super) fn admit_by_owner(
+    runtime: &'static TrackedRuntime,
+    stack: impl FnOnce() -> Option<Stack>,
+    background: bool,
+) -> Option<&'static Scope> {
+    let owner = runtime.owner();
+    let scope = owner.open()?;
+    if is_of_one_test(scope) && stack().is_some_and(Stack::is_of_test_thread) {
+        runtime.is_shared();
+        return None;
+    }
+    owner.admit(background)
+}
+
+/// Whether the scope was opened where its test runs, not somewhere in a task or on a thread that nobody knows the test
+/// of. Code of that test finds the scope itself, without the help of a runtime.
+fn is_of_one_test(scope: &Scope) -> bool {
+    scope.place() == Place::Thread && !scope.label().contains(' ')
 }
 
 /// Whether tasks that no guard answers for are to be answered for at exit.

@@ -11,6 +11,7 @@ use super::slot::{Begun, Birth, Slot, flag};
 use super::spawner::{self, Spawner, Spec};
 use super::{TaskId, TaskKind, current, ends, judges, local, pool, timebox, tokio_ids};
 use crate::config;
+use crate::stack::Stack;
 use std::panic::Location;
 
 /// Owns a task's record: the record lives as long as the entry. It is kept beside the future, so
@@ -94,9 +95,10 @@ impl Entry {
         let scope = match spawner.scope.take() {
             Some(seat) => Some(seat.give(spec.background)),
             // Marked on a plain thread: as a task that is spawned there.
-            None if spawner.parent == 0 => {
-                runtime.and_then(|runtime| runtime.owner().admit(spec.background))
-            }
+            None if spawner.parent == 0 => runtime.and_then(|runtime| {
+                let stack = || Stack::from_bits(spawner.stack);
+                current::admit_by_owner(runtime, stack, spec.background)
+            }),
             None => None,
         };
         let counted = tokio_ids::may_be_in_task();

@@ -236,8 +236,13 @@ impl TrackedRuntime {
     fn lose_owner(&self, scope: ScopeRef) {
         let owner = ScopeRef::from_bits(self.owner.load(Acquire));
         if matches!(self.stranger(owner, scope), Stranger::Open) {
-            self.owner.store(SHARED, Relaxed);
+            self.is_shared();
         }
+    }
+
+    /// Somebody else uses it than its owner.
+    pub(super) fn is_shared(&self) {
+        self.owner.store(SHARED, Relaxed);
     }
 
     fn stranger(&self, owner: ScopeRef, scope: ScopeRef) -> Stranger {

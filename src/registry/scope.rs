@@ -360,7 +360,12 @@ impl Scope {
         self.life.generation() % 2 == 1
     }
 
-    /// Without the tasks that are there now. remembers the tasks that a runtime's shutdown kills.
+    /// Whether it takes what no guard answers for.
+    pub(crate) fn is_for_strays(&self) -> bool {
+        self.lock().stray
+    }
+
+    /// From now on it remembers the tasks that a runtime's shutdown kills.
     pub(crate) fn keep_killed(&self) {
         self.keeps_killed.store(true, Relaxed);
     }

@@ -71,6 +71,17 @@ impl Stack {
             .find(|frame| is_wanted(frame))
     }
 
+    /// Whether this is a stack of a thread on which libtest runs a test. Resolves the outermost frames only, where that is
+    /// to be seen; of a stack that was too deep to be kept whole it can't be.
+    pub(crate) fn is_of_test_thread(self) -> bool {
+        // Between a thread's begin and the test are some twelve.
+        const OUTERMOST: usize = 32;
+        let outermost = self.addresses().iter().rev().take(OUTERMOST);
+        outermost
+            .flat_map(|&address| symbols::resolve(address))
+            .any(|frame| frame.symbol().starts_with("test::"))
+    }
+
     /// The frames that a person wants to see, innermost first: their own down to the test, and where they called
     /// into another crate that called back, that crate's outermost frame. Left out are tokio, std, libtest and this
     /// crate.

@@ -9,6 +9,7 @@
 //! is looked at only for scopes that want to know.
 
 use super::runtime_end::{self, Offered, Probe};
+use crate::config;
 use crate::registry::slot::flag;
 use crate::registry::{Entry, Scope, Slot, TaskId, TaskInfo, TaskKind, is_judged};
 use crate::wait::Header;
@@ -63,6 +64,10 @@ fn record_if_killed_in(scope: &'static Scope, slot: &'static Slot) {
     const ENDED: u32 = flag::COMPLETED | flag::PANICKED | flag::BACKGROUND;
     let was_queued = was_queued(slot.id());
     if was_queued || slot.flags() & ENDED != 0 {
+        return;
+    }
+    // As a guard, the check at exit has nothing to say of a test that panics, be it as it should.
+    if scope.is_for_strays() && std::thread::panicking() && !config::get().run_on_failure {
         return;
     }
     let Some(reading) = slot.read() else { return };

@@ -67,6 +67,13 @@ impl Role {
     }
 }
 
+/// Whether the path, however it is written, ends in this name.
+pub(crate) fn is_called(path: &Path, name: &str) -> bool {
+    path.segments
+        .last()
+        .is_some_and(|segment| segment.ident == name)
+}
+
 /// An attribute's path as it was written, for messages.
 pub(crate) fn display(path: &Path) -> String {
     let colons = if path.leading_colon.is_some() {

@@ -53,6 +53,7 @@ impl Expansion {
         let arguments =
             Arguments::parse(self.raw_arguments.clone(), NAME, Accepts::RuntimeAndVerdict)?;
         if self.position(Role::Cases).is_some() {
+            self.refuse_timeout_of_cases()?;
             return Ok(self.behind_cases(&arguments));
         }
         if !self.function.is_async() {
@@ -121,6 +122,23 @@ impl Expansion {
             return Err(Error::new(Span::call_site(), message));
         }
         Ok(())
+    }
+
+    /// `#[rstest]` runs a sync body that has a `#[timeout(..)]` on a thread of its own, where nobody sees it.
+    fn refuse_timeout_of_cases(&self) -> Result<()> {
+        let attributes = &self.function.attributes;
+        let timeout = attributes
+            .iter()
+            .find(|other| other.path().is_ident("timeout"));
+        let is_rstest = |other: &Attribute| attributes::is_called(other.path(), "rstest");
+        match timeout {
+            Some(timeout) if !self.function.is_async() && attributes.iter().any(is_rstest) => {
+                let message = "`#[rstest]` runs a sync test that has this on a thread of its own, which \
+                               `#[leak_test]` cannot see into: write `#[leak_test(timeout = \"..\")]` instead";
+                Err(Error::new_spanned(timeout, message))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Puts the attribute below the one that makes tests out of cases, so that each case is a leak test.

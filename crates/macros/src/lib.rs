@@ -48,12 +48,17 @@ use leak_test::Origin;
 /// - `blocked_after = "2s"`: after how long a poll that has not returned is reported with its thread's stack; see
 ///   `taskleak::Options::blocked_after`.
 /// - `timeout = "5s"`: how long the body may take; past it the test fails and names the tasks alive. A body that holds
-///   its thread, as a synchronous one does, cannot be failed: the process is aborted.
+///   its thread, as a synchronous one does, cannot be failed: the process is aborted. On a paused clock the time is
+///   virtual, and goes by the test's own timers only; where it stands still and so does the body, real time decides.
 /// - `crate = "path"`: where the crate `taskleak` is found, if not at `::taskleak`.
+///
+/// # Beside `#[should_panic]`
+/// A leak is not the panic that is expected: where the body does not panic, its tasks are judged, and the test fails for
+/// not panicking. With `expected = ".."` the report may be what is expected. A body that panicked is not judged.
 ///
 /// # Examples
 ///
-/// ```
+/// ```test_harness
 /// use taskleak::leak_test;
 ///
 /// #[leak_test]
@@ -68,10 +73,10 @@ use leak_test::Origin;
 ///     Ok(())
 /// }
 ///
-/// #[leak_test(timeout = "5s")]
+/// #[leak_test(timeout = "2m")]
 /// #[tokio::test(start_paused = true)]
 /// async fn takes_the_place_of_tokios() {
-///     tokio::time::sleep(std::time::Duration::from_secs(60)).await;
+///     tokio::time::sleep(std::time::Duration::from_secs(60)).await; // takes no time
 /// }
 /// ```
 #[proc_macro_attribute]
