@@ -91,7 +91,13 @@ fn unguarded() {
 fn run(guarded: &str, leaks: bool) -> (String, bool) {
     let executable = std::env::current_exe().expect("a test binary knows itself");
     let mut command = Command::new(executable);
-    command.args(["--exact", "unguarded", guarded, "--ignored", "--test-threads=2"]);
+    command.args([
+        "--exact",
+        "unguarded",
+        guarded,
+        "--ignored",
+        "--test-threads=2",
+    ]);
     if leaks {
         command.env("LEAKS", "1");
     }

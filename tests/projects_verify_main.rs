@@ -25,6 +25,16 @@ fn a_clean_run_passes() {
         .is("verify-main/clean");
 }
 
+/// What a test leaves that panicked is looked at only if that is asked for.
+#[test]
+fn a_test_that_panicked_is_checked_if_that_is_asked_for() {
+    let seen = Project::new("verify-main")
+        .env("TASKLEAK_RUN_ON_FAILURE", "1")
+        .cargo_test("clean");
+    seen.exits_with(101)
+        .shows("1 task outlived `panics_beside_its_task`");
+}
+
 #[test]
 fn a_failure_keeps_its_exit_code() {
     Project::new("verify-main")

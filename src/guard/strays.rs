@@ -47,13 +47,14 @@ pub(super) fn keep_claimed(handle: &Handle) {
 }
 
 fn keep(handle: &Handle) {
-    // Where nobody can tell whether a runtime lives, each would seem to be gone.
-    if census::holders(handle).is_some() {
-        keep_in_sight(handle);
-    }
+    keep_if_told(handle, census::holders);
 }
 
-fn keep_in_sight(handle: &Handle) {
+fn keep_if_told(handle: &Handle, holders: fn(&Handle) -> Option<u64>) {
+    // Where nobody can tell whether a runtime lives, each would seem to be gone.
+    if holders(handle).is_none() {
+        return;
+    }
     let gone: Vec<_> = {
         let mut kept = lock(&KEPT);
         let gone = kept.extract_if(.., |handle| !is_alive(handle)).collect();
@@ -283,5 +284,32 @@ fn is_about_to_go_on(task: &SeenTask, is_current_thread: bool) -> bool {
         SeenState::NoWaker | SeenState::Parked | SeenState::Unknown => false,
         SeenState::Cancelled | SeenState::Complete => true,
         SeenState::Runnable | SeenState::Running => is_current_thread,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_kept(handle: &Handle) -> bool {
+        let number = tokio_ids::runtime(handle);
+        lock(&KEPT)
+            .iter()
+            .any(|kept| tokio_ids::runtime(kept) == number)
+    }
+
+    /// None is kept and none is forgotten, where each would seem to be gone as soon as the next one is met.
+    #[test]
+    fn where_nobody_can_tell_what_lives_nothing_is_kept() {
+        let build = || {
+            tokio::runtime::Builder::new_current_thread()
+                .build()
+                .unwrap()
+        };
+        let (untold, told) = (build(), build());
+        keep_if_told(untold.handle(), |_| None);
+        assert!(!is_kept(untold.handle()));
+        keep_if_told(told.handle(), |_| Some(2));
+        assert!(is_kept(told.handle()));
     }
 }

@@ -46,7 +46,11 @@ impl Timer {
     }
 
     /// A shorter wait of the same kind, in place of the last one: so it takes no thread of its own each time.
-    pub(crate) fn nap<'nap>(&self, last: &'nap mut Option<Self>, after: Duration) -> &'nap mut Self {
+    pub(crate) fn nap<'nap>(
+        &self,
+        last: &'nap mut Option<Self>,
+        after: Duration,
+    ) -> &'nap mut Self {
         if let Some(last) = last {
             last.restart(after);
         }

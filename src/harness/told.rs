@@ -8,13 +8,19 @@ use std::process::Termination;
 /// by value where the output is one that libtest could tell, else the one by reference.
 #[doc(hidden)]
 #[derive(Debug)]
-#[allow(missing_docs, reason = "not public: the attributes' expansions need it")]
+#[allow(
+    missing_docs,
+    reason = "not public: the attributes' expansions need it"
+)]
 pub struct Returned<T>(pub T);
 
 /// For what libtest could tell.
 #[doc(hidden)]
 pub trait TellsError {
-    #[allow(missing_docs, reason = "not public: the attributes' expansions need it")]
+    #[allow(
+        missing_docs,
+        reason = "not public: the attributes' expansions need it"
+    )]
     fn tell(self);
 }
 
@@ -27,8 +33,35 @@ impl<T: Termination> TellsError for Returned<T> {
 /// For anything else.
 #[doc(hidden)]
 pub trait TellsNothing {
-    #[allow(missing_docs, reason = "not public: the attributes' expansions need it")]
+    #[allow(
+        missing_docs,
+        reason = "not public: the attributes' expansions need it"
+    )]
     fn tell(&self) {}
 }
 
 impl<T> TellsNothing for Returned<T> {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Says so when it is told.
+    struct Telling<'a>(&'a std::cell::Cell<bool>);
+
+    impl Termination for Telling<'_> {
+        fn report(self) -> std::process::ExitCode {
+            self.0.set(true);
+            std::process::ExitCode::FAILURE
+        }
+    }
+
+    #[test]
+    fn what_can_be_told_is() {
+        let told = std::cell::Cell::new(false);
+        Returned(Telling(&told)).tell();
+        assert!(told.get());
+        // And what cannot be compiles.
+        Returned("a string").tell();
+    }
+}

@@ -13,7 +13,9 @@ pub(crate) fn test_attribute() -> TokenStream {
 /// A harness for this function, told what `calls` say.
 fn harness(function: &Function, krate: &TokenStream, calls: &TokenStream) -> TokenStream {
     let name = function.name();
-    let expects_panic = function.expects_any_panic().then(|| quote!(.expects_panic()));
+    let expects_panic = function
+        .expects_any_panic()
+        .then(|| quote!(.expects_panic()));
     quote_spanned! {Span::mixed_site()=>
         #krate::__private::Harness::new(::core::concat!(::core::module_path!(), "::", #name)) #calls #expects_panic
     }

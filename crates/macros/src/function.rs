@@ -5,7 +5,8 @@ use quote::{ToTokens, quote, quote_spanned};
 use syn::parse::{Parse, ParseStream};
 use syn::spanned::Spanned;
 use syn::{
-    Attribute, Error, FnArg, Meta, Pat, PatIdent, Result, ReturnType, Signature, Type, Visibility, token,
+    Attribute, Error, FnArg, Meta, Pat, PatIdent, Result, ReturnType, Signature, Type, Visibility,
+    token,
 };
 
 use crate::attributes::Role;
