@@ -24,6 +24,36 @@ async fn work(state: [u8; 100]) -> u32 {
     7
 }
 
+async fn other_work(state: [u8; 100]) -> u32 {
+    black_box(&state);
+    8
+}
+
+/// Two tasks, of two origins.
+fn bench_pair(
+    group: &mut BenchmarkGroup<'_, WallTime>,
+    name: &str,
+    runtime: &Runtime,
+    spawns: [Spawn; 2],
+) {
+    bench_rounds(group, name, runtime, move || async move {
+        for spawn in spawns {
+            spawn().await.unwrap();
+        }
+    });
+}
+
+fn bench_spawner(
+    group: &mut BenchmarkGroup<'_, WallTime>,
+    name: &str,
+    runtime: &Runtime,
+    spawn: Spawn,
+) {
+    bench_rounds(group, name, runtime, move || async move {
+        spawn().await.unwrap();
+    });
+}
+
 fn runtimes() -> [(&'static str, Runtime); 2] {
     let mut multi_thread = tokio::runtime::Builder::new_multi_thread();
     [
@@ -40,18 +70,20 @@ fn runtimes() -> [(&'static str, Runtime); 2] {
     ]
 }
 
-fn bench_spawner(
+fn bench_rounds<Round>(
     group: &mut BenchmarkGroup<'_, WallTime>,
     name: &str,
     runtime: &Runtime,
-    spawn: Spawn,
-) {
+    round: impl Fn() -> Round + Copy + Send + 'static,
+) where
+    Round: Future<Output = ()> + Send,
+{
     group.bench_function(name, |bencher| {
         bencher.iter_custom(|n| {
             let timed = async move {
                 let start = (Instant::now(), cpu_time());
                 for _ in 0..n {
-                    spawn().await.unwrap();
+                    round().await;
                 }
                 // On several threads it may be another one's time by now, and is not used.
                 (start.0.elapsed(), cpu_time().saturating_sub(start.1))
@@ -92,6 +124,8 @@ impl Observer for Everything {
 
 const PLAIN: Spawn = || tokio::spawn(work([7; 100]));
 const TRACKED: Spawn = || taskleak::spawn(work([7; 100]));
+const OTHER_PLAIN: Spawn = || tokio::spawn(other_work([7; 100]));
+const OTHER_TRACKED: Spawn = || taskleak::spawn(other_work([7; 100]));
 const MADE_NAME: Spawn = || Builder::new().name("made".to_owned()).spawn(work([7; 100]));
 const BOXED: Spawn = || {
     Builder::new()
@@ -104,6 +138,10 @@ fn spawn_run_join(criterion: &mut Criterion) {
         let mut group = criterion.benchmark_group(format!("manager, spawn+run+join/{flavor}"));
         bench_spawner(&mut group, "plain", &runtime, PLAIN);
         bench_spawner(&mut group, "on", &runtime, TRACKED);
+        let plain = [PLAIN, OTHER_PLAIN];
+        bench_pair(&mut group, "plain, two by turns", &runtime, plain);
+        let tracked = [TRACKED, OTHER_TRACKED];
+        bench_pair(&mut group, "on, two by turns", &runtime, tracked);
         bench_spawner(
             &mut group,
             "on, a name made at run time",

@@ -18,13 +18,14 @@
 //!
 //! An empty variable counts as unset. One whose name is nearly one of these is noted.
 
+use crate::registry::attention;
 use std::cell::RefCell;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicU8;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::{Once, OnceLock};
+use std::sync::{Mutex, Once, OnceLock, PoisonError};
 use std::time::Duration;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -378,17 +379,11 @@ pub(crate) fn is_on() -> bool {
     }
 }
 
-/// Whether they are whoever judges; a setting that was not looked at yet is as if not.
-#[inline]
-pub(crate) fn is_on_for_all() -> bool {
-    SWITCH.load(Relaxed) == ON
-}
-
 #[cold]
 fn is_on_otherwise(switch: u8) -> bool {
     let switch = if switch == UNKNOWN {
         note_errors();
-        decided(&SWITCH, switch_for(get().manager))
+        switch_to(get().manager, |before| before == UNKNOWN)
     } else {
         switch
     };
@@ -397,24 +392,27 @@ fn is_on_otherwise(switch: u8) -> bool {
 
 /// Whether tasks are tracked that no guard answers for.
 pub(crate) fn set_manager(is_enabled: bool) {
-    SWITCH.store(switch_for(is_enabled), Relaxed);
+    switch_to(is_enabled, |_| true);
 }
 
-fn switch_for(is_enabled: bool) -> u8 {
-    match (get().mode, is_enabled) {
+/// Says where the switch is afterwards.
+fn switch_to(is_enabled: bool, applies: impl FnOnce(u8) -> bool) -> u8 {
+    // One at a time: the first look at the settings does not undo what was said meanwhile, and what
+    // spawns look at is what the switch says.
+    static SWITCHING: Mutex<()> = Mutex::new(());
+    let switch = match (get().mode, is_enabled) {
         (Mode::Off, _) => OFF,
         (_, true) => ON,
         (_, false) => GUARDED,
+    };
+    let _one_at_a_time = SWITCHING.lock().unwrap_or_else(PoisonError::into_inner);
+    let before = SWITCH.load(Relaxed);
+    if !applies(before) {
+        return before;
     }
-}
-
-/// How the switch stands once nobody can say any more that it is unknown: as the settings say, unless
-/// somebody has set it meanwhile, whose word is the later one.
-fn decided(switch: &AtomicU8, by_settings: u8) -> u8 {
-    match switch.compare_exchange(UNKNOWN, by_settings, Relaxed, Relaxed) {
-        Ok(_) => by_settings,
-        Err(set_meanwhile) => set_meanwhile,
-    }
+    SWITCH.store(switch, Relaxed);
+    attention::set(attention::Flag::NotOn, switch != ON);
+    switch
 }
 
 /// Whether the environment lets tasks be tracked at all.

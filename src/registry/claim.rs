@@ -35,10 +35,13 @@ pub(crate) fn claim(task: &'static Slot, spec: Spec, spawner: Spawner) -> Option
     let origin = origin.intern();
     let attached = spec.extras.map(|extras| extras::set(task, extras));
     ledger::move_started(former, origin, attached.as_deref());
-    let kept = flag::COUNTED | flag::HOSTS_GUARD;
+    let kept = flag::SCOPED | flag::COUNTED | flag::HOSTS_GUARD;
     let mut flags = (task.flags() & kept) | spec.kind.to_bits() | flag::CLAIMED;
     if attached.is_some() {
         flags |= flag::EXTRAS;
+    }
+    if scope.is_some() {
+        flags |= flag::SCOPED;
     }
     let (stack, parent) = if birth.is_some() {
         (task.stack(), own_parent)

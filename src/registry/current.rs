@@ -1,5 +1,6 @@
 //! Which task and which scope the running code belongs to.
 
+use super::local;
 use super::runtimes::TrackedRuntime;
 use super::scope::{Scope, ScopeRef, by_index};
 use super::slot::{Slot, flag};
@@ -11,14 +12,13 @@ use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 thread_local! {
-    static TASK: Cell<Option<&'static Slot>> = const { Cell::new(None) };
     static SCOPE: Cell<ScopeRef> = const { Cell::new(ScopeRef::NONE) };
 }
 
 /// The tracked task that is being polled on this thread.
 #[inline]
 pub(crate) fn task() -> Option<&'static Slot> {
-    TASK.try_with(Cell::get).ok().flatten()
+    local::with(|local| local.task.get()).flatten()
 }
 
 /// What is to be written into logs of the running task.
@@ -45,9 +45,7 @@ pub(crate) fn description() -> Option<Description> {
 /// Makes `task` the current one; says which was before.
 #[inline]
 pub(super) fn swap_task(task: Option<&'static Slot>) -> Option<&'static Slot> {
-    TASK.try_with(|current| current.replace(task))
-        .ok()
-        .flatten()
+    local::with(|local| local.task.replace(task)).flatten()
 }
 
 /// Where a scope was opened, and so where it is current.

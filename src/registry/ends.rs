@@ -1,22 +1,15 @@
 //! Waiting for tasks to end.
 
-use std::sync::atomic::AtomicUsize;
-use std::sync::atomic::Ordering::{Relaxed, SeqCst};
+use super::attention::{self, Flag, Wanted};
 use tokio::sync::Notify;
 
-static WAITING: AtomicUsize = AtomicUsize::new(0);
+static WAITING: Wanted = Wanted::new(Flag::Awaited);
 static ENDED: Notify = Notify::const_new();
-
-/// Whether anybody waits for the end of a task.
-#[inline]
-pub(super) fn are_awaited() -> bool {
-    WAITING.load(Relaxed) > 0
-}
 
 /// A task has left the live set.
 #[inline]
 pub(super) fn tell() {
-    if are_awaited() {
+    if attention::now().has(Flag::Awaited) {
         ENDED.notify_waiters();
     }
 }
@@ -26,7 +19,7 @@ pub(crate) struct Ends(());
 
 impl Ends {
     pub(crate) fn watch() -> Self {
-        WAITING.fetch_add(1, SeqCst);
+        WAITING.enter();
         Self(())
     }
 
@@ -39,6 +32,6 @@ impl Ends {
 
 impl Drop for Ends {
     fn drop(&mut self) {
-        WAITING.fetch_sub(1, SeqCst);
+        WAITING.leave();
     }
 }

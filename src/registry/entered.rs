@@ -1,5 +1,6 @@
 //! A task being the current one: while it is polled, or while its future is dropped.
 
+use super::local::{self, Local};
 use super::slot::{Begun, Slot, flag};
 use super::{clock, current, pollers, timings, tokio_ids};
 use std::marker::PhantomData;
@@ -30,11 +31,32 @@ fn time_first(slot: &'static Slot) {
 /// Notes what is to be known of a task from its first poll on, which has begun on this thread.
 #[inline]
 pub(crate) fn first_poll_begins(slot: &'static Slot) {
+    let noted = local::with(|local| note_first_poll(Some(local), slot));
+    noted.unwrap_or_else(|| note_first_poll(None, slot));
+}
+
+/// Whether nothing is to be noted of a first poll but its task's number.
+#[inline(always)]
+pub(crate) fn is_usual_poll(local: &Local, slot: &'static Slot) -> bool {
+    pollers::is_noted(local, slot.runtime_index()) && !timings::wanted()
+}
+
+/// Notes what tokio calls the task that is polled for the first time.
+#[inline(always)]
+pub(crate) fn note_number(slot: &'static Slot) {
+    slot.set_tokio_id(tokio_ids::current_task().unwrap_or(0));
+}
+
+/// The same with what the thread keeps, if it is there.
+#[inline(always)]
+pub(crate) fn note_first_poll(local: Option<&Local>, slot: &'static Slot) {
     if timings::wanted() {
         time_first(slot);
     }
-    pollers::note(slot.runtime_index());
-    slot.set_tokio_id(tokio_ids::current_task().unwrap_or(0));
+    if let Some(local) = local {
+        pollers::note(local, slot.runtime_index());
+    }
+    note_number(slot);
 }
 
 /// The same for a poll by a guard, which does not count as one of the task's.

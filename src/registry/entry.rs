@@ -1,16 +1,17 @@
 //! A task's stay in the registry, from its spawn to its end whatever way it ends.
 
+use super::attention::{self, Flag};
 use super::entered::{Entered, enter, enter_drop};
 use super::events;
 use super::extras::{self, Attached};
 use super::ledger::{self, Outcome};
+use super::local::{self, Local};
 use super::origin::{Origin, OriginId};
 use super::runtimes::TrackedRuntime;
 use super::scope::{Scope, by_index};
 use super::slot::{Begun, Birth, Slot, flag};
-use super::spawner::{self, Spawner, Spec};
-use super::{TaskId, TaskKind, current, ends, judges, local, pool, timebox, tokio_ids};
-use crate::config;
+use super::spawner::{Spawner, Spec};
+use super::{TaskKind, current, ends, judges, pool, timebox, tokio_ids};
 use crate::stack::Stack;
 use std::panic::Location;
 
@@ -41,9 +42,10 @@ impl Entry {
     /// Registers a task that is about to be spawned by the running code where it runs, all in all
     /// in one go: if nobody answers for it, its thread has spawned its like before, and nothing has
     /// to be waited for. Otherwise it does nothing.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn begin_plain(spec: &Spec) -> Option<Self> {
-        begin_plain(spec.location, spec.type_name, spec.name).map(|slot| Self { slot })
+        let begin = |local: &Local| begin_plain(local, spec.location, spec.type_name, spec.name);
+        local::with(begin).flatten().map(|slot| Self { slot })
     }
 
     fn begin_judged(
@@ -118,6 +120,9 @@ impl Entry {
         if spec.background {
             flags |= flag::BACKGROUND;
         }
+        if scope.is_some() {
+            flags |= flag::SCOPED;
+        }
         if let Some(runtime) = runtime {
             if let Some(scope) = scope {
                 runtime.used_by(scope.reference());
@@ -167,12 +172,6 @@ impl Entry {
         self.slot.scope() != 0 || self.slot.flags() & (flag::COUNTED | flag::EXTRAS) != 0
     }
 
-    /// Whether some scope answers for the task, or did so.
-    #[inline]
-    pub(crate) fn is_in_scope(&self) -> bool {
-        self.slot.scope() != 0
-    }
-
     /// The scope that answers for the task.
     #[inline]
     pub(crate) fn scope(&self) -> Option<&'static Scope> {
@@ -210,52 +209,52 @@ impl Entry {
     }
 }
 
-/// See [`Entry::begin_plain`]. Told in words that fit into registers, and in the crate once.
+/// See [`Entry::begin_plain`]. Told in words that fit into registers, and in the crate once. What the
+/// thread keeps is told by the caller: to ask for it takes, in a library, what counts as a call.
 #[inline(never)]
 fn begin_plain(
+    local: &Local,
     location: &'static Location<'static>,
     type_name: &'static str,
     name: Option<&'static str>,
 ) -> Option<&'static Slot> {
-    if !config::is_on_for_all() || judges::any() || spawner::backtraces_are_wanted() {
+    let attention = attention::now();
+    if !attention.leaves_spawns_plain() {
         return None;
     }
-    let task = current::task();
+    let task = local.task.get();
     if task.is_some_and(|task| task.scope() != 0 || task.flags() & flag::HOSTS_GUARD != 0) {
         return None;
     }
     let kind = TaskKind::Task;
-    local::with(|local| {
-        let origin = Origin {
-            parent: task.map_or(OriginId::ROOT, Slot::origin),
-            location,
-            type_name,
-            name,
-            kind,
-        };
-        let known = local.origins.find(&origin)?;
-        let tally = known.tally?;
-        // A thread that is ending has none, nor has it counters.
-        let slot = local.slots.pop()?;
-        tally.count_started();
-        // What has to be asked for comes last: little has to be kept meanwhile.
-        slot.prepare(&Birth {
-            origin: known.id,
-            stack: 0,
-            scope: 0,
-            runtime: 0,
-            flags: kind.to_bits(),
-            parent: task.map_or(0, |task| task.id().to_bits()),
-        });
-        slot.come_to_life(match task.map_or(0, Slot::runtime_index) {
-            0 => local.last_asked.likely(),
-            runtime => runtime,
-        });
-        if events::starts_are_wanted() {
-            events::tell_start(slot, None);
-        }
-        Some(slot)
-    })?
+    let origin = Origin {
+        parent: task.map_or(OriginId::ROOT, Slot::origin),
+        location,
+        type_name,
+        name,
+        kind,
+    };
+    let known = local.origins.find(&origin)?;
+    // A thread that is ending has none, nor has it counters.
+    let slot = local.slots.pop()?;
+    known.tally.count_started();
+    // What has to be asked for comes last: little has to be kept meanwhile.
+    slot.prepare(&Birth {
+        origin: known.id,
+        stack: 0,
+        scope: 0,
+        runtime: 0,
+        flags: kind.to_bits(),
+        parent: task.map_or(0, |task| task.id().to_bits()),
+    });
+    slot.come_to_life(match task.map_or(0, Slot::runtime_index) {
+        0 => local.last_asked.likely(),
+        runtime => runtime,
+    });
+    if attention.has(Flag::Starts) {
+        events::tell_start(slot, None);
+    }
+    Some(slot)
 }
 
 /// The scope need not wait for the task any more: a guard saw its future end, although the runtime
@@ -312,51 +311,38 @@ fn leave_live_set(slot: &'static Slot, attached: Option<&Attached>, outcome: Out
 
 /// The same for a task of which nobody knows but its slot, which is given back.
 #[inline(always)]
-fn leave_and_give_back(slot: &'static Slot, outcome: Outcome) {
-    if events::ends_are_wanted() {
-        return leave_and_tell(slot, outcome);
-    }
-    let (id, origin) = (slot.id(), slot.origin());
+fn leave_and_give_back(local: &Local, slot: &'static Slot, outcome: Outcome) {
+    let origin = slot.origin();
     slot.vacate();
-    if slot.has_requests() || ends::are_awaited() {
-        return leave_noticed(slot, id, outcome);
+    if slot.has_requests() || attention::now().is_drawn_to_ends() {
+        return leave_noticed(local, slot, outcome);
     }
-    let is_done = local::with(|local| {
-        let tally = local.counters.last_tally(origin)?;
-        let is_kept = !slot.is_used_up() && local.slots.push(slot);
-        is_kept.then(|| tally.count_ended(outcome))
-    });
-    if is_done.flatten().is_none() {
+    if let Some(tally) = local.counters.known_tally(origin)
+        && !slot.is_used_up()
+        && local.slots.push(slot)
+    {
+        tally.count_ended(outcome);
+    } else {
         leave_otherwise(slot, origin, outcome);
     }
 }
 
-/// The same where somebody wants to be told of ends.
+/// The rest of it where somebody looks at the task, or wants to know of its end.
 #[inline(never)]
-fn leave_and_tell(slot: &'static Slot, outcome: Outcome) {
-    let (id, origin) = (slot.id(), slot.origin());
-    slot.vacate();
+fn leave_noticed(local: &Local, slot: &'static Slot, outcome: Outcome) {
+    let (id, origin) = (slot.last_id(), slot.origin());
     slot.end_requests(id);
-    match local::with(|local| local.counters.last_tally(origin)).flatten() {
+    match local.counters.known_tally(origin) {
         Some(tally) => tally.count_ended(outcome),
         None => ledger::count_ended(origin, None, outcome),
     }
     ends::tell();
-    events::tell_end(slot, id, None);
-    let is_kept = !slot.is_used_up() && local::with(|local| local.slots.push(slot)) == Some(true);
-    if !is_kept {
+    if events::ends_are_wanted() {
+        events::tell_end(slot, id, None);
+    }
+    if slot.is_used_up() || !local.slots.push(slot) {
         pool::give_back(slot);
     }
-}
-
-/// The rest of it where somebody looks at the task, or waits for its end.
-#[cold]
-#[inline(never)]
-fn leave_noticed(slot: &'static Slot, id: TaskId, outcome: Outcome) {
-    slot.end_requests(id);
-    ledger::count_ended(slot.origin(), None, outcome);
-    ends::tell();
-    pool::give_back(slot);
 }
 
 /// The rest of it where the thread has to ask others.
@@ -368,23 +354,26 @@ fn leave_otherwise(slot: &'static Slot, origin: OriginId, outcome: Outcome) {
 }
 
 /// A task with any of these leaves traces elsewhere too.
-const TRACES: u32 = flag::COUNTED | flag::EXTRAS | flag::HOSTS_GUARD;
+const TRACES: u32 = flag::SCOPED | flag::COUNTED | flag::EXTRAS | flag::HOSTS_GUARD;
 
 impl Drop for Entry {
-    #[inline]
+    #[inline(always)]
     fn drop(&mut self) {
-        end(self.slot);
+        let slot = self.slot;
+        if local::with(|local| end(local, slot)).is_none() {
+            leave(slot);
+        }
     }
 }
 
 /// By value, so that whoever drops an entry need not put it into memory.
 #[inline(never)]
-fn end(slot: &'static Slot) {
+fn end(local: &Local, slot: &'static Slot) {
     let flags = slot.flags();
-    if flags & TRACES != 0 || slot.scope() != 0 {
+    if flags & TRACES != 0 {
         leave(slot);
     } else {
-        leave_and_give_back(slot, Outcome::of(flags));
+        leave_and_give_back(local, slot, Outcome::of(flags));
     }
 }
 

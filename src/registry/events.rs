@@ -5,13 +5,14 @@
 //! pays for some words of its record and one atomic operation; the reader comes by itself, and is woken
 //! only for the first event after a time in which there was none.
 
+use super::attention::{self, Flag};
 use super::extras::Attached;
 use super::ledger::Outcome;
 use super::ring::Ring;
 use super::slot::{PackedRecord, Reading, Slot, flag};
 use super::{TaskId, pool};
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64};
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::Thread;
 use std::time::Duration;
@@ -106,41 +107,47 @@ struct Queue {
     reader: Mutex<Option<Thread>>,
 }
 
-static WANTED: AtomicU8 = AtomicU8::new(0);
 static QUEUE: OnceLock<Queue> = OnceLock::new();
 
 /// What anybody wants to be told.
 #[derive(Clone, Copy)]
-pub(crate) struct Wanted(u8);
+pub(crate) struct Wanted {
+    /// Whoever wants anything wants to know which tasks are over time.
+    anything: bool,
+    starts: bool,
+    ends: bool,
+}
 
 impl Wanted {
-    pub(crate) const NOTHING: Self = Self(0);
-    /// Whoever wants anything wants to know which tasks are over time.
-    const SOMETHING: u8 = 1;
-    const STARTS: u8 = 1 << 1;
-    const ENDS: u8 = 1 << 2;
+    pub(crate) const NOTHING: Self = Self {
+        anything: false,
+        starts: false,
+        ends: false,
+    };
 
     pub(crate) fn of(starts: bool, ends: bool) -> Self {
-        let starts = if starts { Self::STARTS } else { 0 };
-        let ends = if ends { Self::ENDS } else { 0 };
-        Self(Self::SOMETHING | starts | ends)
+        Self {
+            anything: true,
+            starts,
+            ends,
+        }
     }
 }
 
 /// Whether anybody wants to be told anything.
 #[inline]
 pub(super) fn wanted() -> bool {
-    WANTED.load(Relaxed) != 0
+    attention::now().has(Flag::Told)
 }
 
 #[inline]
 pub(super) fn starts_are_wanted() -> bool {
-    WANTED.load(Relaxed) & Wanted::STARTS != 0
+    attention::now().has(Flag::Starts)
 }
 
 #[inline]
 pub(super) fn ends_are_wanted() -> bool {
-    WANTED.load(Relaxed) & Wanted::ENDS != 0
+    attention::now().has(Flag::Ends)
 }
 
 /// Tells that a task started; for the owner of its slot.
@@ -220,9 +227,9 @@ pub(crate) fn wake() {
 pub(crate) const LEAST_ROOM: usize = 32_768;
 
 /// Wants to be told that from now on. The queue is made once, as long as the first who wants it says, if that is
-/// more than [`LEAST_ROOM`].
+/// more than [`LEAST_ROOM`]. For one caller at a time.
 pub(crate) fn want(wanted: Wanted, capacity: usize) {
-    if wanted.0 != 0 {
+    if wanted.anything {
         QUEUE.get_or_init(|| Queue {
             events: Ring::new(capacity.max(LEAST_ROOM)),
             missed: Default::default(),
@@ -230,7 +237,9 @@ pub(crate) fn want(wanted: Wanted, capacity: usize) {
             reader: Mutex::new(None),
         });
     }
-    WANTED.store(wanted.0, SeqCst);
+    attention::set(Flag::Told, wanted.anything);
+    attention::set(Flag::Starts, wanted.starts);
+    attention::set(Flag::Ends, wanted.ends);
 }
 
 /// The running thread is the one that reads the events.

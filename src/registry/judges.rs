@@ -2,48 +2,42 @@
 //!
 //! What only a verdict or its report needs (the time of each poll, the exact runtime) is paid for
 //! only while a guard is open, or in a binary that is checked at exit; and only while somebody wants
-//! to know what tasks wait for does a poll look whether its task is asked. All of it is in one word,
-//! so that a poll that nobody watches looks once.
+//! to know what tasks wait for does a poll look whether its task is asked. All of it is in one word
+//! ([`attention`]), so that a poll that nobody watches looks once.
 
-use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering::Relaxed;
-
-/// How many judges there are, in the low half, and how many who want traces, in the high one.
-static WATCHERS: AtomicU64 = AtomicU64::new(0);
-
-const TRACE: u64 = 1 << 32;
+use super::attention::{self, Attention, One};
 
 /// Who watched at one moment.
 #[derive(Clone, Copy)]
-pub(super) struct Watch(u64);
+pub(super) struct Watch(Attention);
 
 impl Watch {
     /// Whether anybody does.
-    #[inline]
+    #[inline(always)]
     pub(super) fn is_kept(self) -> bool {
-        self.0 != 0
+        self.0.is_drawn_to_polls()
     }
 
     pub(super) fn is_judged(self) -> bool {
-        !self.0.is_multiple_of(TRACE)
+        self.0.has_judges()
     }
 
     pub(super) fn is_traced(self) -> bool {
-        self.0 >= TRACE
+        self.0.has_traces()
     }
 }
 
-#[inline]
+#[inline(always)]
 pub(super) fn watch() -> Watch {
-    Watch(WATCHERS.load(Relaxed))
+    Watch(attention::now())
 }
 
 pub(super) fn enter() {
-    WATCHERS.fetch_add(1, Relaxed);
+    attention::enter(One::Judge);
 }
 
 pub(super) fn leave() {
-    WATCHERS.fetch_sub(1, Relaxed);
+    attention::leave(One::Judge);
 }
 
 /// Whether there is a judge now. A guard that opens at this moment is not missed where it matters:
@@ -60,13 +54,13 @@ pub(crate) struct Tracing(());
 
 impl Tracing {
     pub(crate) fn begin() -> Self {
-        WATCHERS.fetch_add(TRACE, Relaxed);
+        attention::enter(One::Trace);
         Self(())
     }
 }
 
 impl Drop for Tracing {
     fn drop(&mut self) {
-        WATCHERS.fetch_sub(TRACE, Relaxed);
+        attention::leave(One::Trace);
     }
 }

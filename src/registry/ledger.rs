@@ -41,7 +41,6 @@ impl Outcome {
 }
 
 /// The counters of one origin (of one thread) or of one name.
-#[derive(Default)]
 pub(crate) struct Tally {
     started: AtomicU64,
     ended: [AtomicU64; OUTCOMES],
@@ -62,7 +61,21 @@ impl Totals {
     }
 }
 
+impl Default for Tally {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Tally {
+    const fn new() -> Self {
+        Self {
+            started: AtomicU64::new(0),
+            ended: [const { AtomicU64::new(0) }; OUTCOMES],
+            over_time: AtomicU64::new(0),
+        }
+    }
+
     /// One more task's record is made; for who alone may change it.
     #[inline]
     pub(super) fn count_started(&self) {
@@ -115,41 +128,59 @@ static LATE: Ledger = Ledger(Table::new());
 /// The counters of one thread.
 pub(super) struct Counters {
     ledger: Cell<Option<&'static Ledger>>,
-    /// What it was last asked for: tasks of one origin mostly come and go in a row.
-    last: Cell<(OriginId, Option<&'static Tally>)>,
+    /// What it was asked for last, by the end of the origin's number: tasks of few origins mostly come and
+    /// go in a row. No task is of the root, whose place is where nothing is known.
+    known: [Cell<(OriginId, &'static Tally)>; KNOWN],
 }
+
+const KNOWN: usize = 16;
+
+/// In the place of counters; nobody changes them.
+pub(super) static NOBODYS: Tally = Tally::new();
+
+const UNKNOWN: (OriginId, &Tally) = (OriginId::ROOT, &NOBODYS);
 
 impl Counters {
     pub(super) const fn new() -> Self {
         Self {
             ledger: Cell::new(None),
-            last: Cell::new((OriginId::ROOT, None)),
+            known: [const { Cell::new(UNKNOWN) }; KNOWN],
         }
     }
 
-    /// Those of one origin, if it is the one that was last asked for; for this thread alone to change.
+    /// Those of one origin (not of the root), if it was asked for of late; for this thread alone to change.
     #[inline(always)]
-    pub(super) fn last_tally(&self, origin: OriginId) -> Option<&'static Tally> {
-        let (last, tally) = self.last.get();
-        if last == origin { tally } else { None }
+    pub(super) fn known_tally(&self, origin: OriginId) -> Option<&'static Tally> {
+        let (known, tally) = self.place(origin).get();
+        (known == origin).then_some(tally)
+    }
+
+    #[inline(always)]
+    fn place(&self, origin: OriginId) -> &Cell<(OriginId, &'static Tally)> {
+        &self.known[origin.to_bits() as usize % KNOWN]
     }
 
     /// Those of any origin but the root; none either if the thread is ending.
     #[inline]
     fn tally(&self, origin: OriginId) -> Option<&'static Tally> {
-        self.last_tally(origin).or_else(|| self.look_up(origin))
+        if origin == OriginId::ROOT {
+            return None;
+        }
+        self.known_tally(origin).or_else(|| self.look_up(origin))
     }
 
     #[inline(never)]
     fn look_up(&self, origin: OriginId) -> Option<&'static Tally> {
         let ledger = self.ledger.get().or_else(|| claim(self))?;
-        let tally = ledger.tally(origin);
-        self.last.set((origin, tally));
-        tally
+        let tally = ledger.tally(origin)?;
+        self.place(origin).set((origin, tally));
+        Some(tally)
     }
 
     pub(super) fn give_back(&self) {
-        self.last.set((OriginId::ROOT, None));
+        for known in &self.known {
+            known.set(UNKNOWN);
+        }
         if let Some(ledger) = self.ledger.take() {
             ledgers().free.push(ledger);
         }

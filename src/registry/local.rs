@@ -8,11 +8,17 @@
 
 use super::ledger::Counters;
 use super::origin::RecentOrigins;
+use super::pollers::NOT_LISTED;
 use super::pool::Cache;
 use super::runtimes::LastAsked;
+use super::slot::Slot;
 use std::cell::Cell;
 
-pub(super) struct Local {
+pub(crate) struct Local {
+    /// The tracked task that is being polled on the thread.
+    pub(super) task: Cell<Option<&'static Slot>>,
+    /// The runtime whose task was polled last for the first time, as [`pollers`](super::pollers) has it.
+    pub(super) polled: Cell<u32>,
     pub(super) slots: Cache,
     pub(super) counters: Counters,
     pub(super) last_asked: LastAsked,
@@ -54,6 +60,8 @@ impl Drop for Leaving {
 thread_local! {
     static LOCAL: Local = const {
         Local {
+            task: Cell::new(None),
+            polled: Cell::new(NOT_LISTED),
             slots: Cache::new(),
             counters: Counters::new(),
             last_asked: LastAsked::new(),
@@ -71,7 +79,7 @@ const _: () = assert!(!std::mem::needs_drop::<Local>());
 /// not what the compiler makes these of.
 #[inline(always)]
 #[allow(unsafe_code)]
-pub(super) fn with<T>(look: impl FnOnce(&Local) -> T) -> Option<T> {
+pub(crate) fn with<T>(look: impl FnOnce(&Local) -> T) -> Option<T> {
     // In two steps, so that the compiler takes `look` for a part of the caller, and keeps what it uses
     // in registers.
     let local = LOCAL.try_with(std::ptr::from_ref).ok()?;

@@ -13,6 +13,7 @@
 
 pub(crate) mod alarm;
 mod ancestor;
+pub(crate) mod attention;
 mod claim;
 pub(crate) mod clock;
 pub(crate) mod current;
@@ -30,7 +31,7 @@ pub(crate) mod inquiry;
 pub(crate) mod judges;
 pub(crate) mod ledger;
 mod life;
-mod local;
+pub(crate) mod local;
 mod name;
 pub(crate) mod names;
 pub(crate) mod numbers;
@@ -58,7 +59,7 @@ pub(crate) mod tokio_ids;
 
 pub use ancestor::Ancestor;
 pub(crate) use claim::{claim, give_back};
-pub(crate) use entered::{Entered, first_poll_begins};
+pub(crate) use entered::{Entered, first_poll_begins, is_usual_poll, note_first_poll, note_number};
 pub(crate) use entry::Entry;
 pub(crate) use extras::{Attached, Extras};
 pub use fingerprint::Fingerprint;

@@ -129,11 +129,14 @@ impl Origin {
     /// The number of this origin.
     pub(super) fn intern(self) -> OriginId {
         local::with(|local| {
-            let known = local.origins.find(&self).unwrap_or_else(|| {
-                let id = self.intern_slowly();
-                local.origins.remember(self, id)
-            });
-            known.id
+            local.origins.find(&self).map_or_else(
+                || {
+                    let id = self.intern_slowly();
+                    local.origins.remember(self, id);
+                    id
+                },
+                |known| known.id,
+            )
         })
         .unwrap_or_else(|| self.intern_slowly())
     }
@@ -226,30 +229,43 @@ const RECENT: usize = 64;
 pub(super) struct KnownOrigin {
     origin: Origin,
     pub(super) id: OriginId,
-    /// None if the thread is ending. Not to be used once it is.
-    pub(super) tally: Option<&'static Tally>,
+    /// Not to be used once the thread is ending.
+    pub(super) tally: &'static Tally,
 }
+
+/// In the place of one: no task's parents are of that number.
+const NOTHING: KnownOrigin = KnownOrigin {
+    origin: Origin {
+        parent: OriginId(u32::MAX),
+        location: Location::caller(),
+        type_name: "",
+        name: None,
+        kind: TaskKind::Hooked,
+    },
+    id: OriginId::ROOT,
+    tally: &ledger::NOBODYS,
+};
 
 /// The origins that a thread has used last. Two spawns in a row from one place are the rule, and
 /// comparing a few words is far cheaper than hashing a path.
-pub(super) struct RecentOrigins([Cell<Option<KnownOrigin>>; RECENT]);
+pub(super) struct RecentOrigins([Cell<KnownOrigin>; RECENT]);
 
 impl RecentOrigins {
     pub(super) const fn new() -> Self {
-        Self([const { Cell::new(None) }; RECENT])
+        Self([const { Cell::new(NOTHING) }; RECENT])
     }
 
     #[inline(always)]
     pub(super) fn find(&self, origin: &Origin) -> Option<KnownOrigin> {
-        let known = self.0[origin.place()].get()?;
+        let known = self.0[origin.place()].get();
         known.origin.is_same_place(origin).then_some(known)
     }
 
-    fn remember(&self, origin: Origin, id: OriginId) -> KnownOrigin {
-        let tally = ledger::mine(id);
-        let known = KnownOrigin { origin, id, tally };
-        self.0[origin.place()].set(Some(known));
-        known
+    /// A thread that is ending remembers nothing, since it has no counters.
+    fn remember(&self, origin: Origin, id: OriginId) {
+        if let Some(tally) = ledger::mine(id) {
+            self.0[origin.place()].set(KnownOrigin { origin, id, tally });
+        }
     }
 }
 

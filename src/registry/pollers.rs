@@ -1,7 +1,7 @@
 //! The threads that poll tracked tasks: those to look at, where a poll was not timed.
 
+use super::local::Local;
 use super::poller;
-use std::cell::Cell;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 static THREADS: Mutex<Vec<Poller>> = Mutex::new(Vec::new());
@@ -28,19 +28,23 @@ impl Drop for Listed {
 }
 
 /// No runtime's index: the thread is not listed.
-const NOT_LISTED: u32 = u32::MAX;
+pub(super) const NOT_LISTED: u32 = u32::MAX;
 
 thread_local! {
-    static RUNTIME: Cell<u32> = const { Cell::new(NOT_LISTED) };
     static LISTED: Listed = Listed(poller::id());
+}
+
+/// Whether it is known that the calling thread polls tracked tasks of that runtime.
+#[inline(always)]
+pub(super) fn is_noted(local: &Local, runtime: u32) -> bool {
+    local.polled.get() == runtime
 }
 
 /// The calling thread polls tracked tasks of that runtime.
 #[inline(always)]
-pub(super) fn note(runtime: u32) {
-    // Without a destructor, unlike the other: a look costs one load.
-    let before = RUNTIME.try_with(|listed| listed.replace(runtime));
-    if before.is_ok_and(|before| before != runtime) {
+pub(super) fn note(local: &Local, runtime: u32) {
+    if !is_noted(local, runtime) {
+        local.polled.set(runtime);
         list(runtime);
     }
 }

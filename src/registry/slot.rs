@@ -88,6 +88,8 @@ pub(crate) mod flag {
     pub(crate) const PANICKED: u32 = 1 << 7;
     /// The runtime counts it as one of its alive tasks.
     pub(crate) const COUNTED: u32 = 1 << 8;
+    /// Some scope answers for the task, or did so: without it, none ever has.
+    pub(crate) const SCOPED: u32 = 1 << 9;
     /// Known by its runtime's task hooks only.
     pub(crate) const HOOKED: u32 = 1 << 16;
     /// Was, until its future turned out to be marked.
@@ -204,6 +206,11 @@ impl Slot {
     /// The id of the task that lives here. Only its owner may ask: nobody else knows it still lives.
     pub(crate) fn id(&self) -> TaskId {
         TaskId::new(self.sequence.load(Relaxed), self.index)
+    }
+
+    /// The id of the task that lived here until now. Only for its owner, who has vacated it.
+    pub(super) fn last_id(&self) -> TaskId {
+        TaskId::new(self.sequence.load(Relaxed).wrapping_sub(1), self.index)
     }
 
     /// Makes a vacant slot a live task. Only the one who took the slot from the pool may call it.

@@ -1,6 +1,7 @@
 //! What is known of a task before it begins: what is spawned, and by whom.
 
 use super::TaskKind;
+use super::attention::{self, One};
 use super::current;
 use super::extras::Extras;
 use super::origin::OriginId;
@@ -9,24 +10,20 @@ use super::slot::Slot;
 use super::timebox::Timebox;
 use crate::stack;
 use std::panic::Location;
-use std::sync::atomic::AtomicUsize;
-use std::sync::atomic::Ordering::Relaxed;
 
-/// How many want spawn backtraces: each open guard, and the setting `always`.
-static BACKTRACES: AtomicUsize = AtomicUsize::new(0);
-
-/// From now on (until [`release_backtraces`]) every spawn captures a backtrace.
+/// From now on (until [`release_backtraces`]) every spawn captures a backtrace: each open guard wants that,
+/// and the setting `always`.
 pub(crate) fn request_backtraces() {
-    BACKTRACES.fetch_add(1, Relaxed);
+    attention::enter(One::Backtraces);
 }
 
 pub(crate) fn release_backtraces() {
-    BACKTRACES.fetch_sub(1, Relaxed);
+    attention::leave(One::Backtraces);
 }
 
 #[inline]
 pub(crate) fn backtraces_are_wanted() -> bool {
-    BACKTRACES.load(Relaxed) != 0
+    attention::now().has_backtraces()
 }
 
 /// The stack of a spawn at `location`, if anybody wants it; 0 for none.

@@ -1,19 +1,18 @@
 //! Whether anybody but a judge wants to know when tasks are first polled, which takes a look at the clock.
 
-use std::sync::atomic::AtomicUsize;
-use std::sync::atomic::Ordering::Relaxed;
+use super::attention::{self, Flag, Wanted};
 
-static WANTED: AtomicUsize = AtomicUsize::new(0);
+static WANTED: Wanted = Wanted::new(Flag::Timed);
 
 pub(crate) fn want() {
-    WANTED.fetch_add(1, Relaxed);
+    WANTED.enter();
 }
 
 pub(crate) fn release() {
-    WANTED.fetch_sub(1, Relaxed);
+    WANTED.leave();
 }
 
 #[inline]
 pub(super) fn wanted() -> bool {
-    WANTED.load(Relaxed) > 0
+    attention::now().has(Flag::Timed)
 }

@@ -2,10 +2,14 @@
 #![allow(unsafe_code)]
 
 use super::shutdown;
+use crate::registry::local::{self, Local};
 use crate::registry::slot::Begun;
-use crate::registry::{Entered, Entry, Slot, TaskKind, first_poll_begins, give_back, own_spawn};
-use crate::wait::header_of;
+use crate::registry::{
+    Entered, Entry, Slot, first_poll_begins, give_back, is_usual_poll, note_first_poll,
+    note_number, own_spawn,
+};
 use crate::wait::trace::TracedPoll;
+use crate::wait::{header_of, known_header_of};
 use std::future::Future;
 use std::mem::ManuallyDrop;
 use std::pin::Pin;
@@ -16,7 +20,8 @@ use std::task::{Context, Poll, Waker};
 /// It hands the task's own waker through, so that a poll costs a few stores.
 #[must_use = "futures do nothing unless they are spawned or awaited"]
 pub(crate) struct TaskFuture<F> {
-    entry: Option<Entry>,
+    // Taken by hand, once, when the whole is dropped: what is taken there is not looked at again.
+    entry: ManuallyDrop<Option<Entry>>,
     // Dropped by hand, so that the task is the current one while its future is dropped. Pinned with
     // the whole: it is moved out only while nothing is pinned yet, by `into_inner`.
     future: ManuallyDrop<F>,
@@ -28,7 +33,9 @@ impl<F: Unpin> Unpin for TaskFuture<F> {}
 impl<F> Drop for TaskFuture<F> {
     #[inline]
     fn drop(&mut self) {
-        let Some(entry) = self.entry.take() else {
+        // SAFETY: taken once, since the whole is going away (`into_inner` forgets it).
+        let entry = unsafe { ManuallyDrop::take(&mut self.entry) };
+        let Some(entry) = entry else {
             // SAFETY: dropped in place, and nothing reads it after this, because this is the only place
             // that drops it (`into_inner` forgets the whole) and the whole is going away.
             return unsafe { ManuallyDrop::drop(&mut self.future) };
@@ -50,7 +57,7 @@ impl<F> TaskFuture<F> {
     #[inline]
     pub(super) fn new(future: F) -> Self {
         Self {
-            entry: None,
+            entry: ManuallyDrop::new(None),
             future: ManuallyDrop::new(future),
         }
     }
@@ -59,13 +66,13 @@ impl<F> TaskFuture<F> {
     /// is copied.
     #[inline(always)]
     pub(super) fn set(&mut self, entry: Entry) {
-        std::mem::forget(self.entry.replace(entry));
+        self.entry = ManuallyDrop::new(Some(entry));
     }
 
     /// The same for one that is pinned, or to no task.
     pub(super) fn begin(self: Pin<&mut Self>, entry: Option<Entry>) {
         // SAFETY: the entry is not pinned with the whole.
-        unsafe { self.get_unchecked_mut() }.entry = entry;
+        *unsafe { self.get_unchecked_mut() }.entry = entry;
     }
 
     /// The future of one without an entry.
@@ -81,13 +88,34 @@ impl<F> TaskFuture<F> {
 impl<F: Future> Future for TaskFuture<F> {
     type Output = F::Output;
 
+    /// It is what a runtime polls, so its memory is part of the task's.
     #[inline(always)]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        self.poll_noting(cx, |slot, waker| {
+            let noted = local::with(|local| note_first(Some(local), slot, waker));
+            noted.unwrap_or_else(|| note_first(None, slot, waker));
+        })
+    }
+}
+
+impl<F: Future> TaskFuture<F> {
+    /// The same for one that any other spawner may poll in one task now and in another later.
+    #[inline(always)]
+    pub(super) fn poll_anywhere(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        self.poll_noting(cx, |slot, _| first_poll_begins(slot))
+    }
+
+    #[inline(always)]
+    fn poll_noting(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        note_first: impl FnOnce(&'static Slot, &Waker),
+    ) -> Poll<F::Output> {
         // SAFETY: the future stays where it is; it is never moved out of what is pinned.
         let this = unsafe { self.get_unchecked_mut() };
         // SAFETY: pinned with the whole.
         let future = unsafe { Pin::new_unchecked(&mut *this.future) };
-        let Some(entry) = &this.entry else {
+        let Some(entry) = &*this.entry else {
             return future.poll(cx);
         };
         let (entered, begun) = entry.enter();
@@ -121,16 +149,24 @@ fn poll_traced<F: Future>(
     poll
 }
 
-/// Notes what the first poll tells.
+/// Notes what the first poll of a runtime's own task tells.
 #[inline(never)]
-fn note_first(slot: &'static Slot, waker: &Waker) {
-    // If the task is tokio's, this future is part of the task's memory. Any other spawner may poll it
-    // in one task now and in another later.
-    let kind = TaskKind::from_flags(slot.flags());
-    if matches!(kind, TaskKind::Task | TaskKind::Local)
-        && let Some(header) = header_of(waker)
+fn note_first(local: Option<&Local>, slot: &'static Slot, waker: &Waker) {
+    if let Some(header) = known_header_of(waker)
+        && local.is_some_and(|local| is_usual_poll(local, slot))
     {
         slot.set_header(header);
+        return note_number(slot);
     }
-    first_poll_begins(slot);
+    note_first_otherwise(local, slot, waker);
+}
+
+/// The same where tokio's waker is not known yet, the thread is new to the runtime, or somebody wants to
+/// know when tasks are first polled.
+#[inline(never)]
+fn note_first_otherwise(local: Option<&Local>, slot: &'static Slot, waker: &Waker) {
+    if let Some(header) = header_of(waker) {
+        slot.set_header(header);
+    }
+    note_first_poll(local, slot);
 }

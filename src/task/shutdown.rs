@@ -24,7 +24,8 @@ use tokio::task::AbortHandle;
 pub(super) fn note_end(entry: &Entry) {
     const RETURNED: u32 = flag::COMPLETED | flag::PANICKED;
     let slot = entry.slot();
-    if slot.flags() & RETURNED == 0 || entry.is_in_scope() {
+    let flags = slot.flags();
+    if flags & RETURNED == 0 || flags & flag::SCOPED != 0 {
         note_end_of(slot);
     }
 }

@@ -129,6 +129,6 @@ impl<F: Future> Future for Tracked<F> {
             };
             this.future.as_mut().begin(entry);
         }
-        this.future.poll(cx)
+        this.future.poll_anywhere(cx)
     }
 }

@@ -23,5 +23,5 @@ pub(crate) use liveness::Standing;
 pub(crate) use state_word::{Header, abort, calibrate, schedules};
 #[allow(unused_imports, reason = "the census's, where there is one")]
 pub(crate) use state_word::{RuntimeKind, Schedule, schedule_of};
-pub(crate) use tokio_waker::header_of;
+pub(crate) use tokio_waker::{header_of, known_header_of};
 pub use waits_for::WaitsFor;

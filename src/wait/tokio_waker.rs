@@ -26,8 +26,13 @@ static SEEN: AtomicPtr<RawWakerVTable> = AtomicPtr::new(null_mut());
 /// The task's header, if this is the waker that tokio polls a task with.
 #[inline]
 pub(crate) fn header_of(waker: &Waker) -> Option<*const ()> {
-    let is_tokios = std::ptr::eq(waker.vtable(), SEEN.load(Relaxed)) || is_tokios(waker);
-    is_tokios.then(|| waker.data())
+    known_header_of(waker).or_else(|| is_tokios(waker).then(|| waker.data()))
+}
+
+/// The same, if the waker was seen before to be one of those.
+#[inline]
+pub(crate) fn known_header_of(waker: &Waker) -> Option<*const ()> {
+    std::ptr::eq(waker.vtable(), SEEN.load(Relaxed)).then(|| waker.data())
 }
 
 #[inline(never)]
