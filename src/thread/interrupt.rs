@@ -392,16 +392,16 @@ fn copy_words(sp: usize) -> usize {
         };
         // SAFETY: the kernel writes only to the local range, `length` bytes inside `COPY.words`, which nobody else reads or
         // writes in this phase; it checks the remote range itself. The system call is no function of the C library that
-        // takes a lock.
+        // takes a lock. What the kernel takes as a word is given as one: of a shorter argument the rest is anything.
         let read = unsafe {
             libc::syscall(
                 libc::SYS_process_vm_readv,
                 process,
-                &local,
-                1,
-                &remote,
-                1,
-                0,
+                &raw const local,
+                1_usize,
+                &raw const remote,
+                1_usize,
+                0_usize,
             )
         };
         match usize::try_from(read) {
