@@ -223,6 +223,10 @@ impl Origin {
 }
 
 const RECENT: usize = 64;
+/// So many places there are for each origin: two that would take the same one must not drive each other
+/// out at every turn, since to look an origin up takes a lock and a hash.
+const WAYS: usize = 4;
+const _: () = assert!(RECENT.is_multiple_of(WAYS) && WAYS.is_power_of_two());
 
 /// An origin that a thread has used, with its number, and where the thread counts its tasks.
 #[derive(Clone, Copy)]
@@ -257,14 +261,28 @@ impl RecentOrigins {
 
     #[inline(always)]
     pub(super) fn find(&self, origin: &Origin) -> Option<KnownOrigin> {
-        let known = self.0[origin.place()].get();
-        known.origin.is_same_place(origin).then_some(known)
+        let place = origin.place();
+        let known = self.0[place].get();
+        if known.origin.is_same_place(origin) {
+            return Some(known);
+        }
+        self.find_beside(place, origin)
+    }
+
+    #[inline(never)]
+    fn find_beside(&self, place: usize, origin: &Origin) -> Option<KnownOrigin> {
+        (1..WAYS)
+            .map(|way| self.0[place ^ way].get())
+            .find(|known| known.origin.is_same_place(origin))
     }
 
     /// A thread that is ending remembers nothing, since it has no counters.
     fn remember(&self, origin: Origin, id: OriginId) {
         if let Some(tally) = ledger::mine(id) {
-            self.0[origin.place()].set(KnownOrigin { origin, id, tally });
+            let place = origin.place();
+            let is_free = |way: &usize| self.0[place ^ way].get().id == OriginId::ROOT;
+            let way = (0..WAYS).find(is_free).unwrap_or(id.0 as usize % WAYS);
+            self.0[place ^ way].set(KnownOrigin { origin, id, tally });
         }
     }
 }
@@ -292,6 +310,29 @@ mod tests {
             .collect();
         assert_eq!(ids[0], ids[2]);
         assert_ne!(ids[0], ids[1]);
+    }
+
+    #[test]
+    fn origins_that_would_take_one_place_are_all_remembered() {
+        let recent = RecentOrigins::new();
+        let parents = (1..).map(|parent| origin(OriginId(parent * RECENT as u32), "a"));
+        let origins: Vec<_> = parents.take(WAYS + 1).collect();
+        let (last, origins) = origins.split_last().unwrap();
+        for (id, origin) in (1..).zip(origins) {
+            assert!(recent.find(origin).is_none());
+            recent.remember(*origin, OriginId(id));
+        }
+        for (id, origin) in (1..).zip(origins) {
+            assert_eq!(
+                recent.find(origin).map(|known| known.id),
+                Some(OriginId(id))
+            );
+        }
+        // One more takes the place of one.
+        recent.remember(*last, OriginId(5));
+        assert_eq!(recent.find(last).map(|known| known.id), Some(OriginId(5)));
+        let left = origins.iter().filter(|one| recent.find(one).is_some());
+        assert_eq!(left.count(), WAYS - 1);
     }
 
     #[test]
