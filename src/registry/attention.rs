@@ -17,6 +17,7 @@ static WORD: Word = Word(AtomicU64::new(Flag::NotOn.bit()));
 /// What there is or is not. The bits are chosen so that each of the masks below is one that an
 /// instruction can have in itself.
 #[derive(Clone, Copy)]
+#[repr(u64)]
 pub(crate) enum Flag {
     /// Somebody wants to be told of tasks that start.
     Starts = 1 << 0,
@@ -43,6 +44,7 @@ impl Flag {
 
 /// One of those whose number is kept.
 #[derive(Clone, Copy)]
+#[repr(u64)]
 pub(super) enum One {
     /// Who wants spawn backtraces: 23 bits.
     Backtraces = 1 << 8,
@@ -69,8 +71,8 @@ pub(super) fn now() -> Attention {
 }
 
 impl Attention {
-    /// Whether a spawn has nothing to do but what every spawn does, as far as others are concerned; nobody
-    /// is told of it either way. So it is not while somebody asks what tasks wait for, which is seldom.
+    /// Whether a spawn has nothing to do for others but to tell them of it. As if it had, it is taken while
+    /// somebody asks what tasks wait for, too: that is seldom, and saves a look.
     #[inline(always)]
     pub(super) fn leaves_spawns_plain(self) -> bool {
         self.0 & NO_FLAG == 0
