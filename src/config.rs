@@ -406,13 +406,18 @@ fn switch_to(is_enabled: bool, applies: impl FnOnce(u8) -> bool) -> u8 {
         (_, false) => GUARDED,
     };
     let _one_at_a_time = SWITCHING.lock().unwrap_or_else(PoisonError::into_inner);
-    let before = SWITCH.load(Relaxed);
+    let switch = moved(&SWITCH, switch, applies);
+    attention::set(attention::Flag::NotOn, switch != ON);
+    switch
+}
+
+fn moved(switch: &AtomicU8, to: u8, applies: impl FnOnce(u8) -> bool) -> u8 {
+    let before = switch.load(Relaxed);
     if !applies(before) {
         return before;
     }
-    SWITCH.store(switch, Relaxed);
-    attention::set(attention::Flag::NotOn, switch != ON);
-    switch
+    switch.store(to, Relaxed);
+    to
 }
 
 /// Whether the environment lets tasks be tracked at all.

@@ -19,14 +19,14 @@ fn parse_all(variables: &[(&str, &str)]) -> (Config, Result<(), String>) {
 /// One thread looks at the switch for the first time while another sets it.
 #[test]
 fn a_switch_that_is_set_during_its_first_use_stays_so() {
+    let is_unknown = |before| before == UNKNOWN;
     let switch = AtomicU8::new(UNKNOWN);
-    assert_eq!(switch.load(Relaxed), UNKNOWN);
-    switch.store(GUARDED, Relaxed);
-    assert_eq!(decided(&switch, ON), GUARDED);
+    assert_eq!(moved(&switch, GUARDED, |_| true), GUARDED);
+    assert_eq!(moved(&switch, ON, is_unknown), GUARDED);
     assert_eq!(switch.load(Relaxed), GUARDED);
     // Nobody sets it: as the settings say.
     let switch = AtomicU8::new(UNKNOWN);
-    assert_eq!(decided(&switch, ON), ON);
+    assert_eq!(moved(&switch, ON, is_unknown), ON);
     assert_eq!(switch.load(Relaxed), ON);
 }
 
