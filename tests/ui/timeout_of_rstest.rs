@@ -7,11 +7,4 @@ use taskleak::leak_test;
 #[timeout(std::time::Duration::from_secs(1))]
 fn sync(#[values(1, 2)] _one: u32) {}
 
-/// Stays in its runtime.
-#[leak_test]
-#[rstest]
-#[timeout(std::time::Duration::from_secs(1))]
-#[tokio::test]
-async fn asynchronous() {}
-
 fn main() {}
