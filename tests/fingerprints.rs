@@ -125,7 +125,7 @@ fn every_output_has_the_same_one() {
     #[cfg(feature = "prometheus")]
     {
         let mut metrics = String::new();
-        for _ in 0..10 {
+        for _ in 0..15 {
             drop(start());
             manager().monitor().take_now();
             metrics = taskleak::export::prometheus::text();
