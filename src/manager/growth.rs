@@ -108,7 +108,7 @@ impl GrowthWatch {
         let rises = match self.rising.entry(whose.clone()) {
             Entry::Occupied(known) => {
                 let rises = known.into_mut();
-                rises.see(seen, over);
+                rises.see(seen, over, |last| born(tasks, last.born_by, snapshot));
                 rises
             }
             Entry::Vacant(new) => new.insert(Rises::beginning(seen)),

@@ -14,13 +14,60 @@ use std::collections::VecDeque;
 /// - There was no new high for as many snapshots as the watch has; once the name is suspect, for as
 ///   many as the rise had taken. So a leak stays suspect through its pauses, and a pool that has grown
 ///   to its size does not for ever.
+///
+/// Tasks that come and go by chance have highs too. The numbers of those that come and of those that go are then
+/// as far apart as chance has it: where `n` have ended since the rise began, hardly ever by more than four times
+/// `sqrt(2 * n)`. So a rise must be higher than that. In a short one, of a few tasks, none may have ended by chance
+/// too: what counts is how many would have, as tasks of the name end otherwise. Of tasks that never end each is
+/// one too many.
 pub(super) struct Rise {
     /// The last so many highs as the watch has.
     highs: VecDeque<High>,
     /// Where it began, which may be before the first of them.
     base: usize,
     began: u64,
+    ends: Ends,
     is_suspect: bool,
+}
+
+/// How many lasting tasks have ended of how many that were looked at, each as often as it was.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Ends {
+    ended: f64,
+    of: f64,
+}
+
+impl Ends {
+    /// Of the tasks of one look, as many are left at the next.
+    pub(super) fn between(live: usize, left: usize) -> Self {
+        Self {
+            ended: live.saturating_sub(left) as f64,
+            of: live as f64,
+        }
+    }
+
+    fn add(&mut self, more: Self) {
+        self.ended += more.ended;
+        self.of += more.of;
+    }
+
+    /// The same, where what was seen longer ago counts less.
+    pub(super) fn add_and_forget(&mut self, more: Self) {
+        /// Looks until a third is left.
+        const MEMORY: f64 = 1000.0;
+        self.ended *= 1.0 - 1.0 / MEMORY;
+        self.of *= 1.0 - 1.0 / MEMORY;
+        self.add(more);
+    }
+
+    /// How many have ended, or would have if they ended as others.
+    fn at_least_as(self, others: Self) -> f64 {
+        if others.of > 0.0 {
+            self.ended.max(self.of * others.ended / others.of)
+        } else {
+            self.ended
+        }
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -39,8 +86,14 @@ impl Rise {
             highs: VecDeque::from([seen]),
             base: seen.live,
             began: seen.look,
+            ends: Ends::default(),
             is_suspect: false,
         }
+    }
+
+    /// Some of the lasting tasks of the look before have ended.
+    pub(super) fn see_ends(&mut self, ends: Ends) {
+        self.ends.add(ends);
     }
 
     /// The name is looked at once more; `over` is how many highs the watch has.
@@ -77,12 +130,14 @@ impl Rise {
         }
     }
 
-    /// Whether the name is suspect: it has reached as many highs as the watch has, and at least half of
-    /// the tasks of the first of them, which `survivors` counts, have not ended. One that is suspect
-    /// stays so until fewer than a quarter are left, lest it be told of by turns.
+    /// Whether the name is suspect, whose tasks end as `otherwise` says: it has reached as many highs as the watch has, it has risen by more than
+    /// chance would have it, and at least half of the tasks of the first of the highs, which `survivors` counts, have
+    /// not ended. One that is suspect stays so until fewer than a quarter are left, or it is half as
+    /// high, lest it be told of by turns.
     pub(super) fn judge(
         &mut self,
         over: usize,
+        otherwise: Ends,
         survivors: impl FnOnce(&High) -> usize,
     ) -> Option<usize> {
         let first = self.highs.front()?;
@@ -90,8 +145,11 @@ impl Rise {
             return None;
         }
         let survivors = survivors(first);
-        let needed = if self.is_suspect { 4 } else { 2 };
-        self.is_suspect = needed * survivors >= first.live;
+        let is_suspect = self.is_suspect;
+        let (needed, by_chance) = if is_suspect { (4, 2.0) } else { (2, 4.0) };
+        let risen = self.last().live.saturating_sub(self.base);
+        self.is_suspect = needed * survivors >= first.live
+            && risen as f64 >= by_chance * (2.0 * self.ends.at_least_as(otherwise)).sqrt();
         self.is_suspect.then_some(survivors)
     }
 
@@ -132,7 +190,7 @@ mod tests {
                 let is_old = seen.look - first.look >= lives_for;
                 if is_old { 0 } else { first.live.min(live) }
             };
-            if rise.judge(OVER, survivors).is_some() {
+            if rise.judge(OVER, Ends::default(), survivors).is_some() {
                 suspect.push(look);
             }
         }
@@ -237,7 +295,7 @@ mod tests {
             (1, false),
             (3, false),
         ] {
-            let judged = rise.judge(OVER, |_| survivors);
+            let judged = rise.judge(OVER, Ends::default(), |_| survivors);
             assert_eq!(judged.is_some(), is_suspect, "{survivors}");
         }
     }

@@ -1,10 +1,10 @@
 //! The rise of one name's live count, seen by looks close together and further apart.
 
-use super::rise::{High, Rise};
+use super::rise::{Ends, High, Rise};
 
 /// How many looks are one step of each of the rises: with a snapshot every ten seconds ten seconds, a
-/// minute, six minutes.
-pub(super) const STEPS: [u64; 3] = [1, 6, 36];
+/// minute, six minutes, 36 minutes.
+pub(super) const STEPS: [u64; 4] = [1, 6, 36, 216];
 
 /// A name's [`Rise`] at each of the steps: what leaks faster than one task a few looks is found by the
 /// first, what leaks slower by one of the others, which have as much more patience. So is what leaks
@@ -16,6 +16,10 @@ pub(super) struct Rises([Stepped; STEPS.len()]);
 
 struct Stepped {
     rise: Rise,
+    /// What was seen at the last look.
+    last: High,
+    /// How tasks of the name end.
+    ends: Ends,
     /// That of fewest tasks since the last step.
     lowest: Option<High>,
 }
@@ -24,6 +28,8 @@ impl Stepped {
     fn beginning(seen: High) -> Self {
         Self {
             rise: Rise::beginning(seen),
+            last: seen,
+            ends: Ends::default(),
             lowest: None,
         }
     }
@@ -74,9 +80,14 @@ impl Rises {
         }))
     }
 
-    /// The name is looked at once more; `over` is how many highs the watch has.
-    pub(super) fn see(&mut self, seen: Seen, over: usize) {
+    /// The name is looked at once more; `over` is how many highs the watch has, and `survivors` counts the tasks
+    /// of a high that have not ended.
+    pub(super) fn see(&mut self, seen: Seen, over: usize, survivors: impl Fn(&High) -> usize) {
         for ((step, here), stepped) in seen.highs().zip(&mut self.0) {
+            let last = std::mem::replace(&mut stepped.last, here);
+            let ends = Ends::between(last.live, survivors(&last));
+            stepped.ends.add_and_forget(ends);
+            stepped.rise.see_ends(ends);
             let lowest = match stepped.lowest.take() {
                 Some(lowest) if lowest.live <= here.live => lowest,
                 _ => here,
@@ -85,7 +96,8 @@ impl Rises {
                 let look = here.look;
                 stepped.rise.see(High { look, ..lowest }, over);
             } else if stepped.rise.has_fallen_to(here.live) {
-                *stepped = Stepped::beginning(here);
+                stepped.rise = Rise::beginning(here);
+                stepped.lowest = None;
             } else {
                 stepped.lowest = Some(lowest);
             }
@@ -101,8 +113,8 @@ impl Rises {
     ) -> Option<Found> {
         let mut found = None;
         // All are asked: each remembers whether it was suspect.
-        for Stepped { rise, .. } in &mut self.0 {
-            let survivors = rise.judge(over, &survivors);
+        for Stepped { rise, ends, .. } in &mut self.0 {
+            let survivors = rise.judge(over, *ends, &survivors);
             if let Some(survivors) = survivors
                 && found.is_none()
             {
@@ -145,7 +157,7 @@ mod tests {
             };
             match &mut rises {
                 None => rises = Some(Rises::beginning(seen)),
-                Some(rises) => rises.see(seen, OVER),
+                Some(rises) => rises.see(seen, OVER, |last| alive(last.born_by)),
             }
             let found = rises.as_mut().unwrap();
             if found.judge(OVER, |first| alive(first.born_by)).is_some() {
@@ -236,21 +248,73 @@ mod tests {
         }
     }
 
-    /// Tasks come by chance, so that their number has highs now and then, and end by chance.
+    /// Tasks come and end by chance, so that their number has highs now and then: so many a look, which live for
+    /// so many looks. As many as ever are there when the first look is taken.
+    fn by_chance(come: f64, live_for: f64, looks: u64, seed: u64) -> Vec<(u64, u64)> {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let mut after = move |mean: f64| -(1.0 - random.f64()).ln() * mean;
+        let mut tasks = Vec::new();
+        let mut now = -8.0 * live_for;
+        while now < looks as f64 {
+            now += after(1.0 / come);
+            let ends = now + after(live_for);
+            if ends > 1.0 {
+                tasks.push((now.ceil().max(1.0) as u64, ends.ceil() as u64));
+            }
+        }
+        tasks
+    }
+
     #[test]
     fn traffic_by_chance_is_hardly_ever_suspect() {
         const LOOKS: u64 = 2000;
-        for (come, live_for) in [(50.0, 0.5), (50.0, 1.5), (20.0, 5.0), (1.0, 3.0)] {
-            let mut random = fastrand::Rng::with_seed(7);
-            let mut tasks = Vec::new();
-            let mut now = 0.0;
-            while now < LOOKS as f64 {
-                now += -(1.0 - random.f64()).ln() / come;
-                let ends = now + -(1.0 - random.f64()).ln() * live_for;
-                tasks.push((now.ceil() as u64, ends.ceil() as u64));
+        let traffic = [
+            (50.0, 0.5),
+            (50.0, 1.5),
+            (20.0, 5.0),
+            (1.0, 3.0),
+            (5.0, 20.0),
+            (2.0, 50.0),
+            (0.2, 50.0),
+            (1.0, 400.0),
+        ];
+        for (come, live_for) in traffic {
+            let found = (0..4).map(|seed| {
+                let tasks = by_chance(come, live_for, LOOKS, seed);
+                suspect_at_looks(&tasks, LOOKS).len()
+            });
+            let found: usize = found.sum();
+            assert!(
+                found * 100 <= 4 * LOOKS as usize,
+                "{come}, {live_for}: {found}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_leak_beside_traffic_by_chance_is_found() {
+        const LOOKS: u64 = 4000;
+        const BEGINS: u64 = 500;
+        // So many come a look, which live for so many; one stays each so many looks, and is found so many later.
+        let leaks = [
+            (20.0, 5.0, 1, 300),
+            (5.0, 20.0, 1, 300),
+            (5.0, 20.0, 10, 1800),
+            (2.0, 50.0, 1, 300),
+            (2.0, 50.0, 10, 1800),
+            (0.2, 50.0, 10, 700),
+            (1.0, 400.0, 4, 600),
+        ];
+        for (come, live_for, every, by) in leaks {
+            for seed in 0..3 {
+                let mut tasks = by_chance(come, live_for, LOOKS, seed);
+                tasks.extend((BEGINS..LOOKS).step_by(every).map(|look| (look, u64::MAX)));
+                let mut found = suspect_at_looks(&tasks, LOOKS);
+                found.retain(|look| *look > BEGINS);
+                let first = *found.first().expect("it is found");
+                assert!(first <= BEGINS + by, "{come}, {live_for}, {every}: {first}");
+                assert_eq!(found, (first..=LOOKS).collect::<Vec<_>>());
             }
-            let found = suspect_at_looks(&tasks, LOOKS).len();
-            assert!(found * 100 <= LOOKS as usize, "{come}, {live_for}: {found}");
         }
     }
 
