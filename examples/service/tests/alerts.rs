@@ -68,7 +68,7 @@ impl Wrong {
         taskleak::manager().configure(&Config::new().growth(3));
         // TasksKeepGrowing.
         let mut growing = JoinSet::new();
-        for _ in 0..3 {
+        for _ in 0..5 {
             for _ in 0..5 {
                 Builder::new()
                     .name("place-order")
@@ -77,6 +77,8 @@ impl Wrong {
                     });
             }
             taskleak::manager().monitor().take_now();
+            // Longer than a tick of the clock: what was there before lasts.
+            std::thread::sleep(Duration::from_millis(20));
         }
         Self { growing, lost }
     }
