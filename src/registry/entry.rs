@@ -226,15 +226,10 @@ fn begin_plain(
     if task.is_some_and(|task| task.scope() != 0 || task.flags() & flag::HOSTS_GUARD != 0) {
         return None;
     }
-    let kind = TaskKind::Task;
-    let origin = Origin {
-        parent: task.map_or(OriginId::ROOT, Slot::origin),
-        location,
-        type_name,
-        name,
-        kind,
+    let origin = plain_origin(task, location, type_name, name);
+    let Some(known) = local.origins.find(&origin) else {
+        return begin_plain_beside(local, location, type_name, name);
     };
-    let known = local.origins.find(&origin)?;
     // A thread that is ending has none, nor has it counters.
     let slot = local.slots.pop()?;
     known.tally.count_started();
@@ -244,7 +239,7 @@ fn begin_plain(
         stack: 0,
         scope: 0,
         runtime: 0,
-        flags: kind.to_bits(),
+        flags: origin.kind.to_bits(),
         parent: task.map_or(0, |task| task.id().to_bits()),
     });
     slot.come_to_life(match task.map_or(0, Slot::runtime_index) {
@@ -255,6 +250,38 @@ fn begin_plain(
         events::tell_start(slot, None);
     }
     Some(slot)
+}
+
+#[inline(always)]
+fn plain_origin(
+    parent: Option<&'static Slot>,
+    location: &'static Location<'static>,
+    type_name: &'static str,
+    name: Option<&'static str>,
+) -> Origin {
+    Origin {
+        parent: parent.map_or(OriginId::ROOT, Slot::origin),
+        location,
+        type_name,
+        name,
+        kind: TaskKind::Task,
+    }
+}
+
+/// The rest of it where another origin was in its place. In a function of its own, which nothing comes after, so
+/// that the other has nothing to keep for it.
+#[inline(never)]
+fn begin_plain_beside(
+    local: &Local,
+    location: &'static Location<'static>,
+    type_name: &'static str,
+    name: Option<&'static str>,
+) -> Option<&'static Slot> {
+    let origin = plain_origin(local.task.get(), location, type_name, name);
+    if !local.origins.bring_forward(&origin) {
+        return None;
+    }
+    begin_plain(local, location, type_name, name)
 }
 
 /// The scope need not wait for the task any more: a guard saw its future end, although the runtime

@@ -129,7 +129,7 @@ impl Origin {
     /// The number of this origin.
     pub(super) fn intern(self) -> OriginId {
         local::with(|local| {
-            local.origins.find(&self).map_or_else(
+            local.origins.find_anywhere(&self).map_or_else(
                 || {
                     let id = self.intern_slowly();
                     local.origins.remember(self, id);
@@ -259,21 +259,31 @@ impl RecentOrigins {
         Self([const { Cell::new(NOTHING) }; RECENT])
     }
 
+    /// The origin, if it is in the first of its places.
     #[inline(always)]
     pub(super) fn find(&self, origin: &Origin) -> Option<KnownOrigin> {
-        let place = origin.place();
-        let known = self.0[place].get();
-        if known.origin.is_same_place(origin) {
-            return Some(known);
-        }
-        self.find_beside(place, origin)
+        let known = self.0[origin.place()].get();
+        known.origin.is_same_place(origin).then_some(known)
     }
 
-    #[inline(never)]
-    fn find_beside(&self, place: usize, origin: &Origin) -> Option<KnownOrigin> {
-        (1..WAYS)
-            .map(|way| self.0[place ^ way].get())
-            .find(|known| known.origin.is_same_place(origin))
+    /// Has the origin in the first of its places, if it is in another; false if it is in none.
+    pub(super) fn bring_forward(&self, origin: &Origin) -> bool {
+        let first = &self.0[origin.place()];
+        let others = (1..WAYS).map(|way| &self.0[origin.place() ^ way]);
+        let here = others
+            .into_iter()
+            .find(|other| other.get().origin.is_same_place(origin));
+        if let Some(here) = here {
+            first.swap(here);
+        }
+        here.is_some()
+    }
+
+    fn find_anywhere(&self, origin: &Origin) -> Option<KnownOrigin> {
+        self.find(origin).or_else(|| {
+            let is_known = self.bring_forward(origin);
+            is_known.then(|| self.0[origin.place()].get())
+        })
     }
 
     /// A thread that is ending remembers nothing, since it has no counters.
@@ -319,19 +329,24 @@ mod tests {
         let origins: Vec<_> = parents.take(WAYS + 1).collect();
         let (last, origins) = origins.split_last().unwrap();
         for (id, origin) in (1..).zip(origins) {
-            assert!(recent.find(origin).is_none());
+            assert!(recent.find_anywhere(origin).is_none());
             recent.remember(*origin, OriginId(id));
         }
         for (id, origin) in (1..).zip(origins) {
             assert_eq!(
-                recent.find(origin).map(|known| known.id),
+                recent.find_anywhere(origin).map(|known| known.id),
                 Some(OriginId(id))
             );
         }
         // One more takes the place of one.
         recent.remember(*last, OriginId(5));
-        assert_eq!(recent.find(last).map(|known| known.id), Some(OriginId(5)));
-        let left = origins.iter().filter(|one| recent.find(one).is_some());
+        assert_eq!(
+            recent.find_anywhere(last).map(|known| known.id),
+            Some(OriginId(5))
+        );
+        let left = origins
+            .iter()
+            .filter(|one| recent.find_anywhere(one).is_some());
         assert_eq!(left.count(), WAYS - 1);
     }
 
