@@ -8,6 +8,7 @@ use std::future::pending;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Mutex;
+use std::time::Duration;
 use taskleak::export::http;
 use taskleak::export::prometheus::TaskCollector;
 use taskleak::manager::Config;
@@ -15,6 +16,9 @@ use taskleak::task::{Builder, JoinSet};
 
 /// All tests see the tasks of all: one at a time.
 static TURN: Mutex<()> = Mutex::new(());
+
+/// A name is suspect when more of its tasks have lasted for a look three times.
+const ROUNDS: usize = 4;
 
 /// Runs with a watch over three snapshots, of which each comes after more tasks were spawned.
 fn grow(mut more: impl FnMut(&mut JoinSet<()>, usize), test: impl FnOnce()) {
@@ -25,11 +29,13 @@ fn grow(mut more: impl FnMut(&mut JoinSet<()>, usize), test: impl FnOnce()) {
         .build()
         .unwrap();
     let mut tasks = JoinSet::new();
-    for round in 0..3 {
+    for round in 0..ROUNDS {
         let entered = runtime.enter();
         more(&mut tasks, round);
         drop(entered);
         taskleak::manager().monitor().take_now();
+        // Longer than a tick of the clock: what was there before lasts.
+        std::thread::sleep(Duration::from_millis(20));
     }
     test();
     drop(tasks);
@@ -65,8 +71,11 @@ fn of_many_suspects_some_have_series_and_the_others_are_counted_together() {
         let tasks = series(&text, "taskleak_suspect_tasks");
         assert_eq!(tasks.len(), 101);
         let others = r#"{fingerprint="(other)",name="(other names)",location="(other)"}"#;
-        assert_eq!(tasks[others], 3.0 * (NAMES - 100) as f64);
-        assert_eq!(sum(&text, "taskleak_suspect_tasks"), 3.0 * NAMES as f64);
+        assert_eq!(tasks[others], (ROUNDS * (NAMES - 100)) as f64);
+        assert_eq!(
+            sum(&text, "taskleak_suspect_tasks"),
+            (ROUNDS * NAMES) as f64
+        );
         let folded = series(&text, "taskleak_folded_series");
         let folded = folded[r#"{metric="taskleak_suspect_tasks"}"#];
         assert_eq!(folded, (NAMES - 100) as f64);
@@ -101,13 +110,17 @@ fn a_task_of_two_suspects_is_counted_once() {
             .iter()
             .map(|suspect| (suspect.names_differ(), suspect.live()))
             .collect();
-        assert_eq!(differ, [(true, 39), (false, 9)]);
+        assert_eq!(differ, [(true, 13 * ROUNDS), (false, 3 * ROUNDS)]);
         let text = scrape(&registry(TaskCollector::new()));
         let tasks = series(&text, "taskleak_suspect_tasks");
         let hot = tasks
             .iter()
             .find(|(labels, _)| labels.contains("\"tenant hot\""));
-        assert_eq!(hot.unwrap().1, &9.0, "{tasks:?}");
-        assert_eq!(sum(&text, "taskleak_suspect_tasks"), 39.0, "{tasks:?}");
+        assert_eq!(hot.unwrap().1, &((3 * ROUNDS) as f64), "{tasks:?}");
+        assert_eq!(
+            sum(&text, "taskleak_suspect_tasks"),
+            (13 * ROUNDS) as f64,
+            "{tasks:?}"
+        );
     });
 }

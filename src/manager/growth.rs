@@ -87,7 +87,8 @@ impl GrowthWatch {
         }
         self.before.push_front(snapshot.at);
         self.before.truncate(STEPS[STEPS.len() - 1] as usize);
-        grown.sort_by_key(|name| std::cmp::Reverse(name.live));
+        // By name where they are as many, so that each look has them in one order.
+        grown.sort_by_key(|name| (std::cmp::Reverse(name.live), name.name()));
         grown
     }
 

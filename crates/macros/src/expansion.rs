@@ -22,8 +22,10 @@ fn harness(function: &Function, krate: &TokenStream, calls: &TokenStream) -> Tok
 }
 
 /// The async block in a place of its own: a large one is not to be passed on by value.
-fn boxed(body: &TokenStream) -> TokenStream {
-    quote_spanned!(Span::mixed_site()=> ::std::boxed::Box::pin(#body))
+fn boxed(function: &Function, body: &TokenStream) -> TokenStream {
+    // Where the function is, which rustc blames for what the block returns.
+    let place = Span::mixed_site().located_at(function.place());
+    quote_spanned!(place=> ::std::boxed::Box::pin(#body))
 }
 
 /// How a body's output is told that another failure would hide.
@@ -52,7 +54,7 @@ pub(crate) fn test_on_own_runtime(
     added: &TokenStream,
 ) -> TokenStream {
     let body = function.async_block(&TokenStream::new(), &TokenStream::new());
-    let body = boxed(&body);
+    let body = boxed(&function, &body);
     let harness = harness(&function, krate, calls);
     function.signature.asyncness = None;
     function.with_body(
@@ -83,7 +85,7 @@ pub(crate) fn wrapped(
     calls: &TokenStream,
 ) -> TokenStream {
     let bindings = function.rebind_arguments();
-    let body = boxed(&function.async_block(&quote!(move), &bindings));
+    let body = boxed(&function, &function.async_block(&quote!(move), &bindings));
     let harness = harness(&function, krate, calls);
     let tell = tell(&function, krate);
     function.with_body(

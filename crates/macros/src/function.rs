@@ -149,6 +149,14 @@ impl Function {
         bindings
     }
 
+    /// Where it begins, but for its attributes and visibility.
+    pub(crate) fn place(&self) -> Span {
+        match &self.signature.asyncness {
+            Some(asyncness) => asyncness.span,
+            None => self.signature.fn_token.span,
+        }
+    }
+
     /// Whether any panic makes the test pass: `#[should_panic]` without `expected`.
     pub(crate) fn expects_any_panic(&self) -> bool {
         let is_any = |meta: &Meta| match meta {
