@@ -207,7 +207,8 @@ pub(super) fn admit(
 }
 
 /// Enters a task that no scope is nearer to than the one that owns its runtime; `stack` is where it was spawned. A
-/// test that libtest runs on a thread of its own spawns for itself: if that is not the owner's, the runtime is shared.
+/// test that libtest runs on a thread of its own spawns for itself: if that is not the owner's thread (which has no
+/// nearer scope either while its guard ends), the runtime is shared.
 pub(super) fn admit_by_owner(
     runtime: &'static TrackedRuntime,
     stack: impl FnOnce() -> Option<Stack>,
@@ -215,8 +216,11 @@ pub(super) fn admit_by_owner(
 ) -> Option<&'static Scope> {
     let owner = runtime.owner();
     let scope = owner.open()?;
-    if is_of_one_test(scope) && stack().is_some_and(Stack::is_of_test_thread) {
-        runtime.is_shared();
+    if is_of_one_test(scope)
+        && !scope.was_opened_here()
+        && stack().is_some_and(Stack::is_of_test_thread)
+    {
+        runtime.share();
         return None;
     }
     owner.admit(background)

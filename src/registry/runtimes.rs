@@ -236,12 +236,12 @@ impl TrackedRuntime {
     fn lose_owner(&self, scope: ScopeRef) {
         let owner = ScopeRef::from_bits(self.owner.load(Acquire));
         if matches!(self.stranger(owner, scope), Stranger::Open) {
-            self.is_shared();
+            self.share();
         }
     }
 
     /// Somebody else uses it than its owner.
-    pub(super) fn is_shared(&self) {
+    pub(super) fn share(&self) {
         self.owner.store(SHARED, Relaxed);
     }
 

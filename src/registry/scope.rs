@@ -10,6 +10,7 @@ use std::collections::HashMap;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::{Relaxed, Release};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::ThreadId;
 use tokio::runtime::Handle;
 
 static SCOPES: Table<Scope> = Table::new();
@@ -45,8 +46,9 @@ pub(crate) struct Scope {
 struct State {
     label: Arc<str>,
     outer: ScopeRef,
-    /// Where it was opened.
+    /// Where it was opened, and on which thread.
     place: Place,
+    thread: Option<ThreadId>,
     /// No guard's: it takes what no guard answers for.
     stray: bool,
     /// Tasks that a runtime's shutdown killed, if they are kept.
@@ -215,6 +217,7 @@ impl Scope {
                 label: Arc::from(""),
                 outer: ScopeRef::NONE,
                 place: Place::Thread,
+                thread: None,
                 stray: false,
                 killed: Vec::new(),
                 runtimes: Vec::new(),
@@ -241,6 +244,7 @@ impl Scope {
             label,
             outer,
             place,
+            thread: Some(std::thread::current().id()),
             stray: false,
             killed: Vec::new(),
             runtimes: Vec::new(),
@@ -307,6 +311,11 @@ impl Scope {
     /// Where it was opened.
     pub(crate) fn place(&self) -> Place {
         self.lock().place
+    }
+
+    /// Whether it was opened on the thread that asks.
+    pub(super) fn was_opened_here(&self) -> bool {
+        self.lock().thread == Some(std::thread::current().id())
     }
 
     pub(crate) fn is_assisted(&self) -> bool {
