@@ -350,11 +350,11 @@ pub(crate) fn note_errors() {
     static NOTED: Once = Once::new();
     NOTED.call_once(|| {
         if let Err(error) = checked() {
-            crate::report::note(error);
+            crate::note::say(error);
         }
         let set = std::env::vars_os().map(|(name, _)| name);
         for note in crate::misspelt::notes(&variables(), set) {
-            crate::report::note(note);
+            crate::note::say(note);
         }
     });
 }

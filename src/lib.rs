@@ -39,7 +39,17 @@
 //! | see what all tasks wait for, now | [`dump`] |
 //! | watch a service | [`manager()`], and `export` behind its features |
 //!
-//! Features: `census` (on by default), `json`, `serde`, `metrics`, `tracing`, `prometheus`, `pprof`, `flamegraph`, `http`.
+//! | feature | adds |
+//! |---|---|
+//! | `census` (on by default) | names, states and await chains of tasks that nobody tracked, by debug info (Linux) |
+//! | `json` | reports as JSON: `LeakReport::to_json`, and the variable `TASKLEAK_JSON` |
+//! | `serde` | `Serialize` for the manager's snapshots |
+//! | `metrics` | tokio-metrics' figures by name, and those of runtimes |
+//! | `tracing` | a `tracing` span a task, on request |
+//! | `prometheus` | metrics of live tasks, by name |
+//! | `pprof` | profiles of live tasks |
+//! | `flamegraph` | a flame graph of live or leaked tasks |
+//! | `http` | the last three and a live page, as an axum router or on a port of their own |
 
 #![deny(unsafe_code)]
 
@@ -53,6 +63,7 @@ mod guard;
 mod harness;
 pub mod manager;
 mod misspelt;
+mod note;
 mod registry;
 mod report;
 pub mod runtime;

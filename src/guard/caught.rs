@@ -34,7 +34,7 @@ fn noted<T>(result: thread::Result<T>) -> Option<T> {
         Err(panic) => {
             // Its destructor may panic as well.
             std::mem::forget(panic);
-            crate::report::note("a guard could not reach its verdict, so it gives none");
+            crate::note::say("a guard could not reach its verdict, so it gives none");
             None
         }
     }

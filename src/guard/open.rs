@@ -78,7 +78,7 @@ impl Open {
         if let Some(cleanup) = options.cleanup.take()
             && catch_unwind(AssertUnwindSafe(|| cleanup(&report))).is_err()
         {
-            crate::report::note("a guard's cleanup function panicked");
+            crate::note::say("a guard's cleanup function panicked");
         }
         Verdict {
             report,

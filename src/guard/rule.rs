@@ -107,9 +107,7 @@ impl Rule {
             Kind::If(is_ignored) => {
                 let ignored = catch_unwind(AssertUnwindSafe(|| is_ignored(task)));
                 ignored.unwrap_or_else(|_| {
-                    crate::report::note(
-                        "a function given to `ignore_if` panicked; its task counts",
-                    );
+                    crate::note::say("a function given to `ignore_if` panicked; its task counts");
                     false
                 })
             }

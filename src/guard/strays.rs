@@ -246,7 +246,7 @@ fn counted(handle: &Handle) -> usize {
 fn note_untold(handle: &Handle, reason: &Unavailable) {
     let count = counted(handle);
     if count > 0 {
-        crate::report::note(format_args!(
+        crate::note::say(format_args!(
             "{count} tasks are alive at exit that taskleak did not see spawned. Whether they may be cannot be told: {reason}"
         ));
     }
@@ -262,7 +262,7 @@ fn note_unsure(tasks: &[Found]) {
         .map(|found| found.task.sight.name.as_str())
         .collect();
     let names: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
-    crate::report::note(format_args!(
+    crate::note::say(format_args!(
         "alive at exit on a current-thread runtime, and nobody tracked them: {}. Whether they could end if somebody ran \
          it cannot be told; end a guard inside of it to know.",
         names.join(", ")

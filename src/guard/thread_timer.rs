@@ -141,7 +141,7 @@ fn sleep_until(deadline: Instant) -> Arc<Sleeper> {
         .name("taskleak-timer".to_owned())
         .spawn(move || shared.sleep());
     if started.is_err() {
-        crate::report::note("no thread could be started to time the grace, so there is none");
+        crate::note::say("no thread could be started to time the grace, so there is none");
         sleeper.lock().is_alone = true;
     }
     sleeper

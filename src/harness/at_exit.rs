@@ -89,7 +89,7 @@ pub fn arm() {
         return;
     }
     if let Err(error) = config::checked() {
-        crate::report::print(format_args!("taskleak: error: {error}"));
+        crate::note::print(&format_args!("taskleak: error: {error}"));
         std::process::exit(FAILED);
     }
     if !config::is_on() || ARMED.swap(true, SeqCst) {
@@ -112,11 +112,11 @@ pub fn verify() {
     }
     // A mistake of ours must not fail anybody's run, nor unwind into C.
     let failed = std::panic::catch_unwind(check).unwrap_or_else(|_| {
-        crate::report::note("the check at exit could not reach its verdict, so it gives none");
+        crate::note::say("the check at exit could not reach its verdict, so it gives none");
         false
     });
     if failed && EXIT_CODE.load(Relaxed) == 0 {
-        crate::report::print(format_args!(
+        crate::note::print(&format_args!(
             "taskleak: error: the tests passed, but tasks outlived them; the exit code is {FAILED}."
         ));
         // SAFETY: ends the process at once; the handlers of `exit` have all run but for the

@@ -42,7 +42,7 @@ impl PanicExpected {
         match config::checked() {
             Ok(_) => true,
             Err(error) => {
-                crate::report::print(format_args!("taskleak: error: {error}"));
+                crate::note::print(&format_args!("taskleak: error: {error}"));
                 false
             }
         }

@@ -38,7 +38,7 @@ impl Watchdog {
             .name("taskleak-watchdog".to_owned())
             .spawn(watch);
         if started.is_err() {
-            crate::report::note("no thread could be started to watch over a test's timeout");
+            crate::note::say("no thread could be started to watch over a test's timeout");
             return Self { _lives: None };
         }
         Self {

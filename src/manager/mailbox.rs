@@ -281,7 +281,7 @@ impl Mailbox {
             let is_first = content.panics == 1;
             drop(content);
             if is_first {
-                crate::report::note("an observer of the task manager panicked; it is called again");
+                crate::note::say("an observer of the task manager panicked; it is called again");
             }
         }
     }

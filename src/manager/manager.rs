@@ -305,7 +305,7 @@ impl Manager {
     pub fn add_observer(&self, observer: impl Observer) -> ObserverHandle {
         let capacity = self.lock().queue;
         let mailbox = dispatcher::add(observer, capacity).unwrap_or_else(|error| {
-            crate::report::note(format_args!(
+            crate::note::say(format_args!(
                 "an observer cannot be called, since no thread could be started: {error}. Raise the \
                  limit on threads, or add fewer observers."
             ));

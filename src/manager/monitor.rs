@@ -311,7 +311,7 @@ impl Run {
             let generation = self.generation;
             let monitor = self.monitor;
             if let Err(error) = WORKER.run(move || monitor.take(generation)).await {
-                crate::report::note(format_args!(
+                crate::note::say(format_args!(
                     "the task manager could not take a snapshot: {error}. It tries again."
                 ));
             }

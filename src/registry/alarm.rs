@@ -128,7 +128,7 @@ fn start() -> std::io::Result<()> {
 
 fn note(failed: Option<std::io::Error>) {
     if let Some(error) = failed {
-        crate::report::note(format_args!(
+        crate::note::say(format_args!(
             "no time box is watched and no cyclic snapshot taken, since no thread could be started: {error}. \
              It is tried again whenever a task with a time box begins or ends, and with each snapshot, \
              scrape or page; what was due is then done at once. Raise the limit on threads."

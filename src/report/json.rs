@@ -264,7 +264,7 @@ impl LeakReport {
             threads: self.threads().iter().map(|thread| thread.name()).collect(),
         };
         serde_json::to_string(&report).unwrap_or_else(|error| {
-            super::note(format_args!(
+            crate::note::say(format_args!(
                 "a report could not be written as JSON: {error}"
             ));
             "{}".to_owned()

@@ -223,12 +223,12 @@ impl LeakReport {
     /// Prints the report to standard error, where a test's output is captured, and sends it wherever
     /// else it is wanted.
     pub(crate) fn print(&self) {
-        self.print_by(super::note::print);
+        self.print_by(crate::note::print);
     }
 
     /// The same past the capture of a test's output: for who ends the process, and with it whoever would show that.
     pub(crate) fn print_uncaptured(&self) {
-        self.print_by(super::note::print_uncaptured);
+        self.print_by(crate::note::print_uncaptured);
     }
 
     fn print_by(&self, print: impl Fn(&dyn fmt::Display)) {
@@ -242,10 +242,10 @@ impl LeakReport {
     /// Prints what is worth a note although nothing leaked for certain.
     pub(crate) fn print_notes(&self) {
         if let Some(why) = &self.threads.undecided {
-            super::note(why);
+            crate::note::say(why);
         }
         if self.unseen.count > 0 {
-            super::note(format_args!(
+            crate::note::say(format_args!(
                 "{}\n{}",
                 notes::unseen_undecided(self.unseen.count),
                 super::unseen::UnseenText {
@@ -255,7 +255,7 @@ impl LeakReport {
             ));
         }
         if !self.hooked.undecided.is_empty() {
-            super::note(notes::undecided(self, Paint::for_stderr()));
+            crate::note::say(notes::undecided(self, Paint::for_stderr()));
         }
     }
 }

@@ -3,7 +3,7 @@
 //! What there is to tell: `leak_report`, of `leak`s (with their `owner`s), `unseen` tasks, `leaked_thread`s and `blocker`s; `dump` is
 //! the same without a verdict. What is said of it: `diagnosis` and `particular` (causes and remedies), `unseen_help`, `notes`. How it is
 //! printed: `text` in all, `leak_text`, `sight_text` and `thread_text` a kind each, out of `fields`, `awaits`, `frames`, `quantity`, `paint` and
-//! the lines of the `project`; `json` for programs. Where it goes: `outlets`, `warned`, `note`.
+//! the lines of the `project`; `json` for programs. Where it goes: `outlets`, `warned`.
 
 mod awaits;
 mod blocked;
@@ -18,7 +18,6 @@ mod leak;
 mod leak_report;
 mod leak_text;
 mod leaked_thread;
-mod note;
 mod notes;
 mod outlets;
 mod owner;
@@ -44,13 +43,3 @@ pub use owner::Owner;
 pub(crate) use thread_stack::ThreadStack;
 pub use unseen::{UnseenState, UnseenTask};
 pub(crate) use warned::note_warning;
-
-/// Says something in one line that is no verdict: a limit met, a mistake of ours.
-pub(crate) fn note(message: impl std::fmt::Display) {
-    print(format_args!("taskleak: note: {message}"));
-}
-
-/// Prints lines to standard error, where a test's output is captured, if it can be written.
-pub(crate) fn print(text: impl std::fmt::Display) {
-    note::print(&text);
-}

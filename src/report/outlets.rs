@@ -1,7 +1,7 @@
 //! Where else a report goes that was printed: to a file for programs, and to the lines of a pull request.
 
 use super::leak_report::LeakReport;
-use super::{note, project};
+use super::project;
 use crate::config::{self, Annotations};
 use std::fmt::Display;
 use std::path::Path;
@@ -31,7 +31,7 @@ fn append(report: &LeakReport, path: &Path) {
         .open(path)
         .and_then(|mut file| file.write_all(line.as_bytes()));
     if let Err(error) = written {
-        note(format_args!(
+        crate::note::say(format_args!(
             "the report could not be appended to {} (TASKLEAK_JSON): {error}",
             path.display()
         ));
@@ -40,7 +40,7 @@ fn append(report: &LeakReport, path: &Path) {
 
 #[cfg(not(feature = "json"))]
 fn append(_: &LeakReport, path: &Path) {
-    note(format_args!(
+    crate::note::say(format_args!(
         "TASKLEAK_JSON asks for reports in {}, which needs taskleak's feature `json`",
         path.display()
     ));

@@ -110,7 +110,7 @@ impl Hooks {
             &self.terminate,
         ];
         if !places.into_iter().all(Place::is_ours) {
-            crate::report::note(
+            crate::note::say(
                 "a task hook was set on tokio's own builder, so that this runtime's tasks are \
                  counted, not named; set it on taskleak's builder, which calls both",
             );

@@ -76,7 +76,7 @@ impl Drop for Stay {
             }
         }));
         if woken.is_err() {
-            crate::report::note("a guard could not be told that a thread has ended");
+            crate::note::say("a guard could not be told that a thread has ended");
         }
     }
 }

@@ -105,7 +105,7 @@ async fn run(listener: TcpListener, pages: Router) {
         Err(error) => Err(error),
     };
     if let Err(error) = served {
-        crate::report::note(format_args!(
+        crate::note::say(format_args!(
             "the pages are not served any more: {error}. Call `serve` again."
         ));
     }

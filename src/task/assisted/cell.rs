@@ -171,7 +171,7 @@ impl<F: Future> Cell<F> {
             }
         }
         if dropped.is_err() {
-            crate::report::note("a task's future panicked when a guard dropped it after its abort");
+            crate::note::say("a task's future panicked when a guard dropped it after its abort");
         }
     }
 }
