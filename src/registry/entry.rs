@@ -230,9 +230,10 @@ fn begin_plain(
     let Some(known) = local.origins.find(&origin) else {
         return begin_plain_beside(local, location, type_name, name);
     };
+    let tally = known.tally?;
     // A thread that is ending has none, nor has it counters.
     let slot = local.slots.pop()?;
-    known.tally.count_started();
+    tally.count_started();
     // What has to be asked for comes last: little has to be kept meanwhile.
     slot.prepare(&Birth {
         origin: known.id,

@@ -130,15 +130,12 @@ pub(super) struct Counters {
     ledger: Cell<Option<&'static Ledger>>,
     /// What it was asked for last, by the end of the origin's number: tasks of few origins mostly come and
     /// go in a row. No task is of the root, whose place is where nothing is known.
-    known: [Cell<(OriginId, &'static Tally)>; KNOWN],
+    known: [Cell<(OriginId, Option<&'static Tally>)>; KNOWN],
 }
 
 const KNOWN: usize = 16;
 
-/// In the place of counters; nobody changes them.
-pub(super) static NOBODYS: Tally = Tally::new();
-
-const UNKNOWN: (OriginId, &Tally) = (OriginId::ROOT, &NOBODYS);
+const UNKNOWN: (OriginId, Option<&Tally>) = (OriginId::ROOT, None);
 
 impl Counters {
     pub(super) const fn new() -> Self {
@@ -152,11 +149,11 @@ impl Counters {
     #[inline(always)]
     pub(super) fn known_tally(&self, origin: OriginId) -> Option<&'static Tally> {
         let (known, tally) = self.place(origin).get();
-        (known == origin).then_some(tally)
+        if known == origin { tally } else { None }
     }
 
     #[inline(always)]
-    fn place(&self, origin: OriginId) -> &Cell<(OriginId, &'static Tally)> {
+    fn place(&self, origin: OriginId) -> &Cell<(OriginId, Option<&'static Tally>)> {
         &self.known[origin.to_bits() as usize % KNOWN]
     }
 
@@ -172,9 +169,9 @@ impl Counters {
     #[inline(never)]
     fn look_up(&self, origin: OriginId) -> Option<&'static Tally> {
         let ledger = self.ledger.get().or_else(|| claim(self))?;
-        let tally = ledger.tally(origin)?;
+        let tally = ledger.tally(origin);
         self.place(origin).set((origin, tally));
-        Some(tally)
+        tally
     }
 
     pub(super) fn give_back(&self) {

@@ -234,7 +234,7 @@ pub(super) struct KnownOrigin {
     origin: Origin,
     pub(super) id: OriginId,
     /// Not to be used once the thread is ending.
-    pub(super) tally: &'static Tally,
+    pub(super) tally: Option<&'static Tally>,
 }
 
 /// In the place of one: no task's parents are of that number.
@@ -247,7 +247,7 @@ const NOTHING: KnownOrigin = KnownOrigin {
         kind: TaskKind::Hooked,
     },
     id: OriginId::ROOT,
-    tally: &ledger::NOBODYS,
+    tally: None,
 };
 
 /// The origins that a thread has used last. Two spawns in a row from one place are the rule, and
@@ -288,7 +288,7 @@ impl RecentOrigins {
 
     /// A thread that is ending remembers nothing, since it has no counters.
     fn remember(&self, origin: Origin, id: OriginId) {
-        if let Some(tally) = ledger::mine(id) {
+        if let tally @ Some(_) = ledger::mine(id) {
             let place = origin.place();
             let is_free = |way: &usize| self.0[place ^ way].get().id == OriginId::ROOT;
             let way = (0..WAYS).find(is_free).unwrap_or(id.0 as usize % WAYS);
