@@ -9,6 +9,7 @@ mod seen;
 
 use cases::Case;
 use std::collections::BTreeSet;
+use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -110,20 +111,14 @@ fn fifo() -> PathBuf {
 
 static PIPES: Mutex<Vec<(Id, PathBuf)>> = Mutex::new(Vec::new());
 
-/// Lets go of who waits for one of this runtime's pipes.
+/// Lets go of who waits for one of this runtime's pipes, or is about to.
 fn end_pipes() {
     let own = tokio::runtime::Handle::current().id();
-    for (_, path) in PIPES
-        .lock()
-        .unwrap()
-        .extract_if(.., |(runtime, _)| *runtime == own)
-    {
-        drop(
-            std::fs::OpenOptions::new()
-                .read(true)
-                .write(true)
-                .open(&path),
-        );
+    let mut pipes = PIPES.lock().unwrap();
+    for (_, path) in pipes.extract_if(.., |(runtime, _)| *runtime == own) {
+        let both_ends = File::options().read(true).write(true).open(&path).unwrap();
+        // Open as long as the process: who comes to it only now does not wait either.
+        std::mem::forget(both_ends);
         std::fs::remove_file(path).unwrap();
     }
 }
@@ -152,8 +147,10 @@ fn collect(
             continue;
         }
         if let Some(file) = node.file() {
-            let own = format!("tests/await_traces/{}", case.file);
-            assert!(file.ends_with(own), "{file:?}");
+            if !file.ends_with(format!("tests/await_traces/{}", case.file)) {
+                // It still prepares, in what several files share.
+                leaves.insert(format!("in {}", file.display()));
+            }
             lines.insert(node.line().unwrap());
             assert!(node.column().is_some());
         }

@@ -1,6 +1,7 @@
 //! One kind of future after the other.
 
 use super::{HOUR, leak, report_of};
+use std::fs::File;
 use std::future::{Future, pending, poll_fn};
 use std::os::fd::AsRawFd;
 use std::path::PathBuf;
@@ -544,13 +545,9 @@ fn every_kind_is_explained() {
         runtime.shutdown_background();
     }
     for path in PIPES.lock().unwrap().drain(..) {
-        // Lets go of the thread that waits there.
-        drop(
-            std::fs::OpenOptions::new()
-                .read(true)
-                .write(true)
-                .open(&path),
-        );
+        // Lets go of the thread that waits there, or is about to: open as long as the process.
+        let both_ends = File::options().read(true).write(true).open(&path).unwrap();
+        std::mem::forget(both_ends);
         std::fs::remove_file(path).unwrap();
     }
     assert!(wrong.is_empty(), "{wrong}");
