@@ -167,7 +167,7 @@ impl Config {
                 ],
             ),
             grace: read.duration("TASKLEAK_GRACE", default.grace),
-            blocked: read.duration_or_off("TASKLEAK_BLOCKED", default.blocked),
+            blocked: read.duration_or_off("TASKLEAK_BLOCKED", default.blocked, Zero::Taken),
             backtraces: read.one_of(
                 "TASKLEAK_BACKTRACE",
                 default.backtraces,
@@ -212,7 +212,7 @@ impl Config {
                 default.manager,
                 &[("on", true), ("off", false)],
             ),
-            interval: read.interval("TASKLEAK_INTERVAL", default.interval),
+            interval: read.duration_or_off("TASKLEAK_INTERVAL", default.interval, Zero::Refused),
             growth: read.number("TASKLEAK_GROWTH", default.growth, 2),
         };
         let errors = read.errors.into_inner();
@@ -223,6 +223,14 @@ impl Config {
         };
         (config, result)
     }
+}
+
+/// Whether a duration may be none at all.
+#[derive(Clone, Copy)]
+enum Zero {
+    Taken,
+    /// Nothing can be repeated after it.
+    Refused,
 }
 
 struct Reader<Variable> {
@@ -283,32 +291,26 @@ impl<Variable: Fn(&'static str) -> Option<OsString>> Reader<Variable> {
         })
     }
 
-    /// A duration that something can be repeated after.
-    fn interval(&self, variable: &'static str, default: Option<Duration>) -> Option<Duration> {
-        let meaning = |value: &OsStr| {
-            if value == "off" {
-                return Some(None);
-            }
-            duration(value).filter(|one| !one.is_zero()).map(Some)
-        };
-        self.meaning(variable, default, meaning, || {
-            format!("{DURATION}, longer than nothing, or `off`")
-        })
-    }
-
     fn duration_or_off(
         &self,
         variable: &'static str,
         default: Option<Duration>,
+        zero: Zero,
     ) -> Option<Duration> {
+        let (is_taken, but) = match zero {
+            Zero::Taken => (true, ""),
+            Zero::Refused => (false, ", longer than nothing"),
+        };
         let meaning = |value: &OsStr| {
             if value == "off" {
                 return Some(None);
             }
-            duration(value).map(Some)
+            duration(value)
+                .filter(|one| is_taken || !one.is_zero())
+                .map(Some)
         };
         self.meaning(variable, default, meaning, || {
-            format!("{DURATION}, or `off`")
+            format!("{DURATION}{but}, or `off`")
         })
     }
 

@@ -41,6 +41,7 @@ impl Outcome {
 }
 
 /// The counters of one origin (of one thread) or of one name.
+#[derive(Default)]
 pub(crate) struct Tally {
     started: AtomicU64,
     ended: [AtomicU64; OUTCOMES],
@@ -61,21 +62,7 @@ impl Totals {
     }
 }
 
-impl Default for Tally {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 impl Tally {
-    const fn new() -> Self {
-        Self {
-            started: AtomicU64::new(0),
-            ended: [const { AtomicU64::new(0) }; OUTCOMES],
-            over_time: AtomicU64::new(0),
-        }
-    }
-
     /// One more task's record is made; for who alone may change it.
     #[inline]
     pub(super) fn count_started(&self) {
