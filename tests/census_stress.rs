@@ -10,9 +10,11 @@ use std::future::pending;
 use std::pin::Pin;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::{Arc, Mutex};
+use std::sync::mpsc::RecvTimeoutError;
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 use taskleak::{Action, Options, UnseenState, find, verify_none};
+use tokio::runtime::Runtime;
 use tokio::task::yield_now;
 
 const PLANTED: usize = 40;
@@ -91,17 +93,8 @@ async fn churn(churn: Arc<Churn>, most: u64) {
     }
 }
 
-#[test]
-fn beside_busy_workers() {
-    let millions = std::env::var("TASKLEAK_STRESS").ok();
-    let most = millions.map_or(CHURN, |millions| {
-        millions.parse::<u64>().expect("a number of millions") * 1_000_000
-    });
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(4)
-        .enable_all()
-        .build()
-        .unwrap();
+/// Looks again and again at planted leaks, while tasks come and go beside them.
+fn look_beside_churn(runtime: &Runtime, most: u64) {
     let told = Arc::new(Churn::default());
     runtime.block_on(async {
         let guard = verify_none().on_leak(Action::Warn).grace(Duration::ZERO);
@@ -143,5 +136,74 @@ fn beside_busy_workers() {
         }
         assert!(looks > 0);
         drop(guard);
+    });
+}
+
+#[test]
+fn beside_busy_workers() {
+    let millions = std::env::var("TASKLEAK_STRESS").ok();
+    let most = millions.map_or(CHURN, |millions| {
+        millions.parse::<u64>().expect("a number of millions") * 1_000_000
+    });
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(4)
+        .enable_all()
+        .build()
+        .unwrap();
+    look_beside_churn(&runtime, most);
+}
+
+extern "C" fn stop_for_a_while(_: libc::c_int) {
+    let while_ = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 5_000_000,
+    };
+    // SAFETY: it may be called in a handler, and reads what lives here.
+    unsafe { libc::nanosleep(&raw const while_, std::ptr::null_mut()) };
+}
+
+/// As on a busy machine: a worker loses its processor anywhere, in the middle of a change to the list too.
+#[test]
+fn beside_workers_that_are_stopped_anywhere() {
+    // SAFETY: a `sigaction` of zeros is one without flags; the handler calls nothing but `nanosleep`.
+    unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        action.sa_sigaction = stop_for_a_while as *const () as usize;
+        action.sa_flags = libc::SA_RESTART;
+        let set = libc::sigaction(libc::SIGUSR2, &raw const action, std::ptr::null_mut());
+        assert_eq!(set, 0);
+    }
+    let workers = Arc::new(Mutex::new(Vec::new()));
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(4)
+        .on_thread_start({
+            let workers = workers.clone();
+            // SAFETY: no preconditions.
+            move || {
+                workers
+                    .lock()
+                    .unwrap()
+                    .push(unsafe { libc::pthread_self() })
+            }
+        })
+        .enable_all()
+        .build()
+        .unwrap();
+    std::thread::scope(|scope| {
+        let (going_on, is_over) = mpsc::channel::<()>();
+        let workers = &workers;
+        scope.spawn(move || {
+            let mut turn = 0;
+            while is_over.recv_timeout(Duration::from_millis(2)) == Err(RecvTimeoutError::Timeout) {
+                let workers = workers.lock().unwrap();
+                if !workers.is_empty() {
+                    turn += 1;
+                    // SAFETY: the workers end with the runtime, which outlives this scope.
+                    unsafe { libc::pthread_kill(workers[turn % workers.len()], libc::SIGUSR2) };
+                }
+            }
+        });
+        look_beside_churn(&runtime, CHURN / 4);
+        drop(going_on);
     });
 }

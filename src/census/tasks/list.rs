@@ -5,6 +5,7 @@ use super::super::dwarf::DebugInfo;
 use super::super::memory;
 use super::cell::{CellLayout, Cells};
 use super::runtime::{Ends, HeaderLayout, RuntimeLayout};
+use std::time::Duration;
 
 /// One task of the list.
 #[derive(Clone, Copy, Debug)]
@@ -19,6 +20,9 @@ pub(in crate::census) struct Listed {
 const WALKS: usize = 3;
 /// How often a walk of one shard is begun anew when the list changed under it.
 const TRIES: usize = 200;
+/// How long is waited for a thread that was taken off its processor in the middle of a change, and how often in one walk.
+const NAP: Duration = Duration::from_millis(1);
+const NAPS: usize = 500;
 /// More tasks than this are not listed.
 const MOST_TASKS: usize = 1 << 20;
 
@@ -54,11 +58,7 @@ pub(in crate::census) fn listed(
     cells: &mut Cells,
     runtime: &RuntimeLayout,
 ) -> Result<Vec<Listed>, Unavailable> {
-    let mut walk = Walk {
-        debug,
-        cells,
-        runtime,
-    };
+    let mut walk = Walk::new(debug, cells, runtime);
     let mut found = Vec::new();
     for (ends, first) in runtime.lists.iter().zip(walk.all()?) {
         let mut lasting = first.tasks;
@@ -89,11 +89,7 @@ pub(in crate::census) fn walked(
     cells: &mut Cells,
     runtime: &RuntimeLayout,
 ) -> Result<Walked, Unavailable> {
-    let mut walk = Walk {
-        debug,
-        cells,
-        runtime,
-    };
+    let mut walk = Walk::new(debug, cells, runtime);
     let shards = walk.all()?;
     Ok(Walked {
         is_whole: shards.iter().all(|shard| shard.is_whole),
@@ -117,6 +113,7 @@ struct Walk<'a> {
     debug: &'a mut DebugInfo,
     cells: &'a mut Cells,
     runtime: &'a RuntimeLayout,
+    naps: usize,
 }
 
 /// What is read of each task in passing.
@@ -154,7 +151,16 @@ impl Node {
     }
 }
 
-impl Walk<'_> {
+impl<'a> Walk<'a> {
+    fn new(debug: &'a mut DebugInfo, cells: &'a mut Cells, runtime: &'a RuntimeLayout) -> Self {
+        Self {
+            debug,
+            cells,
+            runtime,
+            naps: NAPS,
+        }
+    }
+
     /// Walks all shards, one after the other.
     fn all(&mut self) -> Result<Vec<Walked>, Unavailable> {
         let lists = &self.runtime.lists;
@@ -174,7 +180,9 @@ impl Walk<'_> {
     /// be read.
     fn surely(&mut self, ends: Ends) -> Option<Walked> {
         let mut most = Vec::new();
-        for _ in 0..TRIES {
+        let mut came_by = None;
+        let mut tries = TRIES;
+        while tries > 0 {
             let mut seen = Vec::new();
             if self.once(ends, &mut seen).is_some() {
                 return Some(Walked {
@@ -185,10 +193,19 @@ impl Walk<'_> {
             if !self.cells.know_links() {
                 return None;
             }
+            // Who comes no further than before may find a change half done, by a thread that does not run just now: then
+            // no number of tries helps, but time does.
+            let is_stuck = came_by.replace(seen.len()) == Some(seen.len());
             if seen.len() > most.len() {
                 most = seen;
             }
-            std::thread::yield_now();
+            if is_stuck && self.naps > 0 {
+                self.naps -= 1;
+                std::thread::sleep(NAP);
+            } else {
+                tries -= 1;
+                std::thread::yield_now();
+            }
         }
         Some(Walked {
             tasks: most,
