@@ -34,19 +34,9 @@ fn shown(server: &Server, path: &str) -> String {
     let folder = tempfile::tempdir().unwrap();
     let mut chromium = Command::new("chromium");
     chromium
-        .args([
-            "--headless",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--disable-dev-shm-usage",
-            "--disable-quic",
-            "--no-first-run",
-            "--disable-background-networking",
-            "--disable-component-update",
-            "--disable-sync",
-            "--virtual-time-budget=5000",
-            "--dump-dom",
-        ])
+        .args(tools::CHROMIUM)
+        .args(["--virtual-time-budget=5000", "--dump-dom"])
+        .env("TMPDIR", folder.path())
         .arg(format!("--user-data-dir={}", folder.path().display()))
         .arg(format!("http://{}{path}", server.address()));
     let mut document = tools::printed(&mut chromium);

@@ -3,6 +3,7 @@
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 /// A chromedriver on a free loopback port, until it is dropped.
@@ -12,10 +13,12 @@ pub struct Driver {
 }
 
 impl Driver {
+    /// It and its browsers leave files in that folder.
     #[track_caller]
-    pub fn start() -> Self {
+    pub fn start(temporary: &Path) -> Self {
         let mut process = Command::new("chromedriver")
             .arg("--port=0")
+            .env("TMPDIR", temporary)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())

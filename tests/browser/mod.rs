@@ -29,20 +29,10 @@ impl Browser {
             return None;
         }
         let profile = tempfile::tempdir().unwrap();
-        let arguments = json!([
-            "--headless",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--disable-dev-shm-usage",
-            "--disable-quic",
-            "--no-first-run",
-            "--disable-background-networking",
-            "--disable-component-update",
-            "--disable-sync",
-            "--window-size=1200,900",
-            format!("--user-data-dir={}", profile.path().display()),
-        ]);
-        let driver = Driver::start();
+        let mut arguments = tools::CHROMIUM.map(str::to_owned).to_vec();
+        arguments.push("--window-size=1200,900".to_owned());
+        arguments.push(format!("--user-data-dir={}", profile.path().display()));
+        let driver = Driver::start(profile.path());
         let capabilities =
             json!({ "alwaysMatch": { "goog:chromeOptions": { "args": arguments } } });
         let opened = driver

@@ -3,6 +3,20 @@
 use std::io::Write;
 use std::process::{Command, Output};
 
+/// How Chromium starts without a window, and talks to nobody but the page that it shows.
+#[allow(dead_code, reason = "not every test opens pages")]
+pub const CHROMIUM: [&str; 9] = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+];
+
 /// Whether a program is there. Where it isn't, the test that asks has nothing to do, and says what to
 /// install; unless `REQUIRE_TOOLS` is set, as where all of them were installed: there it fails.
 #[track_caller]
