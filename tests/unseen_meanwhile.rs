@@ -16,7 +16,10 @@ use std::time::Duration;
 use taskleak::{LeakReport, Options, find, verify_none};
 use tokio::runtime::{Builder, Handle, Runtime};
 
+/// Of guards that find a leak.
 const GRACE: Duration = Duration::from_millis(60);
+/// Of guards that find none: they wait no longer than they have to.
+const LONG: Duration = Duration::from_secs(60);
 
 async fn forgotten() {
     pending::<()>().await;
@@ -49,7 +52,7 @@ mod a_pool {
     fn beside_a_pool(gap: Option<Duration>, judge: impl AsyncFn()) {
         let runtime = multi_thread();
         runtime.block_on(async {
-            let guard = verify_none().ignore_named("*pool_*").grace(GRACE);
+            let guard = verify_none().ignore_named("*pool_*").grace(LONG);
             let is_over = Arc::new(AtomicBool::new(false));
             let handle = Handle::current();
             let pool = std::thread::spawn({
@@ -130,7 +133,7 @@ mod what_was_there_before {
             runtime.block_on(async {
                 tokio::spawn(before());
                 tokio::task::yield_now().await;
-                let guard = verify_none().grace(GRACE);
+                let guard = verify_none().grace(if leaks { GRACE } else { LONG });
                 let ending = tokio::spawn(async move {
                     if leaks {
                         tokio::spawn(forgotten());
@@ -250,17 +253,23 @@ mod a_local_set_beside_workers {
         let is_over = Arc::new(AtomicBool::new(false));
         let tasks = RefCell::new(Vec::new());
         let (count, spawned) = local.block_on(&runtime, async {
-            let guard = verify_none().grace(GRACE);
+            let guard = verify_none().grace(LONG);
+            let has_begun = Arc::new(AtomicBool::new(!leaks));
             let spawner = std::thread::spawn({
                 let (is_over, handle) = (is_over.clone(), Handle::current());
+                let has_begun = has_begun.clone();
                 move || {
                     let mut spawned = Vec::new();
                     while leaks && !is_over.load(Relaxed) && spawned.len() < 3000 {
                         spawned.push(handle.spawn(forgotten()));
+                        has_begun.store(true, Relaxed);
                     }
                     spawned
                 }
             });
+            while !has_begun.load(Relaxed) {
+                std::thread::yield_now();
+            }
             for _ in 0..1000 {
                 let task = taskleak::task::spawn_local(pending::<()>());
                 tasks.borrow_mut().push(task);

@@ -18,7 +18,7 @@ use std::task::Poll;
 /// its code sees is a spurious wake, which every future must bear and which happens without this as
 /// well. The dump is complete once all tasks have answered, which takes their runtimes some
 /// microseconds a task; a task that holds its thread, or whose runtime nobody drives, is waited for
-/// 100 ms after the last answer, and then listed as silent. Closures on the blocking pool and tasks that were never
+/// 250 ms after the last answer, and then listed as silent. Closures on the blocking pool and tasks that were never
 /// polled are listed without a trace. Of a task that holds its thread, the stack of that thread is taken in its place,
 /// where that can be had: see [`TaskInfo::blocked_frames`]. Without a trace are also tasks tracked by [`Track`](crate::Track): nobody may wake
 /// them from outside.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 /// How long to wait when no task answers any more: those left hold their threads, or their runtimes do
 /// not poll them.
-pub(super) const ANSWER: Duration = Duration::from_millis(100);
+pub(super) const ANSWER: Duration = Duration::from_millis(250);
 /// How long to wait in all, however many go on answering.
 const ANSWERS: Duration = Duration::from_secs(2);
 

@@ -3,7 +3,7 @@
 use super::counted::{self, Asker};
 use super::{Rule, asking, strays};
 use crate::alloc;
-use crate::census::{self, SeenTask, Unavailable};
+use crate::census::{self, SeenState, SeenTask, Unavailable};
 use crate::registry::scope::Watched;
 use crate::registry::{self, Scope, TrackedRuntime};
 use crate::report::Settled;
@@ -148,12 +148,15 @@ impl OnRuntime {
         tasks.retain(|task| both.listed.binary_search(&task.id).is_ok());
         // What can't be read is no less alive.
         let read: HashSet<u64> = tasks.iter().map(|task| task.id).collect();
+        // But what has ended is, though its runtime has not counted that yet.
+        tasks.retain(|task| task.sight.state != SeenState::Complete);
+        let ended = read.len() - tasks.len();
         let (tasks, alive) = still_alive(watched.handle(), tasks).map_err(unavailable)?;
         let unread = both.listed.iter();
         let is_alive = |id: &u64| alive.as_ref().is_none_or(|alive| alive.contains(id));
         let unread = unread.filter(|id| is_alive(id) && !read.contains(id));
         Ok(Self {
-            count: both.count,
+            count: both.count.saturating_sub(ended),
             unexplained: both.unlisted + unread.count(),
             tasks,
         })
@@ -169,7 +172,6 @@ fn older(watched: &Watched, task: u64) -> Result<usize, Unavailable> {
 }
 
 /// A runtime's count, and what was in its list before and after it counted: so it counted these too.
-#[derive(PartialEq, Eq)]
 struct CountAndList {
     /// Of those that were not there before the guard.
     count: usize,
@@ -179,7 +181,7 @@ struct CountAndList {
     unlisted: usize,
 }
 
-/// How often to look anew when list and count differ: tasks come and go meanwhile.
+/// How often to look anew when list and count differ: tasks come and go meanwhile. In all it takes 10 ms.
 const LOOKS: u32 = 16;
 
 impl CountAndList {
@@ -187,14 +189,12 @@ impl CountAndList {
     /// lives on is in the count each time.
     fn look(watched: &Watched, asker: Asker, asking: Option<u64>) -> Result<Self, Unavailable> {
         let mut best = Self::once(watched, asker, asking)?;
-        let mut alike = 0;
         for look in 0..LOOKS {
-            if best.unlisted == 0 || alike == 2 {
+            if best.unlisted == 0 {
                 break;
             }
             std::thread::sleep(Duration::from_micros(50 << look.min(4)));
             let next = Self::once(watched, asker, asking)?;
-            alike = if next == best { alike + 1 } else { 0 };
             if next.unlisted <= best.unlisted {
                 best = next;
             }
