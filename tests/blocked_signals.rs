@@ -24,12 +24,23 @@ const NO_STACK: &str = "= blocks in: unknown: ";
 
 /// What is found while `block` holds its thread, once it says that, or the last of many.
 fn found(says: &str, block: impl FnOnce() + Send + 'static, end: impl FnOnce()) -> LeakReport {
+    found_after(|| (), says, block, end)
+}
+
+/// The same, not looked for before `is_blocked` has returned.
+fn found_after(
+    is_blocked: impl FnOnce(),
+    says: &str,
+    block: impl FnOnce() + Send + 'static,
+    end: impl FnOnce(),
+) -> LeakReport {
     let runtime = Runtime::new().unwrap();
     let guard = verify_none();
     {
         let _entered = runtime.enter();
         drop(taskleak::spawn(async move { block() }));
     }
+    is_blocked();
     let begun = Instant::now();
     let found = loop {
         let found = find(Options::new().grace(3 * SHORT).blocked_after(SHORT)).unwrap_err();
@@ -129,12 +140,14 @@ fn change_mask(how: libc::c_int) {
 fn a_thread_may_block_all_signals() {
     let _turn = turn();
     let (sender, receiver) = mpsc::channel();
+    let (tell, is_set) = mpsc::channel();
     let block = move || {
         change_mask(libc::SIG_BLOCK);
+        tell.send(()).unwrap();
         receives(&receiver);
         change_mask(libc::SIG_UNBLOCK);
     };
-    let report = found(NO_STACK, block, || drop(sender));
+    let report = found_after(|| is_set.recv().unwrap(), NO_STACK, block, || drop(sender));
     assert!(reason(&report).starts_with("the program handles or blocks"));
     assert!(dispositions().iter().all(|action| *action == libc::SIG_DFL));
 }

@@ -103,8 +103,8 @@ fn calls_at_one_time_do_not_wait_for_each_other() {
         // What none of them is waiting for, each waits for, and names.
         let stuck = Builder::new().name("stuck").spawn(pending::<()>());
         let short = Duration::from_millis(50);
-        // The first has long ended when the second says what has not.
-        for call in [call(short), call(short * 40)] {
+        // The second has long begun when the first says what has not ended, and the first has long ended by then.
+        for call in [call(short * 10), call(short * 60)] {
             let unfinished = call.await.unwrap().unwrap_err();
             let names: Vec<_> = unfinished.tasks().iter().map(TaskRecord::name).collect();
             assert_eq!(names, ["stuck"]);

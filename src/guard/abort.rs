@@ -15,7 +15,7 @@ use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 /// How long tasks may take to end: each needs one turn of its runtime.
-const LONG_ENOUGH: Duration = Duration::from_millis(100);
+const LONG_ENOUGH: Duration = Duration::from_millis(250);
 const NAP: Duration = Duration::from_millis(1);
 
 /// Leaked tasks that have been aborted.

@@ -191,12 +191,18 @@ impl Settling {
         tolerated == concerned
     }
 
-    /// Whether a task is left that was never polled, and is not just a closure that waits for a thread: no grace is one
-    /// for a task whose runtime has not come to it, since the machine was busy or another task held the thread.
+    /// Whether a task is left that was never polled, and is not just a closure that waits for a thread, or a thread that
+    /// never ran: no grace is one for a task whose runtime has not come to it, since the machine was busy or another task
+    /// held the thread.
     fn some_had_no_turn(&self) -> bool {
-        members(self.scope).any(|task| {
-            task.polls == 0 && task.kind() != TaskKind::Blocking && !self.may_live_on(&task)
-        })
+        let waits_for_its_turn = |task: &Reading| {
+            task.polls == 0 && task.kind() != TaskKind::Blocking && !self.may_live_on(task)
+        };
+        members(self.scope).any(|task| waits_for_its_turn(&task))
+            || self
+                .threads
+                .as_ref()
+                .is_some_and(|rules| !threads::have_begun(self.scope, rules))
     }
 
     /// Waits on this thread. `help` is called whenever something may have changed: it does what

@@ -71,6 +71,11 @@ pub(super) fn left(scope: &'static Scope, rules: &[Rule]) -> Vec<LiveThread> {
     threads
 }
 
+/// Whether all of these have come to run.
+pub(super) fn have_begun(scope: &'static Scope, rules: &[Rule]) -> bool {
+    left(scope, rules).iter().all(LiveThread::has_begun)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -36,6 +36,13 @@ pub(crate) struct LiveThread {
     pub(crate) doing: Doing,
 }
 
+impl LiveThread {
+    /// Whether it has come to run.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.id != 0
+    }
+}
+
 fn live() -> MutexGuard<'static, Vec<Arc<Record>>> {
     LIVE.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -93,7 +100,7 @@ pub(crate) fn left(scope: &'static Scope) -> Vec<LiveThread> {
     records
         .iter()
         .filter(|record| is_a_person_s(record.birth.stack))
-        .filter_map(|record| found(record))
+        .map(|record| found(record))
         .collect()
 }
 
@@ -110,28 +117,24 @@ fn is_this_thread(record: &Arc<Record>) -> bool {
     .unwrap_or(false)
 }
 
-fn found(record: &Record) -> Option<LiveThread> {
+fn found(record: &Record) -> LiveThread {
     let id = record.id.load(Relaxed);
-    let name = process::name(id).unwrap_or_default();
-    if name.starts_with(process::OWN_NAMES) {
-        return None;
-    }
-    Some(LiveThread {
+    LiveThread {
         id,
-        name,
+        name: process::name(id).unwrap_or_default(),
         stack: record.birth.stack,
         age: record.begun.elapsed(),
         doing: Doing::of(id),
-    })
+    }
 }
 
-/// Whether the thread was not started by tokio: the first code outside the standard library that is on the stack
-/// tells. A stack that says nothing, as in a program without symbols, blames nobody.
+/// Whether the thread was started neither by tokio nor by taskleak: the first code outside the standard library that is
+/// on the stack tells, behind taskleak's own that notes the start. A stack that says nothing, as in a program without
+/// symbols, blames nobody.
 fn is_a_person_s(stack: Stack) -> bool {
-    let starter = stack
-        .frames()
-        .iter()
-        .map(crate::stack::Frame::origin)
-        .find(|origin| !matches!(origin, FrameOrigin::Std | FrameOrigin::Taskleak));
-    starter.is_some_and(|origin| origin != FrameOrigin::Tokio)
+    let origins = stack.frames().iter().map(crate::stack::Frame::origin);
+    let starter = origins
+        .skip_while(|origin| *origin == FrameOrigin::Taskleak)
+        .find(|origin| *origin != FrameOrigin::Std);
+    starter.is_some_and(|origin| !matches!(origin, FrameOrigin::Tokio | FrameOrigin::Taskleak))
 }

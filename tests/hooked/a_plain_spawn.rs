@@ -25,23 +25,23 @@ fn that_leaks_is_named_with_its_spawn_site_and_backtrace() {
 
 #[test]
 fn that_ends_in_time_is_waited_for() {
-    assert_clean(reports(|| async {
+    assert_clean(|| async {
         tokio::spawn(tokio::time::sleep(Duration::from_millis(5)));
         tokio::spawn(async {
             tokio::spawn(tokio::time::sleep(Duration::from_millis(5)));
         });
-    }));
+    });
 }
 
 #[test]
 fn that_is_joined_or_aborted_or_panics_is_gone() {
-    assert_clean(reports(|| async {
+    assert_clean(|| async {
         tokio::spawn(async {}).await.unwrap();
         tokio::spawn(pending::<()>()).abort();
         tokio::spawn(async { panic!("on purpose") })
             .await
             .unwrap_err();
-    }));
+    });
 }
 
 #[test]

@@ -20,7 +20,7 @@ fn are_called_too() {
         .on_task_terminate(count(3));
     // A builder can build more than once.
     drop(builder.build().unwrap());
-    let guard = verify_none().grace(GRACE);
+    let guard = verify_none().grace(LONG);
     let runtime = builder.build().unwrap();
     let line = line!() + 2;
     runtime.block_on(async {
@@ -120,7 +120,7 @@ fn may_panic() {
     assert_named(&report, "2 tasks");
     assert_eq!(report.matches("state: never polled").count(), 2, "{report}");
 
-    let guard = verify_none().grace(GRACE);
+    let guard = verify_none().grace(LONG);
     let runtime = Builder::new_multi_thread()
         .on_task_terminate(|_| panic!("on purpose"))
         .build()

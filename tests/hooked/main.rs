@@ -35,7 +35,10 @@ use taskleak::{Options, TaskInfo, TaskKind, TaskState, Track, find, live_tasks, 
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
+/// Of tests that leak.
 const GRACE: Duration = Duration::from_millis(60);
+/// Of those that don't: they wait no longer than they have to.
+const LONG: Duration = Duration::from_secs(60);
 
 /// The report that something failed with; nothing if it did not fail.
 fn report_of(test: impl FnOnce()) -> Option<String> {
@@ -45,7 +48,11 @@ fn report_of(test: impl FnOnce()) -> Option<String> {
 
 /// Runs the body as a `#[leak_test]` on both kinds of runtime; what each reports.
 fn reports<F: Future<Output = ()>>(body: fn() -> F) -> [Option<String>; 2] {
-    let harness = || Harness::new("crate::test").grace(GRACE);
+    reports_after(GRACE, body)
+}
+
+fn reports_after<F: Future<Output = ()>>(grace: Duration, body: fn() -> F) -> [Option<String>; 2] {
+    let harness = || Harness::new("crate::test").grace(grace);
     [
         report_of(|| harness().current_thread().run(body())),
         report_of(|| harness().multi_thread().run(body())),
@@ -53,8 +60,8 @@ fn reports<F: Future<Output = ()>>(body: fn() -> F) -> [Option<String>; 2] {
 }
 
 #[track_caller]
-fn assert_clean(reports: [Option<String>; 2]) {
-    assert_eq!(reports, [None, None]);
+fn assert_clean<F: Future<Output = ()>>(body: fn() -> F) {
+    assert_eq!(reports_after(LONG, body), [None, None]);
 }
 
 /// The report counts so many tasks, all of them named.
@@ -83,7 +90,7 @@ fn local_tasks() {
         report_of(move || {
             Harness::new("crate::test")
                 .local()
-                .grace(GRACE)
+                .grace(if leaks { GRACE } else { LONG })
                 .run(async move {
                     let task = tokio::task::spawn_local(pending::<()>());
                     if !leaks {
@@ -94,7 +101,7 @@ fn local_tasks() {
     };
     assert_named(&test(true).expect("it leaks"), "1 task");
     assert_eq!(test(false), None);
-    assert_clean(reports(|| async {
+    assert_clean(|| async {
         let local = tokio::task::LocalSet::new();
         local
             .run_until(async { tokio::task::spawn_local(async {}).await.unwrap() })
@@ -102,5 +109,5 @@ fn local_tasks() {
         local
             .run_until(async { taskleak::task::spawn_local(async {}).await.unwrap() })
             .await;
-    }));
+    });
 }

@@ -33,10 +33,10 @@ fn a_marked_future_is_its_task() {
             assert!(report.contains(name), "{report}");
         }
     }
-    assert_clean(reports(|| async {
+    assert_clean(|| async {
         tokio::spawn(async {}.tracked_as("marked"));
         drop(pending::<()>().tracked_as("never spawned"));
-    }));
+    });
 }
 
 /// A marked future belongs to the scope where it was marked, wherever it is spawned.
@@ -50,25 +50,25 @@ fn a_marked_future_moves_to_its_scope() {
             .unwrap()
     });
     let runtime = runtime.join().unwrap();
-    let test = |future: fn() -> std::pin::Pin<Box<dyn Future<Output = ()> + Send>>| {
+    let test = |grace, future: fn() -> std::pin::Pin<Box<dyn Future<Output = ()> + Send>>| {
         report_of(|| {
-            let _guard = verify_none().grace(GRACE);
+            let _guard = verify_none().grace(grace);
             let marked = future().tracked_as("marked");
             let handle = runtime.handle().clone();
             thread::spawn(move || handle.spawn(marked)).join().unwrap();
         })
     };
-    let report = test(|| Box::pin(pending())).expect("it leaks");
+    let report = test(GRACE, || Box::pin(pending())).expect("it leaks");
     assert_named(&report, "1 task");
     assert!(report.contains("`marked`"), "{report}");
-    assert_eq!(test(|| Box::pin(async {})), None);
+    assert_eq!(test(LONG, || Box::pin(async {})), None);
 }
 
 #[test]
 fn a_task_that_opens_a_guard() {
     for report in reports(|| async {
         let task = tokio::spawn(async {
-            let inner = verify_none().grace(GRACE);
+            let inner = verify_none().grace(LONG);
             tokio::spawn(pending::<()>()).abort();
             inner.finish().await;
             let inner = verify_none().grace(GRACE);

@@ -5,7 +5,7 @@ use super::*;
 #[test]
 fn ends_its_tasks() {
     for build in [Builder::new_current_thread, Builder::new_multi_thread] {
-        let guard = verify_none().grace(GRACE);
+        let guard = verify_none().grace(LONG);
         let runtime = build().enable_all().build().unwrap();
         let line = line!() + 2;
         runtime.block_on(async {
@@ -33,7 +33,7 @@ fn refuses_new_ones() {
     const SPAWNED_IN_ITS_END: u32 = line!() - 3;
 
     for build in [Builder::new_current_thread, Builder::new_multi_thread] {
-        let guard = verify_none().grace(GRACE);
+        let guard = verify_none().grace(LONG);
         let runtime = build().enable_all().build().unwrap();
         let handle = runtime.handle().clone();
         drop(runtime);
@@ -60,7 +60,7 @@ fn refuses_new_ones() {
 #[test]
 fn beside_threads_that_spawn() {
     for _ in 0..50 {
-        let guard = verify_none().grace(GRACE);
+        let guard = verify_none().grace(LONG);
         let runtime = Builder::new_multi_thread()
             .worker_threads(1)
             .build()
@@ -85,7 +85,7 @@ fn beside_threads_that_spawn() {
 
 #[test]
 fn goes_on_as_a_runtime_of_tokios_own() {
-    let guard = verify_none().grace(GRACE);
+    let guard = verify_none().grace(LONG);
     let runtime = Runtime::new().unwrap().into_inner();
     let line = line!() + 1;
     let leak = runtime.spawn(pending::<()>());

@@ -46,7 +46,7 @@ fn but_a_finished_guard_has_one() {
                 .build()
                 .unwrap()
                 .block_on(async {
-                    let guard = verify_none().grace(GRACE);
+                    let guard = verify_none().grace(if leaks { GRACE } else { LONG });
                     let task = tokio::spawn(pending::<()>());
                     if !leaks {
                         task.abort();

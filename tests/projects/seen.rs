@@ -29,15 +29,18 @@ impl Seen {
         }
     }
 
-    /// Whether a report says of a task that it did not answer when it was asked, or did not end when it was aborted.
+    /// Whether a report says of a task that it did not answer when it was asked, or did not end when it was aborted, or of
+    /// a thread that it had not come to wait for what it waits for.
     pub(super) fn has_silent_tasks(&self) -> bool {
-        const SAID: [&str; 6] = [
+        const SAID: [&str; 8] = [
             "did not poll it in time",
             "holds its thread since",
             "its last poll has not returned",
             "not polled, while on its runtime",
             "could not be asked what",
             "did not come to handle a signal in time",
+            "an abort takes effect",
+            "= state: runs, started",
         ];
         SAID.iter().any(|said| self.text.contains(said))
     }

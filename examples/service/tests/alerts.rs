@@ -5,6 +5,7 @@ mod tools;
 
 mod rules;
 
+use serde_json::Value;
 use service::{Prometheus, RULES};
 use std::collections::BTreeSet;
 use std::future::pending;
@@ -22,8 +23,7 @@ fn shipped() -> BTreeSet<String> {
 /// The names of those that are firing.
 fn firing(prometheus: &Prometheus) -> BTreeSet<String> {
     let alerts = prometheus.query(r#"ALERTS{alertstate="firing"}"#).unwrap();
-    let name =
-        |alert: &serde_json::Value| alert["metric"]["alertname"].as_str().unwrap().to_owned();
+    let name = |alert: &Value| alert["metric"]["alertname"].as_str().unwrap().to_owned();
     alerts.iter().map(name).collect()
 }
 
@@ -109,10 +109,10 @@ fn wait_for(expected: &BTreeSet<String>, mut ask: impl FnMut() -> BTreeSet<Strin
         if seen == *expected {
             return;
         }
-        let patience = Duration::from_secs(60);
+        let patience = Duration::from_secs(180);
         assert!(
             begin.elapsed() < patience,
-            "in a minute not {expected:?}, but {seen:?}"
+            "in three minutes not {expected:?}, but {seen:?}"
         );
         std::thread::sleep(Duration::from_millis(200));
     }
@@ -142,12 +142,13 @@ fn every_alert_fires_and_ends_when_its_cause_does() {
         ("TasksPanic", "import"),
         ("TasksOverTime", "report"),
     ] {
-        let alerts = prometheus.firing(alert).unwrap();
-        let names: Vec<_> = alerts
-            .iter()
-            .map(|alert| &alert["labels"]["name"])
-            .collect();
-        assert_eq!(names, [name], "{alert}");
+        // Now and then it does not fire for a moment, where a scrape was missed.
+        wait_for(&BTreeSet::from([name.to_owned()]), || {
+            Wrong::go_on(&runtime);
+            let alerts = prometheus.firing(alert).unwrap();
+            let name = |alert: &Value| alert["labels"]["name"].as_str().unwrap().to_owned();
+            alerts.iter().map(name).collect()
+        });
     }
 
     wrong.repair(&runtime);
