@@ -30,19 +30,30 @@ impl<T> Table<T> {
     pub(crate) fn grow(&self, index: u32, make: impl Fn(u32) -> T) -> &[T] {
         let (chunk, _) = place(index);
         self.chunks[chunk].get_or_init(|| {
-            let start = FIRST * ((1 << chunk) - 1);
+            let start = start(chunk);
             let indices = (start..start + (FIRST << chunk)).map(|index| index as u32);
             indices.map(make).collect()
         })
     }
 
-    /// Every entry made so far.
+    /// Every entry made so far. Chunks are made in any order: there may be one after some that are not.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
-        self.chunks
-            .iter()
-            .map_while(OnceLock::get)
-            .flat_map(|chunk| chunk.iter())
+        self.chunks.iter().filter_map(OnceLock::get).flatten()
     }
+
+    /// The same with their indices.
+    pub(crate) fn indexed(&self) -> impl Iterator<Item = (usize, &T)> {
+        let chunks = self.chunks.iter().enumerate();
+        chunks.flat_map(|(chunk, entries)| {
+            let entries = entries.get().into_iter().flatten();
+            (start(chunk) as usize..).zip(entries)
+        })
+    }
+}
+
+/// The first index in a chunk.
+fn start(chunk: usize) -> u64 {
+    FIRST * ((1 << chunk) - 1)
 }
 
 /// Which chunk an index is in, and where in it.
@@ -79,5 +90,20 @@ mod tests {
         assert_eq!(table.get(64), Some(&64));
         assert_eq!(table.get(191), Some(&191));
         assert!(table.get(u32::MAX).is_none());
+    }
+
+    #[test]
+    fn what_comes_after_a_chunk_that_was_never_made_is_found() {
+        let table = Table::new();
+        table.grow(700, |index| index);
+        table.grow(70, |index| index);
+        let expected = || (64..192).chain(448..960);
+        assert!(table.iter().copied().eq(expected()));
+        assert!(
+            table
+                .indexed()
+                .all(|(index, &entry)| index == entry as usize)
+        );
+        assert!(table.indexed().map(|(_, &entry)| entry).eq(expected()));
     }
 }

@@ -271,7 +271,7 @@ pub(crate) fn by_origin() -> Vec<Totals> {
     // there are is asked anew for the starts: a thread that had none yet may have counted one since.
     for read in [Tally::add_ended, Tally::add_started] {
         for ledger in all() {
-            for (index, tally) in ledger.0.iter().enumerate() {
+            for (index, tally) in ledger.0.indexed() {
                 if totals.len() <= index {
                     totals.resize(index + 1, Totals::default());
                 }
