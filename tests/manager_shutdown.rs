@@ -2,12 +2,13 @@
 
 use pretty_assertions::assert_eq;
 use std::future::pending;
-use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::SeqCst;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use taskleak::manager::TaskRecord;
 use taskleak::task::Builder;
+use tokio::sync::Notify;
 
 const LONG: Duration = Duration::from_secs(60);
 
@@ -148,4 +149,73 @@ fn without_tasks_and_without_grace_it_returns_at_once() {
     run(async { taskleak::manager().shutdown(Duration::ZERO).await.unwrap() });
     // No timer of the runtime's is needed, nor a runtime.
     futures::executor::block_on(taskleak::manager().shutdown(Duration::MAX)).unwrap();
+}
+
+/// Spawns its successor, of this or that kind, and ends, until it is told to stop. There is always one.
+fn go_on(stop: Arc<AtomicBool>, is_background: bool) {
+    if stop.load(SeqCst) {
+        return;
+    }
+    let mut task = Builder::new().name("one of a line");
+    if is_background {
+        task = task.background();
+    }
+    task.spawn(async move { go_on(stop, is_background) });
+}
+
+/// Runs such a line while something else is done. Its tasks take turns in two slots, with a great many between them:
+/// whoever looks at one slot after the other finds each of the two vacant when he comes by, often.
+fn beside_a_line(is_background: bool, act: impl FnOnce(&AtomicBool)) {
+    const BETWEEN: usize = 10_000;
+    let (stop, may_end) = (Arc::new(AtomicBool::new(false)), Arc::new(Notify::new()));
+    let (tell, begun) = std::sync::mpsc::channel();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .build()
+                .unwrap();
+            runtime.block_on(async {
+                let (begin, may_begin) = tokio::sync::oneshot::channel::<()>();
+                let stop = stop.clone();
+                Builder::new().background().spawn(async move {
+                    let _ = may_begin.await;
+                    go_on(stop, is_background);
+                });
+                for _ in 0..BETWEEN {
+                    Builder::new().background().spawn(pending::<()>());
+                }
+                begin.send(()).unwrap();
+                tokio::task::yield_now().await;
+                tell.send(()).unwrap();
+                may_end.notified().await;
+            });
+        });
+        begun.recv().unwrap();
+        act(&stop);
+        stop.store(true, SeqCst);
+        may_end.notify_one();
+    });
+}
+
+#[test]
+fn it_waits_for_a_line_of_tasks_each_of_which_spawns_the_next() {
+    run(async {
+        beside_a_line(false, |stop| {
+            let shutdown = |grace| futures::executor::block_on(taskleak::manager().shutdown(grace));
+            let unfinished = shutdown(Duration::from_millis(200)).unwrap_err();
+            assert_eq!(unfinished.tasks()[0].name(), "one of a line");
+            stop.store(true, SeqCst);
+            shutdown(LONG).unwrap();
+        });
+    });
+}
+
+/// However restless they are.
+#[test]
+fn it_does_not_wait_for_a_line_of_background_tasks() {
+    run(async {
+        beside_a_line(true, |_| {
+            futures::executor::block_on(taskleak::manager().shutdown(Duration::MAX)).unwrap();
+        });
+    });
 }

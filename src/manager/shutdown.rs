@@ -101,21 +101,14 @@ pub(super) async fn all_ended(grace: Duration) -> Result<(), Unfinished> {
         let ended = ends.next();
         let now = Instant::now();
         let waiting = own.all();
-        if !left(&waiting).any(|_| true) {
+        if at_one_moment(|| left(&waiting)).is_none() {
             return Ok(());
         }
         if deadline.is_some_and(|deadline| now >= deadline) {
-            let moment = Moment::now();
-            let mut tasks: Vec<_> = live()
-                .filter_map(|task| TaskRecord::of_live(task, moment))
-                .collect();
-            same_name::tell(&mut tasks);
-            tasks.retain(|task| must_end(&task.reading(), &waiting));
-            if tasks.is_empty() {
-                return Ok(());
-            }
-            tasks.sort_by_key(|task| (std::cmp::Reverse(task.age()), task.id()));
-            return Err(Unfinished { tasks, grace });
+            return match at_one_moment(|| unfinished(&waiting)) {
+                Some(tasks) => Err(Unfinished { tasks, grace }),
+                None => Ok(()),
+            };
         }
         let at_most = |at: Instant| deadline.map_or(at, |deadline| at.min(deadline));
         either(ended, Sleep::until(at_most(now + RECHECK))).await;
@@ -127,9 +120,39 @@ fn live() -> impl Iterator<Item = registry::Reading> {
     registry::live().filter(|task| !task.is_settled())
 }
 
-/// The tasks that must end.
-fn left(waiting: &HashSet<TaskId>) -> impl Iterator<Item = registry::Reading> {
-    live().filter(|task| must_end(task, waiting))
+/// What is found among the live tasks, by looks that each go over them one by one; nothing if at some moment there
+/// was nothing. One look may miss a task that comes to live where it has been already, spawned by one that ends before
+/// it comes there. So what finds nothing counts only if nothing has changed meanwhile.
+///
+/// Where tasks that need not end come and go without a pause there may be no such look. But hardly any single one misses
+/// all tasks of a line whose next one is always there, let alone so many in a row.
+fn at_one_moment<T>(look: impl Fn() -> Option<T>) -> Option<T> {
+    const MOST_LOOKS: usize = 32;
+    for _ in 0..MOST_LOOKS {
+        let before = registry::changes();
+        let found = look();
+        if found.is_some() || registry::changes() == before {
+            return found;
+        }
+    }
+    None
+}
+
+/// One of the tasks that must end.
+fn left(waiting: &HashSet<TaskId>) -> Option<registry::Reading> {
+    live().find(|task| must_end(task, waiting))
+}
+
+/// All of them, oldest first; none if there is none.
+fn unfinished(waiting: &HashSet<TaskId>) -> Option<Vec<TaskRecord>> {
+    let moment = Moment::now();
+    let mut tasks: Vec<_> = live()
+        .filter_map(|task| TaskRecord::of_live(task, moment))
+        .collect();
+    same_name::tell(&mut tasks);
+    tasks.retain(|task| must_end(&task.reading(), waiting));
+    tasks.sort_by_key(|task| (std::cmp::Reverse(task.age()), task.id()));
+    (!tasks.is_empty()).then_some(tasks)
 }
 
 fn must_end(task: &registry::Reading, waiting: &HashSet<TaskId>) -> bool {
@@ -189,4 +212,67 @@ fn own_line() -> Vec<TaskId> {
         above = id.read().and_then(|task| task.parent);
     }
     line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::take::snapshot;
+    use super::super::{Interest, Observer, manager};
+    use crate::manager::TaskRecord;
+    use crate::registry::pin::with_headers;
+    use crate::registry::{Entry, Extras, Spec, TaskKind};
+    use pretty_assertions::assert_eq;
+    use std::panic::Location;
+    use std::sync::Arc;
+    use std::sync::atomic::AtomicUsize;
+    use std::sync::atomic::Ordering::SeqCst;
+    use std::time::Duration;
+
+    static HEADER: u8 = 0;
+    const NAME: &str = "gone, and told of";
+
+    #[derive(Default)]
+    struct Told(AtomicUsize);
+
+    impl Observer for Told {
+        fn interest(&self) -> Interest {
+            Interest::all().without_starts()
+        }
+
+        fn task_finished(&self, task: &TaskRecord) {
+            self.0.fetch_add(usize::from(task.name() == NAME), SeqCst);
+        }
+    }
+
+    /// Or a service that shuts down, flushes and exits would not hear of the last of them.
+    #[test]
+    fn the_end_of_a_task_that_is_not_found_any_more_is_counted_and_told() {
+        let told = Arc::new(Told::default());
+        let handle = manager().add_observer(told.clone());
+        for (before, with_data) in [false, true].into_iter().enumerate() {
+            let mut spec = Spec::new(TaskKind::Task, Location::caller(), "test");
+            spec.name = Some(NAME);
+            spec.extras = with_data.then(Box::<Extras>::default);
+            let entry = Entry::begin(spec, |_| None);
+            // Of no task: it is never polled, so that nobody else looks at it.
+            entry.slot().set_header((&raw const HEADER).cast());
+            let task = entry.slot().read().expect("it lives");
+            let mut entry = Some(entry);
+            std::thread::scope(|scope| {
+                // While it is looked at, its end comes no further than out of the live set.
+                with_headers(&[task], |task, _| {
+                    let entry = entry.take();
+                    scope.spawn(move || drop(entry));
+                    while task.still_alive() {
+                        std::thread::yield_now();
+                    }
+                    let snapshot = snapshot(Vec::new());
+                    let counts = snapshot.name(NAME).expect("it was spawned").counts();
+                    assert_eq!(counts.ended() as usize, before + 1);
+                    assert!(handle.flush(Duration::from_secs(60)));
+                    assert_eq!(told.0.load(SeqCst), before + 1);
+                });
+            });
+        }
+    }
 }

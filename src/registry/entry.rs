@@ -3,7 +3,7 @@
 use super::attention::{self, Flag};
 use super::entered::{Entered, enter, enter_drop};
 use super::events;
-use super::extras::{self, Attached};
+use super::extras;
 use super::ledger::{self, Outcome};
 use super::local::{self, Local};
 use super::origin::{Origin, OriginId};
@@ -325,49 +325,36 @@ impl Drop for ToBeCounted {
     }
 }
 
-/// The task is no more, for whoever looks at the live set, looks at its memory, or counts or awaits ends.
-fn leave_live_set(slot: &'static Slot, attached: Option<&Attached>, outcome: Outcome) {
-    let (id, origin) = (slot.id(), slot.origin());
-    slot.vacate();
-    slot.end_requests(id);
-    ledger::count_ended(origin, attached, outcome);
-    if attached.is_some() {
-        extras::remove(slot);
-    }
-    ends::tell();
-}
-
-/// The same for a task of which nobody knows but its slot, which is given back.
+/// Ends a task of which nobody knows but its slot, which is given back. It is counted before it leaves the live
+/// set, as in [`leave`].
 #[inline(always)]
 fn leave_and_give_back(local: &Local, slot: &'static Slot, outcome: Outcome) {
-    let origin = slot.origin();
-    slot.vacate();
-    if slot.has_requests() || attention::now().is_drawn_to_ends() {
+    if attention::now().is_drawn_to_ends() {
         return leave_noticed(local, slot, outcome);
     }
-    if let Some(tally) = local.counters.known_tally(origin)
-        && !slot.is_used_up()
-        && local.slots.push(slot)
-    {
-        tally.count_ended(outcome);
-    } else {
-        leave_otherwise(slot, origin, outcome);
+    let Some(tally) = local.counters.known_tally(slot.origin()) else {
+        return leave_otherwise(slot, outcome);
+    };
+    tally.count_ended(outcome);
+    slot.vacate();
+    if slot.has_requests() || slot.is_used_up() || !local.slots.push(slot) {
+        give_back(slot);
     }
 }
 
-/// The rest of it where somebody looks at the task, or wants to know of its end.
+/// The rest of it where somebody wants to know of the end.
 #[inline(never)]
 fn leave_noticed(local: &Local, slot: &'static Slot, outcome: Outcome) {
-    let (id, origin) = (slot.last_id(), slot.origin());
-    slot.end_requests(id);
-    match local.counters.known_tally(origin) {
+    match local.counters.known_tally(slot.origin()) {
         Some(tally) => tally.count_ended(outcome),
-        None => ledger::count_ended(origin, None, outcome),
+        None => ledger::count_ended(slot.origin(), None, outcome),
     }
-    ends::tell();
     if events::ends_are_wanted() {
-        events::tell_end(slot, id, None);
+        events::tell_end(slot, None);
     }
+    slot.vacate();
+    slot.end_requests(slot.last_id());
+    ends::tell();
     if slot.is_used_up() || !local.slots.push(slot) {
         pool::give_back(slot);
     }
@@ -376,8 +363,17 @@ fn leave_noticed(local: &Local, slot: &'static Slot, outcome: Outcome) {
 /// The rest of it where the thread has to ask others.
 #[cold]
 #[inline(never)]
-fn leave_otherwise(slot: &'static Slot, origin: OriginId, outcome: Outcome) {
-    ledger::count_ended(origin, None, outcome);
+fn leave_otherwise(slot: &'static Slot, outcome: Outcome) {
+    ledger::count_ended(slot.origin(), None, outcome);
+    slot.vacate();
+    give_back(slot);
+}
+
+/// Gives a slot back that was vacated, after who looks at the task was seen to.
+#[cold]
+#[inline(never)]
+fn give_back(slot: &'static Slot) {
+    slot.end_requests(slot.last_id());
     pool::give_back(slot);
 }
 
@@ -422,16 +418,22 @@ fn leave(slot: &'static Slot) {
     }
     let id = slot.id();
     if flags & flag::HOSTS_GUARD != 0 {
-        current::forget_host(slot.id());
+        current::forget_host(id);
     }
     let scope = by_index(slot.scope());
+    // Who does not find it in the live set any more finds its end counted, and in the queue.
+    ledger::count_ended(slot.origin(), attached.as_deref(), Outcome::of(flags));
+    if events::ends_are_wanted() {
+        events::tell_end(slot, attached.clone());
+    }
     // First out of the live set, then out of the scope: a guard that sees its scope empty finds
     // nothing when it looks. Until then the membership keeps the scope from being used again.
-    let outcome = Outcome::of(flags);
-    leave_live_set(slot, attached.as_deref(), outcome);
-    if events::ends_are_wanted() {
-        events::tell_end(slot, id, attached);
+    slot.vacate();
+    slot.end_requests(id);
+    if attached.is_some() {
+        extras::remove(slot);
     }
+    ends::tell();
     if let Some(scope) = scope {
         if TaskKind::from_bits(flags) == TaskKind::Blocking && scope.is_assisted() {
             // It may have aborted tasks on its way, which only the guard can let end.

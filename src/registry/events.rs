@@ -8,9 +8,9 @@
 use super::attention::{self, Flag};
 use super::extras::Attached;
 use super::ledger::Outcome;
+use super::pool;
 use super::ring::Ring;
 use super::slot::{PackedRecord, Reading, Slot, flag};
-use super::{TaskId, pool};
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -162,11 +162,12 @@ pub(super) fn tell_start(slot: &'static Slot, attached: Option<Arc<Attached>>) {
     );
 }
 
-/// Tells that a task has ended; for the owner of its slot, before it gives it back.
+/// Tells that a task ends; for the owner of its slot, before it vacates it: who waits for the task to leave the live
+/// set finds the event in the queue.
 #[inline(never)]
-pub(super) fn tell_end(slot: &'static Slot, id: TaskId, attached: Option<Arc<Attached>>) {
+pub(super) fn tell_end(slot: &'static Slot, attached: Option<Arc<Attached>>) {
     let Some(queue) = QUEUE.get() else { return };
-    put(queue, words(slot.pack(id), ENDED), attached);
+    put(queue, words(slot.pack(), ENDED), attached);
 }
 
 /// Tells that a task's time box is over.

@@ -82,6 +82,12 @@ pub(crate) fn live() -> impl Iterator<Item = slot::Reading> {
     pool::all().filter_map(Slot::read)
 }
 
+/// How many tasks have come and ended so far. Slots are read one after the other; but if the number is the same before
+/// and after a look at [`live`], no slot has changed between, so what was found is what there was at one moment.
+pub(crate) fn changes() -> u64 {
+    pool::all().map(|slot| u64::from(slot.changes())).sum()
+}
+
 /// All live tracked tasks, oldest first: a copy, made without stopping anybody.
 ///
 /// # Examples

@@ -260,6 +260,11 @@ impl Slot {
         self.sequence.load(Relaxed) == 0
     }
 
+    /// How many tasks have come to live here and ended: it only grows, until there are no further ids.
+    pub(super) fn changes(&self) -> u32 {
+        self.sequence.load(Acquire)
+    }
+
     /// A copy of the live task's record, or nothing if none lives here (or it ended meanwhile).
     pub(crate) fn read(&'static self) -> Option<Reading> {
         let sequence = self.sequence.load(Acquire);
@@ -284,13 +289,12 @@ impl Slot {
         ]
     }
 
-    /// The record of the task that lives here, or did so last, in a few words. Only its owner may ask:
-    /// while it owns the slot, nobody else moves in.
+    /// The record of the task that lives here in a few words. Only its owner may ask.
     #[inline(always)]
-    pub(super) fn pack(&self, id: TaskId) -> PackedRecord {
-        let [_, origin, state, parent, spawned] = self.pack_birth();
+    pub(super) fn pack(&self) -> PackedRecord {
+        let [id, origin, state, parent, spawned] = self.pack_birth();
         PackedRecord([
-            id.to_bits(),
+            id,
             origin,
             state,
             parent,
