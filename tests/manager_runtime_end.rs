@@ -199,6 +199,32 @@ fn so_was_one_that_is_refused_in_a_set() {
     assert_eq!(ends(name), [1, 2]);
 }
 
+/// From outside of any runtime and from another one.
+#[test]
+fn so_was_one_that_is_refused_under_a_limit() {
+    let gone = plain().handle().clone();
+    let name = "refused under a limit";
+    let offer = |to: &Handle| {
+        let task = Builder::new().name(name).limit(name, 2 * TASKS);
+        drop(task.try_spawn_on(pending::<()>(), to).unwrap());
+    };
+    offer(&gone);
+    let lives = plain();
+    lives.block_on(async {
+        offer(&gone);
+        let task = Builder::new().name(name).limit(name, 2 * TASKS);
+        drop(task.spawn_on(pending::<()>(), &gone).await);
+    });
+    assert_eq!(ends(name), [0, 3]);
+    // One that is aborted where it was taken in was aborted.
+    let name = "aborted under a limit";
+    let task = Builder::new().name(name).limit(name, 1);
+    let task = task.try_spawn_on(pending::<()>(), lives.handle()).unwrap();
+    task.abort();
+    lives.block_on(task).unwrap_err();
+    assert_eq!(ends(name), [1, 0]);
+}
+
 /// A refused task's destructor spawns elsewhere, and that task is none that was refused.
 #[test]
 fn what_a_refused_task_spawns_while_it_is_dropped_may_live() {

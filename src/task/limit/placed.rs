@@ -22,6 +22,11 @@ impl<T, S: Spawner<T>> Spawner<T> for InPlace<S> {
         self.0.runtime(exact)
     }
 
+    #[inline]
+    fn is_elsewhere(&self) -> bool {
+        self.0.is_elsewhere()
+    }
+
     #[track_caller]
     fn hand_over<F>(self, future: F) -> S::Handle
     where
