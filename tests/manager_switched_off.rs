@@ -97,6 +97,29 @@ fn while_it_is_disabled_time_boxes_abort_and_limits_hold() {
     });
 }
 
+/// Nor those that are known by their runtime's hooks only.
+#[cfg(tokio_unstable)]
+#[test]
+fn while_it_is_disabled_hooks_track_nothing() {
+    run(async {
+        let runtime = taskleak::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .build()
+            .unwrap();
+        taskleak::manager().disable();
+        let unseen = runtime.handle().spawn(pending::<()>());
+        assert_eq!(taskleak::manager().snapshot().total(), 0);
+        taskleak::manager().shutdown(LONG).await.unwrap();
+        taskleak::manager().enable();
+        let seen = runtime.handle().spawn(pending::<()>());
+        assert_eq!(taskleak::manager().snapshot().total(), 1);
+        seen.abort();
+        unseen.abort();
+        taskleak::manager().shutdown(LONG).await.unwrap();
+        runtime.shutdown_background();
+    });
+}
+
 #[test]
 fn with_taskleak_off_too() {
     let played = Command::new(std::env::current_exe().unwrap())

@@ -133,6 +133,9 @@ impl HookedRuntime {
             }
             Some(Spawned::Probe) => return,
         }
+        if !crate::config::is_on() {
+            return;
+        }
         let known = match location {
             Some(location) => self.begin(id, location),
             None if spawner::backtraces_are_wanted() => stack::capture().map(Known::Spawned),
