@@ -218,7 +218,8 @@ impl Origin {
     fn place(&self) -> usize {
         let location = std::ptr::from_ref(self.location).addr();
         let ty = self.type_name.as_ptr().addr();
-        ((location / 8) ^ ty ^ self.parent.0 as usize) % RECENT
+        let name = self.name.map_or(0, |name| name.as_ptr().addr());
+        ((location / 8) ^ ty ^ name ^ self.parent.0 as usize) % RECENT
     }
 }
 
@@ -348,6 +349,25 @@ mod tests {
             .iter()
             .filter(|one| recent.find_anywhere(one).is_some());
         assert_eq!(left.count(), WAYS - 1);
+    }
+
+    /// A helper spawns all of them from one place.
+    #[test]
+    fn origins_that_differ_by_name_only_do_not_take_one_place() {
+        const NAMES: &str = "abcdefghijklmnopqrst";
+        let recent = RecentOrigins::new();
+        let of_name = |at| Origin {
+            name: NAMES.get(at..=at),
+            ..origin(OriginId::ROOT, "a")
+        };
+        let origins: Vec<_> = (0..NAMES.len()).map(of_name).collect();
+        for (id, origin) in (1..).zip(&origins) {
+            recent.remember(*origin, OriginId(id));
+        }
+        for (id, origin) in (1..).zip(&origins) {
+            let known = recent.find_anywhere(origin).map(|known| known.id);
+            assert_eq!(known, Some(OriginId(id)));
+        }
     }
 
     #[test]
