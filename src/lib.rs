@@ -64,6 +64,7 @@ mod harness;
 pub mod manager;
 mod misspelt;
 mod note;
+mod payload;
 mod registry;
 mod report;
 pub mod runtime;

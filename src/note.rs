@@ -19,9 +19,7 @@ pub(crate) fn print(text: &dyn Display) {
     }
     // libtest keeps what is printed in this way with the test. It panics where it can't be written.
     let printed = catch_unwind(AssertUnwindSafe(|| eprintln!("{text}")));
-    if let Err(payload) = printed {
-        std::mem::forget(payload);
-    }
+    printed.unwrap_or_else(crate::payload::discard);
 }
 
 /// The same past libtest.

@@ -32,8 +32,7 @@ fn noted<T>(result: thread::Result<T>) -> Option<T> {
     match result {
         Ok(done) => Some(done),
         Err(panic) => {
-            // Its destructor may panic as well.
-            std::mem::forget(panic);
+            crate::payload::discard(panic);
             crate::note::say("a guard could not reach its verdict, so it gives none");
             None
         }

@@ -4,6 +4,7 @@ use super::batch::{Batch, Subscription};
 use super::interest::Interest;
 use super::observer::Observer;
 use super::snapshot::Snapshot;
+use crate::payload;
 use crate::registry::events::{self, What};
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -245,7 +246,7 @@ impl Mailbox {
         // Foreign code drops the observer: not under the lock.
         drop(content);
         let dropped = catch_unwind(AssertUnwindSafe(|| drop(observer)));
-        dropped.unwrap_or_else(std::mem::forget);
+        dropped.unwrap_or_else(payload::discard);
     }
 
     fn read(&self, letter: &Letter, observer: &impl Observer) {
@@ -274,8 +275,7 @@ impl Mailbox {
             return;
         }
         if let Err(payload) = catch_unwind(AssertUnwindSafe(call)) {
-            // Its destructor may panic too, and would end this thread.
-            std::mem::forget(payload);
+            payload::discard(payload);
             let mut content = self.lock();
             content.panics += 1;
             let is_first = content.panics == 1;

@@ -54,8 +54,7 @@ impl Worker {
             }
             match catch_unwind(AssertUnwindSafe(work)) {
                 Ok(result) => drop(done.send(result)),
-                // Its destructor may panic too.
-                Err(payload) => std::mem::forget(payload),
+                Err(payload) => crate::payload::discard(payload),
             }
         };
         self.send(Box::new(job)).map_err(WorkError::NoThread)?;

@@ -232,8 +232,7 @@ fn run() {
                 drop(clock);
                 if let Some(alarm) = due {
                     let ran = catch_unwind(AssertUnwindSafe(|| alarm.call.run()));
-                    // The panic's own destructor may panic, too.
-                    ran.unwrap_or_else(std::mem::forget);
+                    ran.unwrap_or_else(crate::payload::discard);
                 }
                 clock = lock();
             }
