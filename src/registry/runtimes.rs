@@ -26,7 +26,8 @@ static ON_NEW: OnceLock<fn(&Handle)> = OnceLock::new();
 const SHARED: u64 = u64::MAX;
 const SHARDS: usize = 4;
 
-/// What is known of one runtime. Kept for the life of the process: its id is never given again.
+/// What is known of one runtime. Kept for the life of the process, since nobody is told of the end of a runtime that is
+/// tokio's own, nor of the last that refers to this: its id is never given again. So it is kept small.
 pub(crate) struct TrackedRuntime {
     /// As the tasks' records hold it; never 0.
     index: u32,
@@ -34,8 +35,9 @@ pub(crate) struct TrackedRuntime {
     flavor: RuntimeFlavor,
     /// 0, the bits of the one scope that owns it, or [`SHARED`].
     owner: AtomicU64,
-    /// How many tracked tasks the runtime counts as alive: the sum. Sharded by thread.
-    tracked: [Shard; SHARDS],
+    /// How many tracked tasks the runtime counts as alive: the sum. Sharded by thread, and made once there is one to
+    /// count, which takes somebody who judges.
+    tracked: OnceLock<Box<[Shard; SHARDS]>>,
 }
 
 #[repr(align(64))]
@@ -180,7 +182,7 @@ impl TrackedRuntime {
                 id,
                 flavor: handle.runtime_flavor(),
                 owner: AtomicU64::new(0),
-                tracked: [const { Shard(AtomicI64::new(0)) }; SHARDS],
+                tracked: OnceLock::new(),
             });
         by_id.insert(id, runtime);
         (runtime, true)
@@ -280,14 +282,19 @@ impl TrackedRuntime {
             }
             shard.get()
         });
-        self.tracked[shard.unwrap_or(0)]
-            .0
-            .fetch_add(change, Relaxed);
+        let none = || Box::new([const { Shard(AtomicI64::new(0)) }; SHARDS]);
+        let tracked = self.tracked.get_or_init(none);
+        tracked[shard.unwrap_or(0)].0.fetch_add(change, Relaxed);
     }
 
     /// How many tracked tasks the runtime counts among its alive ones; exact once it is quiet.
     pub(crate) fn tracked(&self) -> usize {
-        let sum: i64 = self.tracked.iter().map(|shard| shard.0.load(Relaxed)).sum();
+        let shards = self
+            .tracked
+            .get()
+            .into_iter()
+            .flat_map(|shards| shards.iter());
+        let sum: i64 = shards.map(|shard| shard.0.load(Relaxed)).sum();
         usize::try_from(sum).unwrap_or(0)
     }
 }
