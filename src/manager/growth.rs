@@ -1,6 +1,6 @@
 //! Which names keep growing.
 
-use super::rises::{Rises, STEPS, Seen};
+use super::rises::{Found, Rises, STEPS, Seen};
 use super::runtime_named::{RuntimeNamed, Site};
 use super::same_name::ByName;
 use super::snapshot::Snapshot;
@@ -25,14 +25,14 @@ use std::sync::Arc;
 /// only ever one.
 #[derive(Default)]
 pub(super) struct GrowthWatch {
-    rising: HashMap<Whose, Rises>,
+    names: HashMap<Arc<str>, Rises>,
+    sites: HashMap<Site, Rises>,
     looks: u64,
     /// When the last looks were, on the registry's clock, the latest first: as many as the longest step has.
     before: VecDeque<u64>,
 }
 
 /// Whose number is watched.
-#[derive(Clone, PartialEq, Eq, Hash)]
 enum Whose {
     Name(Arc<str>),
     Site(Site),
@@ -65,24 +65,36 @@ impl GrowthWatch {
         let names = Foreground::of(snapshot).0;
         let sites = RuntimeNamed::of(snapshot);
         // Names without live tasks are forgotten: their next task begins a new rise.
-        self.rising.retain(|whose, _| match whose {
-            Whose::Name(name) => names.contains_key(&**name),
-            Whose::Site(site) => sites.tasks(*site).is_some(),
-        });
+        self.names.retain(|name, _| names.contains_key(&**name));
+        self.sites.retain(|site, _| sites.tasks(*site).is_some());
         let mut grown = Vec::new();
-        for (name, tasks) in &names {
-            let whose = Whose::Name(Arc::from(*name));
-            grown.extend(self.look_at(whose, tasks, over, snapshot));
+        for (&name, tasks) in &names {
+            let seen = self.seen(tasks, snapshot);
+            let rises = match self.names.get_mut(name) {
+                Some(rises) => again(rises, seen, over, tasks, snapshot),
+                None if may_wait(tasks) => continue,
+                None => self
+                    .names
+                    .entry(Arc::from(name))
+                    .or_insert_with(|| Rises::beginning(seen)),
+            };
+            let found = judge(rises, over, tasks, snapshot);
+            grown.extend(found.map(|found| Grown::new(Whose::Name(Arc::from(name)), found, tasks)));
         }
         let told: HashSet<Arc<str>> = grown.iter().filter_map(Grown::name).collect();
         for (site, tasks) in sites.all() {
-            let found = self.look_at(Whose::Site(site), tasks, over, snapshot);
+            let seen = self.seen(tasks, snapshot);
+            let rises = match self.sites.entry(site) {
+                Entry::Occupied(known) => again(known.into_mut(), seen, over, tasks, snapshot),
+                Entry::Vacant(new) => new.insert(Rises::beginning(seen)),
+            };
+            let found = judge(rises, over, tasks, snapshot);
             // One name may be all there is to it.
             let is_told = |task: &&&TaskRecord| told.contains(task.name());
             if let Some(found) = found
                 && 2 * tasks.iter().filter(is_told).count() < tasks.len()
             {
-                grown.push(found);
+                grown.push(Grown::new(Whose::Site(site), found, tasks));
             }
         }
         self.before.push_front(snapshot.at);
@@ -92,36 +104,43 @@ impl GrowthWatch {
         grown
     }
 
-    fn look_at(
-        &mut self,
-        whose: Whose,
-        tasks: &[&TaskRecord],
-        over: usize,
-        snapshot: &Snapshot,
-    ) -> Option<Grown> {
-        let seen = Seen {
+    fn seen(&self, tasks: &[&TaskRecord], snapshot: &Snapshot) -> Seen {
+        Seen {
             look: self.looks,
             lasting: STEPS.map(|step| match self.before.get(step as usize - 1) {
                 Some(&born_by) => (born_by, born(tasks, born_by, snapshot)),
                 None => (0, 0),
             }),
-        };
-        let rises = match self.rising.entry(whose.clone()) {
-            Entry::Occupied(known) => {
-                let rises = known.into_mut();
-                rises.see(seen, over, |last| born(tasks, last.born_by, snapshot));
-                rises
-            }
-            Entry::Vacant(new) => new.insert(Rises::beginning(seen)),
-        };
-        let found = rises.judge(over, |first| born(tasks, first.born_by, snapshot))?;
-        Some(Grown {
-            whose,
-            counts: found.counts,
-            live: tasks.len(),
-            survivors: found.survivors,
-        })
+        }
     }
+}
+
+/// Whether the tasks of a name that is not watched yet need not be watched now. Of names that are made at run time there
+/// may be a great many, most of them of one task; and a rise that begins while there is but one begins again when there
+/// are two: it has no other high.
+fn may_wait(tasks: &[&TaskRecord]) -> bool {
+    matches!(tasks, [only] if only.own_name().is_some())
+}
+
+/// The tasks are looked at once more.
+fn again<'a>(
+    rises: &'a mut Rises,
+    seen: Seen,
+    over: usize,
+    tasks: &[&TaskRecord],
+    snapshot: &Snapshot,
+) -> &'a mut Rises {
+    rises.see(seen, over, |last| born(tasks, last.born_by, snapshot));
+    rises
+}
+
+fn judge(
+    rises: &mut Rises,
+    over: usize,
+    tasks: &[&TaskRecord],
+    snapshot: &Snapshot,
+) -> Option<Found> {
+    rises.judge(over, |first| born(tasks, first.born_by, snapshot))
 }
 
 /// How many of the tasks, the oldest first, were spawned by then.
@@ -139,6 +158,15 @@ pub(super) struct Grown {
 }
 
 impl Grown {
+    fn new(whose: Whose, found: Found, tasks: &[&TaskRecord]) -> Self {
+        Self {
+            whose,
+            counts: found.counts,
+            live: tasks.len(),
+            survivors: found.survivors,
+        }
+    }
+
     fn name(&self) -> Option<Arc<str>> {
         match &self.whose {
             Whose::Name(name) => Some(name.clone()),
@@ -205,4 +233,72 @@ fn most_common<'a>(tasks: &[&'a TaskRecord]) -> Option<(Fingerprint, &'a TaskRec
         .into_iter()
         .max_by_key(|((fingerprint, _), (count, _))| (*count, *fingerprint))
         .map(|((fingerprint, _), (_, task))| (fingerprint, task))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::take::snapshot;
+    use super::*;
+    use crate::registry::{Entry, Extras, Spec, TaskKind};
+    use std::panic::Location;
+    use std::time::Duration;
+
+    const FIXED: &str = "watched, fixed";
+    const MADE: &str = "watched, made";
+    const OVER: usize = 3;
+
+    /// A task of a name that is fixed, or of one that is made at run time.
+    fn begin(name: &'static str) -> Entry {
+        let mut spec = Spec::new(TaskKind::Task, Location::caller(), "test");
+        if name == FIXED {
+            spec.name = Some(name);
+        } else {
+            spec.extras = Some(Box::new(Extras {
+                name: Some(name.to_owned()),
+                ..Extras::default()
+            }));
+        }
+        Entry::begin(spec, |_| None)
+    }
+
+    /// Which of the names are suspect. The clock has moved on before and after it.
+    fn look(watch: &mut GrowthWatch) -> [bool; 2] {
+        std::thread::sleep(Duration::from_millis(20));
+        let grown = watch.look(&snapshot(Vec::new()), OVER);
+        std::thread::sleep(Duration::from_millis(20));
+        [FIXED, MADE].map(|name| grown.iter().any(|one| one.name().as_deref() == Some(name)))
+    }
+
+    /// One test, since the names are the process's.
+    #[test]
+    fn a_name_made_at_run_time_is_watched_from_its_second_task_on_and_misses_no_leak() {
+        let mut watch = GrowthWatch::default();
+        let names = [FIXED, MADE];
+        let mut leaks = vec![names.map(begin)];
+        assert_eq!(look(&mut watch), [false; 2]);
+        assert_eq!(
+            names.map(|name| watch.names.contains_key(name)),
+            [true, false]
+        );
+        let mut found = Vec::new();
+        for _ in 0..5 {
+            leaks.push(names.map(begin));
+            found.push(look(&mut watch));
+        }
+        assert_eq!(names.map(|name| watch.names.contains_key(name)), [true; 2]);
+        // Alike, and from the third high of tasks that last on.
+        let expected = [[false; 2], [false; 2], [true; 2], [true; 2], [true; 2]];
+        assert_eq!(found, expected);
+
+        // Fixed: each ends once the next is there.
+        leaks.clear();
+        look(&mut watch);
+        assert_eq!(names.map(|name| watch.names.contains_key(name)), [false; 2]);
+        let mut last = names.map(begin);
+        for _ in 0..5 {
+            let next = names.map(begin);
+            assert_eq!(look(&mut watch), [false; 2]);
+            drop(std::mem::replace(&mut last, next));
+        }
+    }
 }
