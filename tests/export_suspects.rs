@@ -45,9 +45,9 @@ fn grow(mut more: impl FnMut(&mut JoinSet<()>, usize), test: impl FnOnce()) {
     drop(turn);
 }
 
-fn json(address: SocketAddr) -> serde_json::Value {
+fn json(address: SocketAddr, query: &str) -> serde_json::Value {
     let mut stream = TcpStream::connect(address).unwrap();
-    let request = "GET /debug/tasks.json?limit=1 HTTP/1.0\r\nHost: localhost\r\n\r\n";
+    let request = format!("GET /debug/tasks.json?{query} HTTP/1.0\r\nHost: localhost\r\n\r\n");
     stream.write_all(request.as_bytes()).unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
@@ -82,7 +82,7 @@ fn of_many_suspects_some_have_series_and_the_others_are_counted_together() {
         assert_prometheus_reads(&text);
 
         let pages = http::serve(0).unwrap();
-        let listing = json(pages.address());
+        let listing = json(pages.address(), "limit=1");
         assert_eq!(listing["suspects"].as_array().unwrap().len(), 1000);
         assert_eq!(listing["suspects_total"], NAMES);
     });
@@ -122,5 +122,47 @@ fn a_task_of_two_suspects_is_counted_once() {
             (13 * ROUNDS) as f64,
             "{tasks:?}"
         );
+    });
+}
+
+/// Those are meant to live on: metrics, page and [`Suspect::live`](taskleak::manager::Suspect::live) agree on it.
+#[test]
+fn background_tasks_of_a_suspect_name_are_not_its_tasks() {
+    let mut next = 0;
+    let spawn = |tasks: &mut JoinSet<()>, _| {
+        for number in 0..5 {
+            next += 1;
+            let with = |builder: Builder| match number {
+                0 | 1 => builder.background(),
+                _ => builder,
+            };
+            // By a fixed name, and by a spawn site whose tasks have names of their own.
+            let reaper = with(Builder::new().name("reaper"));
+            reaper.spawn_into(tasks, pending::<()>());
+            let session = with(Builder::new().name(format!("session {next}")));
+            session.spawn_into(tasks, pending::<()>());
+        }
+    };
+    grow(spawn, || {
+        let snapshot = taskleak::manager().snapshot();
+        assert_eq!(snapshot.live("reaper"), 5 * ROUNDS);
+        let suspects = snapshot.suspects();
+        let mut live: Vec<_> = suspects
+            .iter()
+            .map(|suspect| (suspect.names_differ(), suspect.live()))
+            .collect();
+        live.sort_unstable();
+        assert_eq!(live, [(false, 3 * ROUNDS), (true, 3 * ROUNDS)]);
+        let text = scrape(&registry(TaskCollector::new()));
+        assert_eq!(
+            sum(&text, "taskleak_suspect_tasks"),
+            (2 * 3 * ROUNDS) as f64,
+            "{suspects:?}"
+        );
+        let pages = http::serve(0).unwrap();
+        let listing = json(pages.address(), "suspects=true");
+        assert_eq!(listing["matching"], 2 * 3 * ROUNDS);
+        let tasks = listing["tasks"].as_array().unwrap();
+        assert_eq!(tasks.len(), 2 * 3 * ROUNDS);
     });
 }

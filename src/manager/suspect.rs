@@ -1,7 +1,5 @@
 //! Names whose tasks grow in number and do not end.
 
-#[cfg(feature = "http")]
-use super::task_record::TaskRecord;
 use crate::escaped::escaped;
 use crate::registry::Fingerprint;
 use std::panic::Location;
@@ -72,18 +70,6 @@ impl Suspect {
     /// [`location`](Self::location), not those of [`name`](Self::name).
     pub fn names_differ(&self) -> bool {
         self.names_differ
-    }
-
-    /// Whether a task is one of them.
-    #[cfg(feature = "http")]
-    pub(crate) fn is_of(&self, task: &TaskRecord) -> bool {
-        if task.is_background() {
-            false
-        } else if self.names_differ {
-            task.own_name().is_some() && task.location() == self.location
-        } else {
-            task.name() == &*self.name
-        }
     }
 
     /// The stable number of the spawn site of most of them.

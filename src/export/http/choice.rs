@@ -71,12 +71,16 @@ impl Choice {
     /// The tasks, in the order asked for; the limit is left to the caller.
     pub(super) fn of<'a>(&self, snapshot: &'a Snapshot) -> Vec<&'a TaskRecord> {
         let text = self.q.to_lowercase();
-        let is_suspect = |task: &TaskRecord| snapshot.suspects().iter().any(|one| one.is_of(task));
+        let suspects = self.suspects.then(|| snapshot.suspects_of_tasks());
+        let is_chosen = |task: &TaskRecord| {
+            let suspects = suspects.as_ref();
+            suspects.is_none_or(|suspects| suspects.of(task).is_some())
+        };
         let mut tasks: Vec<_> = snapshot
             .tasks()
             .iter()
             .filter(|task| self.name.as_deref().is_none_or(|name| name == task.name()))
-            .filter(|task| !self.suspects || is_suspect(task))
+            .filter(|task| is_chosen(task))
             .filter(|task| task.age().as_secs_f64() >= self.min_age)
             .filter(|task| text.is_empty() || mentions(task, &text))
             .collect();
