@@ -9,6 +9,8 @@ use axum::response::Redirect;
 use axum::routing::get;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::sync::mpsc;
+use std::thread::{self, JoinHandle};
 use tokio::sync::oneshot;
 
 /// The pages on a port of their own, until it is dropped; see [`serve`].
@@ -25,6 +27,7 @@ pub struct Server {
     address: SocketAddr,
     /// Its thread ends when this is dropped.
     until: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
 }
 
 /// Serves the pages at 127.0.0.1, on a thread and a runtime of their own: they answer also when the
@@ -72,21 +75,30 @@ pub(super) fn serve_pages(pages: Router, address: SocketAddr) -> io::Result<Serv
     })?;
     listener.set_nonblocking(true)?;
     let address = listener.local_addr()?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
     let (until, ended) = oneshot::channel();
-    std::thread::Builder::new()
+    let (begin, begun) = mpsc::channel();
+    let thread = thread::Builder::new()
         .name("taskleak-http".to_owned())
         .spawn(move || {
+            // Made here: were there no thread, it would be dropped by who calls, and panics in async code.
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build();
+            let runtime = match runtime {
+                Ok(runtime) => runtime,
+                Err(error) => return drop(begin.send(Err(error))),
+            };
             runtime.spawn(run(listener, pages));
+            let _ = begin.send(Ok(()));
             // It ends by the sender's end: nobody sends.
             let _ = runtime.block_on(ended);
             runtime.shutdown_background();
         })?;
+    begun.recv().map_err(io::Error::other)??;
     Ok(Server {
         address,
         until: Some(until),
+        thread: Some(thread),
     })
 }
 
@@ -124,8 +136,24 @@ impl Server {
         }
     }
 
-    /// Closes the port; answers that are under way are broken off.
+    /// Closes the port, and returns when it is closed; answers that are under way are broken off.
     pub fn stop(self) {
         drop(self);
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // None if it is kept.
+        let Some(until) = self.until.take() else {
+            return;
+        };
+        drop(until);
+        // It is at most in the midst of one short poll: what takes long is worked out elsewhere.
+        if let Some(thread) = self.thread.take()
+            && thread.thread().id() != thread::current().id()
+        {
+            let _ = thread.join();
+        }
     }
 }
