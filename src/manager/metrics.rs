@@ -5,7 +5,7 @@ use super::manager::Manager;
 use super::runtime_rows::{CountedRuntime, RuntimeRow, RuntimeRows};
 use crate::registry::names;
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::runtime::Handle;
 use tokio_metrics::{
     Instrumented, RuntimeIntervals, RuntimeMetrics, RuntimeMonitor, TaskMetrics, TaskMonitor,
@@ -14,7 +14,7 @@ use tokio_metrics::{
 /// The monitors that were asked for, by name.
 #[derive(Default)]
 pub(super) struct Monitors {
-    tasks: Mutex<BTreeMap<String, TaskMonitor>>,
+    tasks: Mutex<BTreeMap<Arc<str>, TaskMonitor>>,
     runtimes: Mutex<Runtimes>,
 }
 
@@ -51,7 +51,7 @@ impl Runtimes {
 }
 
 impl Monitors {
-    fn tasks(&self) -> MutexGuard<'_, BTreeMap<String, TaskMonitor>> {
+    fn tasks(&self) -> MutexGuard<'_, BTreeMap<Arc<str>, TaskMonitor>> {
         self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -91,12 +91,14 @@ impl Manager {
     /// println!("{:?}", monitor.cumulative().mean_poll_duration());
     /// ```
     pub fn task_monitor(&self, name: impl Into<String>) -> TaskMonitor {
-        let mut name = name.into();
+        let name = name.into();
         let mut monitors = self.monitors.tasks();
-        if monitors.len() >= names::MOST && !monitors.contains_key(&name) {
-            names::OTHER.clone_into(&mut name);
+        if let Some(monitor) = monitors.get(&*name) {
+            return monitor.clone();
         }
-        monitors.entry(name).or_default().clone()
+        let has_room = monitors.len() < names::MOST;
+        let name = if has_room { &*name } else { names::OTHER };
+        monitors.entry(Arc::from(name)).or_default().clone()
     }
 
     /// What tokio-metrics measured so far, by name: of the futures that were
@@ -110,11 +112,18 @@ impl Manager {
     /// }
     /// ```
     pub fn task_metrics(&self) -> Vec<(String, TaskMetrics)> {
-        let monitors = self.monitors.tasks();
-        let metrics = monitors
-            .iter()
-            .map(|(name, monitor)| (name.clone(), monitor.cumulative()));
-        metrics.collect()
+        // Only references under the lock: whoever measures a task waits for it.
+        let monitors: Vec<_> = {
+            let monitors = self.monitors.tasks();
+            let monitors = monitors.iter();
+            monitors
+                .map(|(name, monitor)| (name.clone(), monitor.clone()))
+                .collect()
+        };
+        monitors
+            .into_iter()
+            .map(|(name, monitor)| (name.to_string(), monitor.cumulative()))
+            .collect()
     }
 
     /// Measures a runtime by tokio-metrics from now on, under a name for it, until
