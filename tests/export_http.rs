@@ -1,66 +1,22 @@
 //! The pages, as a program reads them.
 
+mod pages;
+
+use pages::{Answer, get, get_as, run};
 use pretty_assertions::assert_eq;
 use serde_json::Value;
 use std::future::{Future, pending, poll_fn};
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::{Arc, Mutex, mpsc};
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
-use taskleak::export::http::{self, Pages, Server};
-use taskleak::export::prometheus::TaskCollector;
 use taskleak::task::{Builder, JoinSet};
 
-/// All tests see the tasks of all: one at a time.
-static TURN: Mutex<()> = Mutex::new(());
-
-struct Answer {
-    status: u16,
-    head: String,
-    body: Vec<u8>,
-}
-
 impl Answer {
-    fn text(&self) -> &str {
-        std::str::from_utf8(&self.body).unwrap()
-    }
-
     #[track_caller]
     fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap()
     }
-}
-
-fn get_as(address: SocketAddr, host: &str, path: &str) -> std::io::Result<Answer> {
-    let mut stream = TcpStream::connect(address)?;
-    stream.set_read_timeout(Some(Duration::from_secs(60)))?;
-    write!(stream, "GET {path} HTTP/1.0\r\nHost: {host}\r\n\r\n")?;
-    let mut bytes = Vec::new();
-    stream.read_to_end(&mut bytes)?;
-    let end = bytes.windows(4).position(|four| four == b"\r\n\r\n");
-    let body = bytes.split_off(end.expect("there is a head") + 4);
-    let head = String::from_utf8(bytes).unwrap().to_lowercase();
-    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-    Ok(Answer { status, head, body })
-}
-
-#[track_caller]
-fn get(server: &Server, path: &str) -> Answer {
-    get_as(server.address(), "localhost", path).unwrap()
-}
-
-fn run(test: impl AsyncFnOnce(&Server)) {
-    let turn = TURN.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-    let server = http::serve(0).unwrap();
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    runtime.block_on(test(&server));
-    drop(runtime);
-    drop(turn);
 }
 
 #[test]
@@ -312,6 +268,69 @@ fn only_tasks_that_are_listed_are_asked() {
     });
 }
 
+/// Of very many tasks some of each kind are woken, and it is said how many were not.
+#[test]
+fn a_profile_asks_some_of_very_many_tasks() {
+    run(async |server| {
+        let polls = Arc::new([const { AtomicUsize::new(0) }; 2]);
+        let mut tasks = JoinSet::new();
+        for number in 0..5000 {
+            let polls = polls.clone();
+            let kind = usize::from(number % 1000 == 0);
+            let mut wait = Box::pin(pending::<()>());
+            let future = poll_fn(move |cx| {
+                polls[kind].fetch_add(1, Relaxed);
+                wait.as_mut().poll(cx)
+            });
+            let name = ["usual", "rare"][kind];
+            Builder::new().name(name).spawn_into(&mut tasks, future);
+        }
+        // Some of them are polled each time.
+        let poll_all = async || {
+            for _ in 0..500 {
+                tokio::task::yield_now().await;
+            }
+        };
+        poll_all().await;
+        assert_eq!(polls[0].load(Relaxed) + polls[1].load(Relaxed), 5000);
+        let address = server.address();
+        let asked = async |path: &'static str| {
+            let before = [&polls[0], &polls[1]].map(|polls| polls.load(Relaxed));
+            // This runtime has to be free: its tasks are asked.
+            let answer =
+                tokio::task::spawn_blocking(move || get_as(address, "localhost", path).unwrap());
+            let answer = answer.await.unwrap();
+            let text = String::from_utf8_lossy(&answer.body).into_owned();
+            // Those that are too late to answer were woken all the same.
+            poll_all().await;
+            let polls = [0, 1].map(|kind| polls[kind].load(Relaxed) - before[kind]);
+            (polls, text)
+        };
+        for (path, said) in [
+            (
+                "pprof/tasks?debug=1",
+                "\n# 904 tasks were not asked what they wait for\n",
+            ),
+            (
+                "pprof/tasks?debug=2",
+                "\n# 904 tasks were not asked what they wait for\n",
+            ),
+            ("flamegraph", ">904 tasks were not asked where they wait<"),
+            ("tasks.json?trace=true&limit=5000", "\"not_asked\":904"),
+        ] {
+            let path: &str = &*format!("/debug/{path}").leak();
+            let (polls, text) = asked(path).await;
+            assert_eq!(polls, [4091, 5], "{path}");
+            assert!(text.contains(said), "{path}");
+        }
+        let (polls, text) = asked("/debug/pprof/tasks?debug=1&trace=false").await;
+        assert_eq!(polls, [0, 0]);
+        assert!(!text.contains("not asked"));
+        let (_, text) = asked("/debug/tasks.json?trace=true").await;
+        assert!(text.contains("\"not_asked\":0"));
+    });
+}
+
 #[test]
 fn profiles_have_the_data_that_is_asked_for() {
     run(async |server| {
@@ -412,184 +431,4 @@ fn a_stuck_service_is_shown_all_the_same() {
         let statuses: Vec<_> = answer.iter().collect();
         assert_eq!(statuses, [200; 3]);
     });
-}
-
-/// As a Prometheus that dies in the middle of a scrape, or hangs in it.
-#[test]
-fn whoever_hangs_up_or_never_reads_keeps_nobody_waiting() {
-    run(async |server| {
-        let mut tasks = JoinSet::new();
-        for number in 0..2000 {
-            Builder::new()
-                .name(format!("{number} {}", "long ".repeat(200)))
-                .spawn_into(&mut tasks, pending::<()>());
-        }
-        let mut hanging = Vec::new();
-        for number in 0..100 {
-            let mut stream = TcpStream::connect(server.address()).unwrap();
-            let request = "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n";
-            let sent = match number % 4 {
-                0 => 0,
-                1 => request.len() / 2,
-                _ => request.len(),
-            };
-            stream.write_all(&request.as_bytes()[..sent]).unwrap();
-            if number % 4 == 2 {
-                // It goes while its answer is on its way.
-                let _ = stream.read(&mut [0; 10]);
-                drop(stream);
-            } else {
-                hanging.push(stream);
-            }
-        }
-        let answer = get(server, "/metrics");
-        assert_eq!(answer.status, 200);
-        assert!(answer.text().ends_with("# EOF\n"));
-        Builder::new()
-            .name("meanwhile")
-            .spawn(async {})
-            .await
-            .unwrap();
-        drop(hanging);
-        assert_eq!(get(server, "/metrics").status, 200);
-    });
-}
-
-#[test]
-fn a_foreign_page_is_refused() {
-    run(async |server| {
-        let answer = get_as(server.address(), "evil.example", "/debug/tasks.json").unwrap();
-        assert_eq!(answer.status, 403);
-        assert!(answer.text().contains("ask for 127.0.0.1 or localhost"));
-        // Under the port's own address, by a page's script or image.
-        for (site, status) in [("cross-site", 403), ("same-origin", 200), ("none", 200)] {
-            let host = format!("127.0.0.1\r\nSec-Fetch-Site: {site}");
-            let answer = get_as(server.address(), &host, "/debug/tasks.json").unwrap();
-            assert_eq!(answer.status, status, "{site}");
-        }
-    });
-}
-
-/// As in a chat, or on a page of notes: the browser shows the page to its user and to nobody else.
-#[test]
-fn a_link_may_be_followed() {
-    run(async |server| {
-        for (mode, destination, status) in [
-            ("navigate", "document", 200),
-            ("navigate", "iframe", 403),
-            ("navigate", "embed", 403),
-            ("no-cors", "image", 403),
-            ("no-cors", "script", 403),
-            ("cors", "empty", 403),
-            ("cors", "document", 403),
-        ] {
-            let host = format!(
-                "127.0.0.1\r\nSec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: {mode}\r\nSec-Fetch-Dest: {destination}"
-            );
-            for path in ["/", "/debug/tasks"] {
-                let answer = get_as(server.address(), &host, path).unwrap();
-                let expected = if path == "/" && status == 200 {
-                    307
-                } else {
-                    status
-                };
-                assert_eq!(answer.status, expected, "{mode} {destination} {path}");
-            }
-            // Under a foreign name it stays refused.
-            let host = host.replace("127.0.0.1", "evil.example");
-            let answer = get_as(server.address(), &host, "/debug/tasks").unwrap();
-            assert_eq!(answer.status, 403);
-        }
-        let page = get(server, "/debug/tasks");
-        assert!(
-            page.head.contains("frame-ancestors 'none'"),
-            "{}",
-            page.head
-        );
-    });
-}
-
-/// The loopback address, as a socket for both families writes it.
-#[test]
-fn a_foreign_page_is_refused_under_a_mapped_address() {
-    let server = http::serve_at("[::ffff:127.0.0.1]:0".parse().unwrap()).unwrap();
-    let answer = get_as(server.address(), "evil.example", "/debug/tasks.json").unwrap();
-    assert_eq!(answer.status, 403);
-}
-
-#[test]
-fn metrics_are_those_that_were_chosen() {
-    run(async |_| {
-        let collector = TaskCollector::new().label("tenant");
-        let server = Pages::new().metrics(collector).serve(0).unwrap();
-        let task = Builder::new().name("serves").data("tenant", "acme");
-        let task = task.spawn(pending::<()>());
-        let live = "taskleak_live_tasks{name=\"serves\",tenant=\"acme\"} 1\n";
-        assert!(get(&server, "/metrics").text().contains(live));
-        task.abort();
-    });
-}
-
-#[test]
-fn the_router_can_be_nested() {
-    run(async |_| {
-        let app: axum::Router = axum::Router::new()
-            .nest("/internal", http::router())
-            .merge(http::router());
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let serving = tokio::spawn(async move { axum::serve(listener, app).await });
-        let statuses = tokio::task::spawn_blocking(move || {
-            ["/debug/tasks", "/internal/debug/tasks", "/internal/metrics"]
-                .map(|path| get_as(address, "any.example", path).unwrap().status)
-        });
-        assert_eq!(statuses.await.unwrap(), [200; 3]);
-        serving.abort();
-    });
-}
-
-#[test]
-fn a_router_can_be_guarded() {
-    run(async |_| {
-        let app: axum::Router = axum::Router::new()
-            .route("/", axum::routing::get(|| async { "the service's own" }))
-            .nest("/internal", Pages::new().only_addresses().router())
-            .merge(Pages::new().only_addresses().router());
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let serving = tokio::spawn(async move { axum::serve(listener, app).await });
-        let answers = tokio::task::spawn_blocking(move || {
-            let status = |host: &str, path: &str| get_as(address, host, path).unwrap().status;
-            for path in ["/debug/tasks", "/internal/debug/tasks.json", "/metrics"] {
-                assert_eq!(status("evil.example", path), 403, "{path}");
-                assert_eq!(status("127.0.0.1", path), 200, "{path}");
-                let foreign = "localhost\r\nSec-Fetch-Site: cross-site";
-                assert_eq!(status(foreign, path), 403, "{path}");
-            }
-            // What is not taskleak's is not guarded.
-            assert_eq!(status("any.example", "/"), 200);
-            assert_eq!(status("any.example", "/nothing"), 404);
-        });
-        answers.await.unwrap();
-        serving.abort();
-    });
-}
-
-#[test]
-fn a_server_ends_when_it_is_dropped() {
-    let server = http::serve(0).unwrap();
-    let address = server.address();
-    assert!(address.ip().is_loopback());
-    let taken = http::serve(address.port()).unwrap_err();
-    assert!(
-        taken
-            .to_string()
-            .contains("Choose another port, or 0 for any free one."),
-        "{taken}"
-    );
-    server.stop();
-    // Its thread closes the port a moment later.
-    while TcpStream::connect(address).is_ok() {
-        std::thread::sleep(Duration::from_millis(1));
-    }
 }

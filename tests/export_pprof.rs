@@ -299,3 +299,36 @@ fn without_backtraces_the_tasks_above_stand_for_them() {
     drop(runtime);
     drop(turn);
 }
+
+/// Who reads lines must not take a part of a name for one.
+#[test]
+fn names_make_no_lines_of_their_own() {
+    const NAME: &str = "parent\n\ntask 7 [pending, labels:{}]:\r\n#\t0x1\tforged";
+    let turn = TURN.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let parent = Builder::new().name(NAME).spawn(async {
+            Builder::new().name(NAME).spawn(pending::<()>());
+            pending::<()>().await;
+        });
+        tokio::task::yield_now().await;
+        let snapshot = manager().snapshot();
+        let dump = Dump::of(&snapshot).to_string();
+        assert!(dump.contains("created by parent\\n\\ntask 7"), "{dump}");
+        let begins = |text: &str, begin: &str| {
+            let lines = text.lines().filter(|line| line.starts_with(begin));
+            lines.count()
+        };
+        assert_eq!(begins(&dump, "task "), 2, "{dump}");
+        let profile = Profile::of(&snapshot).to_string();
+        assert!(profile.contains("parent\\n\\ntask 7"), "{profile}");
+        // The line that says how many there are.
+        assert_eq!(begins(&profile, "task "), 1, "{profile}");
+        assert!(!profile.contains("\n#\t0x1\tforged"), "{profile}");
+        parent.abort();
+    });
+    drop(runtime);
+    drop(turn);
+}

@@ -209,13 +209,8 @@ impl Manager {
         super::trace::snapshot(|| self.snapshot(), within).await
     }
 
-    /// The same for a thread that none of the tasks needs.
-    #[cfg(feature = "http")]
-    pub(crate) fn traced_snapshot_here(&self, within: Duration) -> Snapshot {
-        super::trace::snapshot_here(|| self.snapshot(), within)
-    }
-
-    /// Asks some tasks of a snapshot what they wait for, on a thread that none of them needs.
+    /// Asks some tasks of a snapshot what they wait for, on a thread that none of them needs. Of very many not all
+    /// are asked.
     #[cfg(feature = "http")]
     pub(crate) fn ask_here(
         &self,
@@ -225,7 +220,7 @@ impl Manager {
     ) {
         let tasks = snapshot.tasks().iter().filter(|task| is_asked(task));
         let tasks = tasks.map(super::TaskRecord::reading).collect();
-        super::trace::ask_within(tasks, snapshot, within);
+        super::trace::ask_some(tasks, snapshot, within);
     }
 
     pub(super) fn take(suspects: Vec<Suspect>) -> Snapshot {

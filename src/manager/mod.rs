@@ -41,6 +41,8 @@ mod runtime_rows;
 mod same_name;
 mod shutdown;
 mod snapshot;
+#[cfg(feature = "http")]
+mod spread;
 mod status;
 mod suspect;
 #[cfg(feature = "prometheus")]

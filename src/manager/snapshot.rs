@@ -46,6 +46,10 @@ pub struct Snapshot {
     pub(super) unnamed: u64,
     pub(super) missed_events: u64,
     pub(super) suspects: Vec<Suspect>,
+    /// How many tasks were not asked what they wait for, since there are very many.
+    #[cfg(any(feature = "pprof", feature = "flamegraph"))]
+    #[cfg_attr(feature = "serde", serde(skip))]
+    pub(super) not_asked: usize,
 }
 
 impl Snapshot {
@@ -127,6 +131,12 @@ impl Snapshot {
     /// ran, or has stopped.
     pub fn suspects(&self) -> &[Suspect] {
         &self.suspects
+    }
+
+    /// How many tasks were not asked what they wait for, since there are very many of which only some are.
+    #[cfg(any(feature = "pprof", feature = "flamegraph"))]
+    pub(crate) fn not_asked(&self) -> usize {
+        self.not_asked
     }
 
     /// What changed since `base`.

@@ -51,6 +51,8 @@ pub(super) fn snapshot(suspects: Vec<Suspect>) -> Snapshot {
         unnamed,
         missed_events: events::missed(true, true),
         suspects,
+        #[cfg(any(feature = "pprof", feature = "flamegraph"))]
+        not_asked: 0,
     }
 }
 

@@ -45,6 +45,9 @@ struct Boards {
 /// Slots are marked and unmarked under this lock only.
 static ASKED: Mutex<Option<Asked>> = Mutex::new(None);
 
+/// Of so many tasks at a time marks are set or taken off under the lock, which polls that answer take too.
+const BATCH: usize = 256;
+
 fn asked() -> MutexGuard<'static, Option<Asked>> {
     ASKED.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -80,21 +83,10 @@ pub(crate) fn ask(tasks: &[Reading]) -> Arc<Board> {
         }),
         changed: Condvar::new(),
     });
-    {
-        let mut asked = asked();
-        let asked = asked.get_or_insert_default();
-        for task in tasks {
-            match asked.entry(task.id) {
-                Entry::Vacant(asked) => {
-                    asked.insert(Boards {
-                        first: board.clone(),
-                        more: Vec::new(),
-                    });
-                }
-                Entry::Occupied(asked) => asked.into_mut().more.push(board.clone()),
-            }
-            task.slot.request(request::TRACE, 0);
-        }
+    for batch in tasks.chunks(BATCH) {
+        mark(batch, &board);
+        // Polls that wait for the lock may go first.
+        std::thread::yield_now();
     }
     // Pairs with the light fence in `end`: either it sees the mark, or it is seen here that the task
     // has left.
@@ -103,6 +95,23 @@ pub(crate) fn ask(tasks: &[Reading]) -> Arc<Board> {
         tell(task.slot, task.id, &Answer::Ended);
     }
     board
+}
+
+fn mark(tasks: &[Reading], board: &Arc<Board>) {
+    let mut asked = asked();
+    let asked = asked.get_or_insert_default();
+    for task in tasks {
+        match asked.entry(task.id) {
+            Entry::Vacant(asked) => {
+                asked.insert(Boards {
+                    first: board.clone(),
+                    more: Vec::new(),
+                });
+            }
+            Entry::Occupied(asked) => asked.into_mut().more.push(board.clone()),
+        }
+        task.slot.request(request::TRACE, 0);
+    }
 }
 
 /// Delivers a task's answer to all who asked.
@@ -131,6 +140,13 @@ fn unmark(slot: &'static Slot, asked: Option<&Asked>) {
 
 /// The board's asker wants no more answers.
 pub(crate) fn withdraw(board: &Arc<Board>, tasks: &[Reading]) {
+    for batch in tasks.chunks(BATCH) {
+        take_off(batch, board);
+        std::thread::yield_now();
+    }
+}
+
+fn take_off(tasks: &[Reading], board: &Arc<Board>) {
     let mut asked = asked();
     for task in tasks {
         let Some(asked) = asked.as_mut() else { return };

@@ -47,6 +47,14 @@ const EMPTY: &str = "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"400\" hei
 pub fn svg<'a, T: TaskStack + 'a>(
     tasks: impl IntoIterator<Item = &'a T>,
 ) -> Result<String, FlameGraphError> {
+    svg_of(tasks, 0)
+}
+
+/// The same, where so many of them were not asked where they wait.
+pub(crate) fn svg_of<'a, T: TaskStack + 'a>(
+    tasks: impl IntoIterator<Item = &'a T>,
+    not_asked: usize,
+) -> Result<String, FlameGraphError> {
     // Sorted, so that equal tasks make equal graphs.
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     for task in tasks {
@@ -62,6 +70,10 @@ pub fn svg<'a, T: TaskStack + 'a>(
         .collect();
     let mut options = Options::default();
     options.title = format!("{total} tasks, by how they were spawned and where they wait");
+    if not_asked > 0 {
+        let subtitle = format!("{not_asked} tasks were not asked where they wait");
+        options.subtitle = Some(subtitle);
+    }
     options.count_name = "tasks".to_owned();
     options.colors = color::Palette::Multi(color::MultiPalette::Rust);
     options.deterministic = true;

@@ -5,3 +5,5 @@ mod graph;
 
 pub use error::FlameGraphError;
 pub use graph::svg;
+#[cfg(feature = "http")]
+pub(crate) use graph::svg_of;

@@ -27,6 +27,8 @@ pub(super) struct Listing<'a> {
     /// How many tasks were asked for; `tasks` may be fewer.
     matching: usize,
     tasks: Vec<&'a TaskRecord>,
+    /// How many of them were not asked what they wait for, since there are very many.
+    not_asked: usize,
 }
 
 impl<'a> Listing<'a> {
@@ -53,6 +55,7 @@ impl<'a> Listing<'a> {
             names,
             matching,
             tasks,
+            not_asked: snapshot.not_asked(),
         }
     }
 }

@@ -28,8 +28,17 @@ use std::sync::Arc;
 #[derive(Debug, Default)]
 #[must_use = "pages do nothing until they are served"]
 pub struct Pages {
-    collector: Option<TaskCollector>,
+    shown: Shown,
     only_addresses: bool,
+}
+
+/// Which metrics are shown.
+#[derive(Debug, Default)]
+enum Shown {
+    #[default]
+    Default,
+    Of(TaskCollector),
+    None,
 }
 
 /// What is shown as metrics.
@@ -66,7 +75,42 @@ impl Pages {
     /// let pages = Pages::new().metrics(TaskCollector::new().most_names(100));
     /// ```
     pub fn metrics(mut self, collector: TaskCollector) -> Self {
-        self.collector = Some(collector);
+        self.shown = Shown::Of(collector);
+        self
+    }
+
+    /// The pages without `/metrics`: for the [`router`](Self::router) of a service that has that route itself, since two of a path
+    /// panic when they are merged. Such a service registers a [`TaskCollector`] in the registry of its own.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use axum::http::header::CONTENT_TYPE;
+    /// use prometheus_client::registry::Registry;
+    /// use std::sync::Arc;
+    /// use taskleak::export::http::Pages;
+    /// use taskleak::export::prometheus::{CONTENT_TYPE as OPENMETRICS, TaskCollector};
+    ///
+    /// let mut registry = Registry::default();
+    /// registry.register_collector(Box::new(TaskCollector::new()));
+    /// let registry = Arc::new(registry);
+    /// let metrics = async move || {
+    ///     // Off the threads that poll tasks: it takes a while if there are very many.
+    ///     let written = tokio::task::spawn_blocking(move || {
+    ///         let mut text = String::new();
+    ///         prometheus_client::encoding::text::encode(&mut text, &registry).map(|()| text)
+    ///     });
+    ///     match written.await {
+    ///         Ok(Ok(text)) => Ok(([(CONTENT_TYPE, OPENMETRICS)], text)),
+    ///         _ => Err(axum::http::StatusCode::INTERNAL_SERVER_ERROR),
+    ///     }
+    /// };
+    /// let app: axum::Router = axum::Router::new()
+    ///     .route("/metrics", axum::routing::get(metrics))
+    ///     .merge(Pages::new().without_metrics().only_addresses().router());
+    /// ```
+    pub fn without_metrics(mut self) -> Self {
+        self.shown = Shown::None;
         self
     }
 
@@ -88,21 +132,26 @@ impl Pages {
         self
     }
 
-    /// As [`router`](super::router).
+    /// As [`router`](super::router): merging it panics too if both have a route of a path.
     ///
     /// # Examples
     ///
     /// ```
     /// # use taskleak::export::http::Pages;
-    /// let app: axum::Router = axum::Router::new().merge(Pages::new().router());
+    /// let pages = Pages::new().without_metrics();
+    /// let app: axum::Router = axum::Router::new().nest("/internal", pages.router());
     /// ```
     pub fn router<S: Clone + Send + Sync + 'static>(self) -> Router<S> {
-        let registry = self.collector.map(|collector| {
-            let mut registry = Registry::default();
-            registry.register_collector(Box::new(collector));
-            Arc::new(registry)
-        });
-        let routes = routes(Metrics(registry));
+        let metrics = match self.shown {
+            Shown::Default => Some(Metrics(None)),
+            Shown::Of(collector) => {
+                let mut registry = Registry::default();
+                registry.register_collector(Box::new(collector));
+                Some(Metrics(Some(Arc::new(registry))))
+            }
+            Shown::None => None,
+        };
+        let routes = routes(metrics);
         if self.only_addresses {
             // Not what the service answers for paths that are none of these.
             routes.route_layer(from_fn(host::only_addresses))

@@ -22,13 +22,33 @@ const PAGE: &str = include_str!("page.html");
 /// loopback port (DNS rebinding): there take [`Pages::only_addresses`] with [`Pages::router`]. They are
 /// answered on the runtime that serves the router; [`serve`](super::serve) answers also when that is stuck.
 ///
+/// # Panics
+/// Merging panics, as of any two routers, if both have a route of a path: in a service that has `/metrics` already
+/// take [`Pages::without_metrics`].
+///
 /// # Examples
+///
+/// Below a path of a service that is reached by its domain name, from within a company only:
 ///
 /// ```
 /// # async fn run() -> std::io::Result<()> {
 /// let app = axum::Router::new()
 ///     .route("/", axum::routing::get(|| async { "hello" }))
-///     .merge(taskleak::export::http::router());
+///     .nest("/internal", taskleak::export::http::router());
+/// let listener = tokio::net::TcpListener::bind("10.0.0.7:8080").await?;
+/// axum::serve(listener, app).await
+/// # }
+/// ```
+///
+/// On a loopback port:
+///
+/// ```
+/// # async fn run() -> std::io::Result<()> {
+/// use taskleak::export::http::Pages;
+///
+/// let app = axum::Router::new()
+///     .route("/", axum::routing::get(|| async { "hello" }))
+///     .merge(Pages::new().only_addresses().router());
 /// let listener = tokio::net::TcpListener::bind("127.0.0.1:8080").await?;
 /// axum::serve(listener, app).await
 /// # }
@@ -37,17 +57,20 @@ pub fn router<S: Clone + Send + Sync + 'static>() -> Router<S> {
     Pages::new().router()
 }
 
-pub(super) fn routes<S: Clone + Send + Sync + 'static>(metrics: Metrics) -> Router<S> {
+pub(super) fn routes<S: Clone + Send + Sync + 'static>(metrics: Option<Metrics>) -> Router<S> {
+    let routes = Router::new()
+        .route("/debug/tasks", get(page))
+        .route("/debug/tasks.json", get(tasks))
+        .route("/debug/pprof/tasks", get(profile))
+        .route("/debug/flamegraph", get(graph));
+    let Some(metrics) = metrics else {
+        return routes;
+    };
     let metrics = move || {
         let metrics = metrics.clone();
         worked_out(move || answer(prometheus::CONTENT_TYPE, metrics.text()))
     };
-    Router::new()
-        .route("/debug/tasks", get(page))
-        .route("/debug/tasks.json", get(tasks))
-        .route("/debug/pprof/tasks", get(profile))
-        .route("/debug/flamegraph", get(graph))
-        .route("/metrics", get(metrics))
+    routes.route("/metrics", get(metrics))
 }
 
 async fn page() -> Response {
@@ -98,7 +121,11 @@ fn empty_is_zero<'de, D: serde::Deserializer<'de>>(number: D) -> Result<u32, D::
 
 async fn profile(Query(form): Query<ProfileForm>) -> Response {
     worked_out(move || {
-        let snapshot = snapshot(form.trace.unwrap_or(true));
+        let mut snapshot = crate::manager().snapshot();
+        if form.trace.unwrap_or(true) {
+            // On this thread, which is none that they need.
+            crate::manager().ask_here(&mut snapshot, |_| true, ANSWER);
+        }
         match form.debug {
             0 => {
                 let bytes = form.profile(&snapshot).to_gzip();
@@ -117,20 +144,10 @@ async fn graph(Query(choice): Query<Choice>) -> Response {
         let snapshot = choice.snapshot(true, usize::MAX);
         let mut tasks = choice.of(&snapshot);
         tasks.truncate(choice.most_tasks(usize::MAX));
-        match flamegraph::svg(tasks) {
+        match flamegraph::svg_of(tasks, snapshot.not_asked()) {
             Ok(svg) => answer("image/svg+xml", svg),
             Err(error) => failure(error),
         }
     })
     .await
-}
-
-/// A snapshot, for which the tasks are asked what they wait for if that is wanted: on this thread, which
-/// is none that they need.
-fn snapshot(traced: bool) -> Snapshot {
-    if traced {
-        crate::manager().traced_snapshot_here(ANSWER)
-    } else {
-        crate::manager().snapshot()
-    }
 }

@@ -2,6 +2,8 @@
 
 use super::super::stack::{self, Step};
 use super::labels;
+use super::profile::not_asked;
+use crate::escaped::escaped;
 use crate::manager::{Snapshot, TaskRecord};
 use std::fmt;
 use std::time::Duration;
@@ -44,7 +46,10 @@ impl fmt::Display for Dump<'_> {
             }
             write(f, task)?;
         }
-        Ok(())
+        match self.0.not_asked() {
+            0 => Ok(()),
+            count => writeln!(f, "\n# {}", not_asked(count)),
+        }
     }
 }
 
@@ -61,14 +66,16 @@ fn write(f: &mut fmt::Formatter<'_>, task: &TaskRecord) -> fmt::Result {
     }
     f.write_str("}]:\n")?;
     for step in task.await_trace().map(stack::awaits).unwrap_or_default() {
-        f.write_str(&step.function)?;
+        f.write_str(&escaped(&step.function))?;
         end(f, &step)?;
     }
     for (number, step) in stack::spawned(task).into_iter().enumerate() {
+        // That of a task above this one is its name, which somebody made up.
+        let function = escaped(&step.function);
         match (number, task.parent()) {
-            (0, None) => write!(f, "created by {}", step.function)?,
-            (0, Some(parent)) => write!(f, "created by {} in task {parent}", step.function)?,
-            _ => f.write_str(&step.function)?,
+            (0, None) => write!(f, "created by {function}")?,
+            (0, Some(parent)) => write!(f, "created by {function} in task {parent}")?,
+            _ => f.write_str(&function)?,
         }
         end(f, &step)?;
     }

@@ -1,7 +1,7 @@
 //! A profile as bytes.
 
 use super::message;
-use super::profile::Profile;
+use super::profile::{Profile, not_asked};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use prost::Message;
@@ -75,6 +75,10 @@ fn message(profile: &Profile) -> message::Profile {
                 .collect(),
         })
         .collect();
+    let mut comment = Vec::new();
+    if profile.not_asked > 0 {
+        comment.push(strings.number(&not_asked(profile.not_asked)));
+    }
     let since_1970 = profile.taken_at.duration_since(SystemTime::UNIX_EPOCH);
     message::Profile {
         sample_type: vec![tasks, age],
@@ -88,6 +92,7 @@ fn message(profile: &Profile) -> message::Profile {
             .unwrap_or(0),
         period_type: Some(tasks),
         period: 1,
+        comment,
         default_sample_type: tasks.r#type,
         string_table: strings.all,
     }

@@ -3,6 +3,7 @@
 use super::super::stack::{self, Step};
 use super::encode;
 use super::labels::{self, Data};
+use crate::escaped::escaped;
 use crate::manager::{Snapshot, TaskRecord};
 use crate::registry::origin::OriginId;
 use crate::wait::AwaitTrace;
@@ -22,6 +23,9 @@ use std::time::{Duration, SystemTime};
 /// Prometheus does not allow, and `data_` before it if it is taken, empty or begins otherwise than with a letter
 /// or one underscore; of keys that make one label, the first counts. Values of more than 200
 /// characters are cut there and end in `…`; an empty one is no label.
+///
+/// A profile that is served (feature `http`) asks at most 4096 tasks what they wait for, some of each stack. Of
+/// the others the stack ends at the spawn, and the text (and the format's comment) says how many they are.
 ///
 /// Its `Display` is the text that Go's profiles have under `debug=1`.
 ///
@@ -47,6 +51,7 @@ pub struct Profile {
     pub(super) steps: Vec<Step>,
     /// Most tasks first.
     pub(super) samples: Vec<Sample>,
+    pub(super) not_asked: usize,
 }
 
 #[derive(Clone, Debug)]
@@ -172,6 +177,7 @@ impl Profile {
             taken_at: snapshot.taken_at(),
             steps: steps.all,
             samples,
+            not_asked: snapshot.not_asked(),
         }
     }
 
@@ -188,10 +194,18 @@ impl Profile {
     }
 }
 
+/// What there is to say of tasks that were not asked.
+pub(super) fn not_asked(count: usize) -> String {
+    format!("{count} tasks were not asked what they wait for")
+}
+
 impl fmt::Display for Profile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let total: usize = self.samples.iter().map(|sample| sample.count).sum();
         writeln!(f, "task profile: total {total}")?;
+        if self.not_asked > 0 {
+            writeln!(f, "# {}", not_asked(self.not_asked))?;
+        }
         for sample in &self.samples {
             write!(f, "{} @", sample.count)?;
             for step in &sample.stack {
@@ -209,7 +223,7 @@ impl fmt::Display for Profile {
                     file,
                     line,
                 } = &self.steps[*number];
-                write!(f, "#\t{:#x}\t{function}", number + 1)?;
+                write!(f, "#\t{:#x}\t{}", number + 1, escaped(function))?;
                 // Library code that was inlined has no place.
                 if !file.is_empty() {
                     write!(f, "\t{file}:{line}")?;

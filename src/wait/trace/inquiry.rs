@@ -18,14 +18,17 @@ pub(crate) struct Inquiry {
 }
 
 impl Inquiry {
+    /// Whether a task can tell anything: not closures, tasks that were never polled, and those that only their
+    /// runtime's hooks know.
+    pub(crate) fn can_ask(task: &Reading) -> bool {
+        !matches!(task.kind(), TaskKind::Blocking | TaskKind::Hooked) && task.polls > 0
+    }
+
     /// Marks the tasks, so that the next poll of each answers; those that can tell nothing are left
-    /// out: closures, tasks that were never polled, and those that only their runtime's hooks know.
+    /// out.
     pub(crate) fn of(tasks: impl Iterator<Item = Reading>) -> Self {
         let tracing = Tracing::begin();
-        let tasks: Vec<_> = tasks
-            .filter(|task| !matches!(task.kind(), TaskKind::Blocking | TaskKind::Hooked))
-            .filter(|task| task.polls > 0)
-            .collect();
+        let tasks: Vec<_> = tasks.filter(Self::can_ask).collect();
         let board = inquiry::ask(&tasks);
         Self {
             tasks,
