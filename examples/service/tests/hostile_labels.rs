@@ -71,9 +71,14 @@ async fn serve(collector: TaskCollector) -> SocketAddr {
     registry.register_collector(Box::new(collector));
     let registry = Arc::new(registry);
     let metrics = move || async move {
-        let mut text = String::new();
-        encode(&mut text, &registry).unwrap();
-        ([(CONTENT_TYPE, prometheus::CONTENT_TYPE)], text)
+        // Off the threads that poll tasks.
+        let written = tokio::task::spawn_blocking(move || {
+            let mut text = String::new();
+            encode(&mut text, &registry).unwrap();
+            text
+        });
+        let content_type = [(CONTENT_TYPE, prometheus::CONTENT_TYPE)];
+        (content_type, written.await.unwrap())
     };
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();

@@ -14,14 +14,25 @@ use std::fmt;
 /// Metrics of live tasks, worked out at each scrape from a snapshot; see the [module](super) for
 /// which.
 ///
+/// # Blocks
+/// Whoever writes the registry as text [reads all live tasks](super#blocks) on the thread that does it. Async code has
+/// that done by [`spawn_blocking`](tokio::task::spawn_blocking).
+///
 /// # Examples
 ///
 /// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
 /// use prometheus_client::registry::Registry;
 /// use taskleak::export::prometheus::TaskCollector;
 ///
 /// let mut registry = Registry::default();
 /// registry.register_collector(Box::new(TaskCollector::new()));
+/// let written = tokio::task::spawn_blocking(move || {
+///     let mut text = String::new();
+///     prometheus_client::encoding::text::encode(&mut text, &registry).map(|()| text)
+/// });
+/// assert!(written.await.unwrap().unwrap().ends_with("# EOF\n"));
+/// # }
 /// ```
 #[derive(Debug)]
 #[must_use = "a collector does nothing until it is registered"]

@@ -10,12 +10,18 @@ pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; cha
 
 /// The metrics of [`TaskCollector::new`], as a complete OpenMetrics text.
 ///
+/// # Blocks
+/// It [reads all live tasks](super#blocks) on the thread that calls. Async code has it called by
+/// [`spawn_blocking`](tokio::task::spawn_blocking).
+///
 /// # Examples
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// use taskleak::export::prometheus;
+///
 /// let task = taskleak::task::Builder::new().name("poller").spawn(std::future::pending::<()>());
-/// let metrics = taskleak::export::prometheus::text();
+/// let metrics = tokio::task::spawn_blocking(prometheus::text).await.unwrap();
 /// assert!(metrics.contains("taskleak_live_tasks{name=\"poller\"} 1\n"));
 /// assert!(metrics.ends_with("# EOF\n"));
 /// # task.abort(); }
