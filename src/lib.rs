@@ -28,10 +28,14 @@
 //!    = waits for: a message: the channel is empty, and a sender of it is alive
 //! ```
 //!
+//! ```text
+//! cargo add --dev taskleak taskleak-tokio
+//! ```
+//!
 //! | to | use |
 //! |---|---|
 //! | check one test | [`#[leak_test]`](leak_test), or a guard: [`verify_none`] |
-//! | check all tests of a crate | `#[cfg(test)] extern crate taskleak_tokio as tokio;` |
+//! | check all tests of a crate | `#[cfg(test)] extern crate taskleak_tokio as tokio;`, with the crate `taskleak-tokio` |
 //! | check a whole test binary at its exit | [`verify_main!`] |
 //! | say what may live on | [`task::Builder::background`], [`Guard::ignore_named`] and its like, [`ignore!`] |
 //! | spawn tracked tasks | [`spawn`], [`task`], [`runtime`]; [`Track`] for other spawners |
@@ -52,6 +56,7 @@
 //! | `http` | the last three and a live page, as an axum router or on a port of their own |
 
 #![deny(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod alloc;
 mod census;
@@ -61,6 +66,8 @@ mod escaped;
 pub mod export;
 mod guard;
 mod harness;
+#[cfg(feature = "serde")]
+mod json;
 pub mod manager;
 mod misspelt;
 mod note;

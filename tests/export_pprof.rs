@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Mutex;
 use std::time::Duration;
-use taskleak::export::pprof::{Dump, Profile};
+use taskleak::export::pprof::{Profile, TextDump};
 use taskleak::manager;
 use taskleak::task::{Builder, JoinSet};
 use tokio::sync::mpsc::Receiver;
@@ -260,7 +260,7 @@ fn a_dump_has_every_task() {
         open_connections(2, &mut tasks);
         tokio::task::yield_now().await;
         let snapshot = manager().traced_snapshot(Duration::from_secs(10)).await;
-        let dump = Dump::of(&snapshot).to_string();
+        let dump = TextDump::of(&snapshot).to_string();
         let oldest = &snapshot.tasks()[0];
         let (id, peer) = (oldest.id(), oldest.data_value("peer").unwrap());
         assert!(
@@ -291,7 +291,7 @@ fn without_backtraces_the_tasks_above_stand_for_them() {
             pending::<()>().await;
         });
         tokio::task::yield_now().await;
-        let text = Dump::of(&manager().snapshot()).to_string();
+        let text = TextDump::of(&manager().snapshot()).to_string();
         assert!(text.contains("created by parent in task "), "{text}");
         assert!(text.contains("created by tests/export_pprof.rs:"), "{text}");
         parent.abort();

@@ -408,7 +408,7 @@ async fn a_snapshot_is_serialized_with_its_tasks() {
         serde_json::json!([{"key": "key", "value": "a \"value\"\n"}])
     );
     assert_eq!(record["live_of_same_name"], 1);
-    assert!(record["age"].as_f64().unwrap() >= 0.0);
+    assert!(record["age_seconds"].as_f64().unwrap() >= 0.0);
     assert!(json["counts"]["started"].as_u64().unwrap() >= 1);
     task.abort();
 }

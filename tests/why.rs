@@ -236,7 +236,7 @@ mod json {
             let leak = &report["leaks"][0];
             assert_eq!(report["test"], "child_leaks");
             assert_eq!(leak["name"], "100%: a leak");
-            assert_eq!(leak["spawned_at"]["file"], "tests/why.rs");
+            assert_eq!(leak["location"]["file"], "tests/why.rs");
             fingerprints.push(leak["fingerprint"].clone());
         }
         assert_eq!(fingerprints[0], fingerprints[1]);

@@ -93,7 +93,13 @@ impl AddAssign for Counts {
 pub struct NameCounts {
     pub(super) name: Arc<str>,
     pub(super) live: usize,
-    #[cfg_attr(feature = "serde", serde(serialize_with = "super::json::some_seconds"))]
+    #[cfg_attr(
+        feature = "serde",
+        serde(
+            rename = "oldest_seconds",
+            serialize_with = "crate::json::some_seconds"
+        )
+    )]
     pub(super) oldest: Option<Duration>,
     pub(super) counts: Counts,
     /// Of some of its tasks at least; else it is in the code.

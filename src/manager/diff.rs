@@ -25,7 +25,10 @@ use std::time::Duration;
 pub struct SnapshotDiff {
     pub(super) before: usize,
     pub(super) after: usize,
-    #[cfg_attr(feature = "serde", serde(serialize_with = "super::json::seconds"))]
+    #[cfg_attr(
+        feature = "serde",
+        serde(rename = "between_seconds", serialize_with = "crate::json::seconds")
+    )]
     pub(super) between: Duration,
     pub(super) names: Vec<NameDiff>,
 }
@@ -197,7 +200,7 @@ mod tests {
             tasks: Vec::new(),
             names: Vec::new(),
             counts: Counts::default(),
-            unnamed: 0,
+            cut_off: 0,
             missed_events: 0,
             suspects: Vec::new(),
         }

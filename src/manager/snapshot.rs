@@ -12,6 +12,11 @@ use std::time::{Duration, SystemTime};
 /// Nothing is stopped while it is read: each task is read whole or not at all, and one that comes or
 /// goes at this very moment may be in it or not.
 ///
+/// With the feature `serde` it can be serialized, in the way of the reports of the feature `json`: a key is the name of the
+/// method that tells the same, without `is_`; a duration is in seconds, and its key ends in `_seconds`; a time is in
+/// seconds since 1970; a place has `file`, `line` and `column`, a frame `function` too; kinds, states and statuses are the
+/// words of their `as_str`. Of each [`TaskRecord`] there is all but `frames`, `last_poll` and `stack_id`.
+///
 /// # Examples
 ///
 /// ```
@@ -33,7 +38,7 @@ use std::time::{Duration, SystemTime};
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Snapshot {
     pub(super) number: u64,
-    #[cfg_attr(feature = "serde", serde(serialize_with = "super::json::time"))]
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::json::time"))]
     pub(super) taken_at: SystemTime,
     /// On the registry's clock, which is never set.
     #[cfg_attr(feature = "serde", serde(skip))]
@@ -43,7 +48,7 @@ pub struct Snapshot {
     /// By name.
     pub(super) names: Vec<NameCounts>,
     pub(super) counts: Counts,
-    pub(super) unnamed: u64,
+    pub(super) cut_off: u64,
     pub(super) missed_events: u64,
     pub(super) suspects: Vec<Suspect>,
     /// How many tasks were not asked what they wait for, since there are very many.
@@ -119,7 +124,7 @@ impl Snapshot {
     /// How many tasks were started whose names were one too many to be kept
     /// ([`Config::names`](super::Config::names)): their totals stand under `(other names)`.
     pub fn cut_off(&self) -> u64 {
-        self.unnamed
+        self.cut_off
     }
 
     /// How many events no observer was told of, because the queue was full.

@@ -17,8 +17,6 @@ use std::fmt;
 /// # task.abort(); }
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
-#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum Status {
     /// Spawned, and not polled yet; a blocking closure that has not begun.
@@ -57,12 +55,15 @@ impl Status {
         matches!(self, Self::Created | Self::Running | Self::OverTime)
     }
 
-    /// The status in a word or two, as metrics and pages print it: `finished_over_time`.
+    /// The status as a word for programs: `shut_down`. Its `Display` is for people: `shut down`.
     ///
     /// # Examples
     ///
     /// ```
-    /// assert_eq!(taskleak::manager::Status::ShutDown.as_str(), "shut_down");
+    /// use taskleak::manager::Status;
+    ///
+    /// assert_eq!(Status::ShutDown.as_str(), "shut_down");
+    /// assert_eq!(Status::ShutDown.to_string(), "shut down");
     /// ```
     pub fn as_str(self) -> &'static str {
         match self {
@@ -80,6 +81,11 @@ impl Status {
 
 impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+        f.write_str(match self {
+            Self::OverTime => "over time",
+            Self::FinishedOverTime => "finished over time",
+            Self::ShutDown => "shut down",
+            _ => self.as_str(),
+        })
     }
 }

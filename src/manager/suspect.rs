@@ -49,13 +49,16 @@ pub struct Suspect {
     /// Its tasks have names of their own, made at run time.
     pub(super) names_differ: bool,
     pub(super) fingerprint: Fingerprint,
-    #[cfg_attr(feature = "serde", serde(serialize_with = "super::json::location"))]
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::json::location"))]
     pub(super) location: &'static Location<'static>,
     pub(super) await_site: Option<Arc<str>>,
     pub(super) counts: Vec<usize>,
     pub(super) live: usize,
     pub(super) survivors: usize,
-    #[cfg_attr(feature = "serde", serde(serialize_with = "super::json::seconds"))]
+    #[cfg_attr(
+        feature = "serde",
+        serde(rename = "oldest_seconds", serialize_with = "crate::json::seconds")
+    )]
     pub(super) oldest: Duration,
 }
 

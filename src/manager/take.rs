@@ -34,7 +34,7 @@ pub(super) fn snapshot(suspects: Vec<Suspect>) -> Snapshot {
     // Records are large and ages coarse: many are in order already.
     tasks.sort_by_key(|task| (std::cmp::Reverse(task.age()), task.id()));
     let by_name = ByName::of(&tasks);
-    let (names, unnamed) = count_by_name(&by_name);
+    let (names, cut_off) = count_by_name(&by_name);
     let live = by_name.live_of_each();
     same_name::tell_each(&mut tasks, live);
     let mut counts = Counts::default();
@@ -48,7 +48,7 @@ pub(super) fn snapshot(suspects: Vec<Suspect>) -> Snapshot {
         tasks,
         names,
         counts,
-        unnamed,
+        cut_off,
         missed_events: events::missed(true, true),
         suspects,
         #[cfg(any(feature = "pprof", feature = "flamegraph"))]
@@ -79,13 +79,13 @@ fn count_by_name(live: &ByName<'_>) -> (Vec<NameCounts>, u64) {
         }
     }
     let by_name = names::totals();
-    let mut unnamed = 0;
+    let mut cut_off = 0;
     for (name, totals) in &by_name {
         let found = found.entry(name).or_default();
         found.counts += counts_of(totals);
         found.is_made_at_run_time = true;
         if &**name == names::OTHER {
-            unnamed = totals.started;
+            cut_off = totals.started;
         }
     }
     let mut counted: Vec<_> = found
@@ -99,7 +99,7 @@ fn count_by_name(live: &ByName<'_>) -> (Vec<NameCounts>, u64) {
         })
         .collect();
     counted.sort_by(|one, other| one.name.cmp(&other.name));
-    (counted, unnamed)
+    (counted, cut_off)
 }
 
 fn counts_of(totals: &Totals) -> Counts {

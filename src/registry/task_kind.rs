@@ -1,6 +1,7 @@
 //! In which way a task was spawned.
 
 use super::slot::flag;
+use std::fmt;
 
 /// How a task was spawned.
 ///
@@ -13,8 +14,6 @@ use super::slot::flag;
 /// # task.abort(); }
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
-#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum TaskKind {
     /// By `spawn`: the runtime's own task.
@@ -32,6 +31,23 @@ pub enum TaskKind {
 }
 
 impl TaskKind {
+    /// The kind as a word for programs: `blocking`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// assert_eq!(taskleak::TaskKind::Blocking.as_str(), "blocking");
+    /// ```
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Task => "task",
+            Self::Local => "local",
+            Self::Blocking => "blocking",
+            Self::Future => "future",
+            Self::Hooked => "hooked",
+        }
+    }
+
     pub(super) fn to_bits(self) -> u32 {
         match self {
             Self::Task => 0,
@@ -55,5 +71,11 @@ impl TaskKind {
             3 => Self::Future,
             _ => Self::Hooked,
         }
+    }
+}
+
+impl fmt::Display for TaskKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }

@@ -3,15 +3,18 @@
 use super::blocker::Blocker;
 use super::leak::Leak;
 use super::leak_report::LeakReport;
+use super::leaked_thread::LeakedThread;
 use super::owner::Owner;
 use super::project;
-use super::sight_text;
-use crate::stack::Frame;
-use crate::wait::AwaitNode;
+use super::unseen::{UnseenState, UnseenTask};
+use crate::json::{AncestorJson, FrameJson, PairJson, PlaceJson, TraceJson};
+use crate::registry::{Fingerprint, TaskId, TaskKind, TaskState};
+use crate::wait::{Liveness, OtherHalf, WaitsFor};
 use serde::Serialize;
+use std::path::Path;
 
 #[derive(Serialize)]
-struct Report<'a> {
+struct ReportJson<'a> {
     test: &'a str,
     verdict: &'static str,
     grace_seconds: f64,
@@ -21,129 +24,130 @@ struct Report<'a> {
     blockers: Vec<BlockerJson<'a>>,
     unseen_count: usize,
     unseen: Vec<UnseenJson<'a>>,
-    threads: Vec<&'a str>,
+    threads: Vec<ThreadJson<'a>>,
 }
 
 #[derive(Serialize)]
 struct LeakJson<'a> {
-    fingerprint: String,
+    fingerprint: Fingerprint,
     name: &'a str,
     count: usize,
-    kind: String,
-    state: String,
-    liveness: &'static str,
-    waits_for: Option<&'static str>,
+    kind: TaskKind,
+    state: TaskState,
+    liveness: Liveness,
+    waits_for: Option<WaitsFor>,
     cause: Option<String>,
     help: Option<&'static str>,
-    likely_deadlock: bool,
-    proved_deadlock: bool,
+    likely_deadlocked: bool,
+    proved_deadlocked: bool,
     owners: Vec<OwnerJson<'a>>,
     ended_when_aborted: Option<usize>,
-    spawned_at: Place,
-    declared_at: Option<String>,
-    spawn_backtrace: Vec<FrameJson>,
-    ancestors: Vec<AncestorJson<'a>>,
-    awaits: Option<Vec<AwaitJson<'a>>>,
-    blocked_in: Option<Vec<FrameJson>>,
+    location: PlaceJson,
+    declared: Option<DeclaredJson>,
+    user_frames: Vec<FrameJson>,
+    ancestors: Vec<AncestorJson>,
+    await_trace: Option<TraceJson<'a>>,
+    blocked_frames: Option<Vec<FrameJson>>,
     age_seconds: f64,
     polls: u64,
-    data: Vec<(&'a str, &'a str)>,
+    data: Vec<PairJson<'a>>,
+}
+
+impl<'a> LeakJson<'a> {
+    fn of(leak: &'a Leak) -> Self {
+        Self {
+            fingerprint: leak.fingerprint(),
+            name: leak.name(),
+            count: leak.count(),
+            kind: leak.kind(),
+            state: leak.state(),
+            liveness: leak.liveness(),
+            waits_for: leak.waits_for(),
+            cause: leak.cause(),
+            help: leak.help(),
+            likely_deadlocked: leak.is_likely_deadlocked(),
+            proved_deadlocked: leak.is_proved_deadlocked(),
+            owners: leak.owners().iter().map(OwnerJson::of).collect(),
+            ended_when_aborted: leak.ended_when_aborted(),
+            location: PlaceJson::of(leak.location(), project::relative),
+            declared: leak.declared().map(DeclaredJson::of),
+            user_frames: FrameJson::all(leak.user_frames(), project::relative),
+            ancestors: AncestorJson::all(leak.ancestors(), project::relative),
+            await_trace: leak
+                .await_trace()
+                .map(|trace| TraceJson::of(trace, project::relative)),
+            blocked_frames: super::blocked::task(leak)
+                .map(|task| FrameJson::all(task.blocked_frames(), project::relative)),
+            age_seconds: leak.age().as_secs_f64(),
+            polls: leak.oldest().polls(),
+            data: PairJson::all(leak.data()),
+        }
+    }
 }
 
 #[derive(Serialize)]
-struct Place {
+struct DeclaredJson {
     file: String,
     line: u32,
-    column: u32,
 }
 
-impl Place {
-    fn of(location: &std::panic::Location<'_>) -> Self {
+impl DeclaredJson {
+    fn of((file, line): (&Path, u32)) -> Self {
         Self {
-            file: project::relative(location.file()),
-            line: location.line(),
-            column: location.column(),
+            file: project::relative(&file.to_string_lossy()),
+            line,
         }
     }
 }
 
 #[derive(Serialize)]
 struct OwnerJson<'a> {
+    task: TaskId,
     name: &'a str,
-    half: &'static str,
-    spawned_at: Place,
-    waits_for: Option<&'static str>,
+    half: OtherHalf,
+    location: PlaceJson,
+    waits_for: Option<WaitsFor>,
 }
 
 impl<'a> OwnerJson<'a> {
     fn of(owner: &'a Owner) -> Self {
         Self {
+            task: owner.task(),
             name: owner.name(),
-            half: owner.half().as_str(),
-            spawned_at: Place::of(owner.location()),
-            waits_for: owner.waits_for().map(|waits_for| waits_for.as_str()),
+            half: owner.half(),
+            location: PlaceJson::of(owner.location(), project::relative),
+            waits_for: owner.waits_for(),
         }
-    }
-}
-
-#[derive(Serialize)]
-struct AncestorJson<'a> {
-    name: &'a str,
-    spawned_at: Place,
-}
-
-#[derive(Serialize)]
-struct FrameJson {
-    function: &'static str,
-    file: Option<String>,
-    line: Option<u32>,
-    column: Option<u32>,
-}
-
-impl FrameJson {
-    fn of(frame: &Frame) -> Self {
-        let file = frame.file();
-        Self {
-            function: frame.function(),
-            file: file.map(|file| project::relative(&file.to_string_lossy())),
-            line: frame.line(),
-            column: frame.column(),
-        }
-    }
-}
-
-#[derive(Serialize)]
-struct AwaitJson<'a> {
-    source: &'static str,
-    function: &'a str,
-    file: Option<String>,
-    line: Option<u32>,
-    column: Option<u32>,
-    awaits: Vec<Self>,
-}
-
-impl<'a> AwaitJson<'a> {
-    fn all(nodes: &'a [AwaitNode]) -> Vec<Self> {
-        let one = |node: &'a AwaitNode| Self {
-            source: node.source().as_str(),
-            function: node.function(),
-            file: node
-                .file()
-                .map(|file| project::relative(&file.to_string_lossy())),
-            line: node.line(),
-            column: node.column(),
-            awaits: Self::all(node.children()),
-        };
-        nodes.iter().map(one).collect()
     }
 }
 
 #[derive(Serialize)]
 struct UnseenJson<'a> {
     name: &'a str,
-    state: String,
-    waits_for: Option<&'static str>,
-    awaits: Vec<AwaitJson<'a>>,
+    tokio_id: u64,
+    declared: Option<DeclaredJson>,
+    state: UnseenState,
+    waits_for: Option<WaitsFor>,
+    await_trace: TraceJson<'a>,
+    spawn_site: Option<FrameJson>,
+    user_frames: Vec<FrameJson>,
+}
+
+impl<'a> UnseenJson<'a> {
+    fn of(task: &'a UnseenTask) -> Self {
+        Self {
+            name: task.name(),
+            tokio_id: task.tokio_id(),
+            declared: task.declared().map(DeclaredJson::of),
+            state: task.state(),
+            waits_for: task.waits_for(),
+            await_trace: TraceJson::of(task.await_trace(), project::relative),
+            spawn_site: task
+                .spawn_site()
+                .map(|frame| FrameJson::of(frame, project::relative)),
+            user_frames: FrameJson::all(task.user_frames(), project::relative),
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -151,7 +155,7 @@ struct BlockerJson<'a> {
     name: Option<&'a str>,
     test: Option<&'a str>,
     thread: Option<&'a str>,
-    blocked_in: Vec<FrameJson>,
+    frames: Vec<FrameJson>,
 }
 
 impl<'a> BlockerJson<'a> {
@@ -160,71 +164,52 @@ impl<'a> BlockerJson<'a> {
             name: blocker.name(),
             test: blocker.task().and_then(|task| task.scope()),
             thread: blocker.thread(),
-            blocked_in: blocker.frames().into_iter().map(FrameJson::of).collect(),
+            frames: FrameJson::all(blocker.frames(), project::relative),
         }
     }
 }
 
-impl<'a> LeakJson<'a> {
-    fn of(leak: &'a Leak) -> Self {
-        let frames = leak.user_frames();
-        let trace = leak.await_trace();
+#[derive(Serialize)]
+struct ThreadJson<'a> {
+    name: &'a str,
+    id: u32,
+    age_seconds: f64,
+    doing: String,
+    user_frames: Vec<FrameJson>,
+}
+
+impl<'a> ThreadJson<'a> {
+    fn of(thread: &'a LeakedThread) -> Self {
         Self {
-            fingerprint: leak.fingerprint().to_string(),
-            name: leak.name(),
-            count: leak.count(),
-            kind: lower(leak.kind()),
-            state: lower(leak.state()),
-            liveness: leak.liveness().as_str(),
-            waits_for: leak.waits_for().map(|waits_for| waits_for.as_str()),
-            cause: leak.cause(),
-            help: leak.help(),
-            likely_deadlock: leak.is_likely_deadlocked(),
-            proved_deadlock: leak.is_proved_deadlocked(),
-            owners: leak.owners().iter().map(OwnerJson::of).collect(),
-            ended_when_aborted: leak.ended_when_aborted(),
-            spawned_at: Place::of(leak.location()),
-            declared_at: leak.declared().map(sight_text::place),
-            spawn_backtrace: frames.into_iter().map(FrameJson::of).collect(),
-            ancestors: leak
-                .ancestors()
-                .iter()
-                .map(|ancestor| AncestorJson {
-                    name: ancestor.name(),
-                    spawned_at: Place::of(ancestor.location()),
-                })
-                .collect(),
-            awaits: trace.map(|trace| AwaitJson::all(trace.roots())),
-            blocked_in: super::blocked::task(leak).map(|task| {
-                task.blocked_frames()
-                    .into_iter()
-                    .map(FrameJson::of)
-                    .collect()
-            }),
-            age_seconds: leak.age().as_secs_f64(),
-            polls: leak.oldest().polls(),
-            data: leak.data().collect(),
+            name: thread.name(),
+            id: thread.id(),
+            age_seconds: thread.age().as_secs_f64(),
+            doing: thread.doing(),
+            user_frames: FrameJson::all(thread.user_frames(), project::relative),
         }
     }
-}
-
-/// `NeverPolled` is `never-polled`.
-fn lower(word: impl std::fmt::Debug) -> String {
-    let mut lower = String::new();
-    for c in format!("{word:?}").chars() {
-        if c.is_ascii_uppercase() && !lower.is_empty() {
-            lower.push('-');
-        }
-        lower.push(c.to_ascii_lowercase());
-    }
-    lower
 }
 
 impl LeakReport {
     /// The report as a line of JSON, with the feature `json`.
     ///
-    /// An object with `test`, `verdict` (`leaked`, `stuck`, `timed-out` or `clean`), `grace_seconds`, `leaks`,
-    /// `lock_holders_unknown` (why likely deadlocks could not be told, if tasks wait for locks), `tolerated`, `blockers`, `unseen_count`, `unseen` and `threads`. Each leak has what [`Leak`] has, under the same names.
+    /// An object with these keys:
+    ///
+    /// | key | value |
+    /// |---|---|
+    /// | `test` | whose tasks they are |
+    /// | `verdict` | `leaked`, `stuck`, `timed_out` or `clean` |
+    /// | `grace_seconds` | how long they had to end |
+    /// | `leaks`, `tolerated` | objects with what [`Leak`] tells, but for `frames` and `tasks`; what differs between its tasks is the oldest's, as `polls` and `blocked_frames` ([`TaskInfo`](crate::TaskInfo)) are |
+    /// | `lock_holders_unknown` | if tasks wait for locks: why it can't be told whether that is a deadlock |
+    /// | `blockers` | what each [`Blocker`] tells; `test` is whose the task is |
+    /// | `unseen_count`, `unseen` | how many tasks nobody saw spawned, and what each [`UnseenTask`] tells, but for `frames` |
+    /// | `threads` | what each [`LeakedThread`] tells, but for `frames` |
+    ///
+    /// Below them a key is the name of the method that tells the same, without `is_`. A duration is in seconds, and its
+    /// key ends in `_seconds`. A place has `file` (from the project's folder on), `line` and `column`, a frame `function`
+    /// too. Kinds and states are the words of their `as_str`. Snapshots of the [manager](crate::manager::Snapshot) are
+    /// written in the same way.
     ///
     /// # Examples
     ///
@@ -242,7 +227,7 @@ impl LeakReport {
     /// # task.abort(); guard.finish().await; }
     /// ```
     pub fn to_json(&self) -> String {
-        let report = Report {
+        let report = ReportJson {
             test: self.test(),
             verdict: self.verdict(),
             grace_seconds: self.grace.as_secs_f64(),
@@ -251,17 +236,8 @@ impl LeakReport {
             tolerated: self.tolerated().iter().map(LeakJson::of).collect(),
             blockers: self.blockers().iter().map(BlockerJson::of).collect(),
             unseen_count: self.unseen_count(),
-            unseen: self
-                .unseen()
-                .iter()
-                .map(|task| UnseenJson {
-                    name: task.name(),
-                    state: lower(task.state()),
-                    waits_for: task.waits_for().map(|waits_for| waits_for.as_str()),
-                    awaits: AwaitJson::all(task.await_trace().roots()),
-                })
-                .collect(),
-            threads: self.threads().iter().map(|thread| thread.name()).collect(),
+            unseen: self.unseen().iter().map(UnseenJson::of).collect(),
+            threads: self.threads().iter().map(ThreadJson::of).collect(),
         };
         serde_json::to_string(&report).unwrap_or_else(|error| {
             crate::note::say(format_args!(

@@ -213,7 +213,7 @@ impl LeakReport {
     #[cfg(feature = "json")]
     pub(super) fn verdict(&self) -> &'static str {
         match self.settled {
-            Settled::TimedOut => "timed-out",
+            Settled::TimedOut => "timed_out",
             _ if self.is_empty() => "clean",
             Settled::Stuck => "stuck",
             _ => "leaked",

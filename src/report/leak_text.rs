@@ -7,6 +7,7 @@ use super::leak::Leak;
 use super::paint::Paint;
 use super::quantity::{Brief, Range};
 use super::sight_text;
+use super::unseen::UnseenState;
 use super::{diagnosis, frames, project};
 use crate::census::SeenState;
 use crate::config::Style;
@@ -155,22 +156,23 @@ impl LeakText<'_> {
 
     fn state(&self) -> String {
         let leak = self.leak;
+        let seen = leak.oldest().sight().map(|sight| sight.state);
         let state = match (leak.kind(), leak.state()) {
             (_, TaskState::Killed) => {
                 return "killed by its runtime's shutdown: it had not ended, and was not aborted"
                     .to_owned();
             }
             (TaskKind::Blocking, TaskState::NeverPolled) => {
-                "waits for a thread of the blocking pool"
+                "waits for a thread of the blocking pool".to_owned()
             }
-            (TaskKind::Blocking, _) => "runs on the blocking pool",
-            (_, TaskState::NeverPolled) => "never polled",
-            (_, TaskState::Running) => "inside a poll that has not returned",
-            (_, TaskState::Pending) => match leak.oldest().sight().map(|sight| sight.state) {
+            (TaskKind::Blocking, _) => "runs on the blocking pool".to_owned(),
+            (_, TaskState::Running) => UnseenState::Running.to_string(),
+            (_, state @ TaskState::NeverPolled) => state.to_string(),
+            (_, state @ TaskState::Pending) => match seen {
                 // What else there is to say of those is said below.
-                Some(SeenState::Parked | SeenState::NoWaker) => "parked",
-                Some(SeenState::Unknown) | None => "pending",
-                Some(state) => sight_text::state(state),
+                Some(SeenState::Parked | SeenState::NoWaker) => UnseenState::Parked.to_string(),
+                Some(SeenState::Unknown) | None => state.to_string(),
+                Some(seen) => UnseenState::from(seen).to_string(),
             },
         };
         let tasks = leak.tasks();

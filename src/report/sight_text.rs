@@ -4,7 +4,8 @@ use super::awaits;
 use super::fields::Fields;
 use super::paint::Paint;
 use super::project;
-use crate::census::{SeenState, Sight};
+use super::unseen::UnseenState;
+use crate::census::Sight;
 use crate::wait::AwaitTrace;
 use std::fmt::{self, Display};
 use std::path::Path;
@@ -19,7 +20,7 @@ impl Display for SightText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { sight, paint } = self;
         let fields = Fields::nested(*paint);
-        fields.field(f, "state", state(sight.state))?;
+        fields.field(f, "state", UnseenState::from(sight.state))?;
         awaits(f, fields, &sight.await_trace)
     }
 }
@@ -40,16 +41,4 @@ fn awaits(f: &mut fmt::Formatter<'_>, fields: Fields, trace: &AwaitTrace) -> fmt
         fields.line(f, format_args!("... and {more} more lines"))?;
     }
     Ok(())
-}
-
-pub(super) fn state(state: SeenState) -> &'static str {
-    match state {
-        SeenState::Parked => "parked",
-        SeenState::NoWaker => "parked, and nobody can wake it any more",
-        SeenState::Runnable => "queued to be polled",
-        SeenState::Cancelled => "aborted, and not dropped yet",
-        SeenState::Running => "inside a poll that has not returned",
-        SeenState::Complete => "ended, and not forgotten yet by its runtime",
-        SeenState::Unknown => "not known",
-    }
 }

@@ -50,7 +50,7 @@ pub struct UnseenTask {
     spawned_by: Option<Stack>,
 }
 
-/// What an [`UnseenTask`] was doing.
+/// What an [`UnseenTask`] was doing. Its `Display` is the words of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum UnseenState {
@@ -68,6 +68,55 @@ pub enum UnseenState {
     Complete,
     /// This version of tokio does not tell.
     Unknown,
+}
+
+impl UnseenState {
+    /// The state as a word for programs: `no_waker`. Its `Display` is for people.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// assert_eq!(taskleak::UnseenState::NoWaker.as_str(), "no_waker");
+    /// ```
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Parked => "parked",
+            Self::NoWaker => "no_waker",
+            Self::Runnable => "runnable",
+            Self::Cancelled => "cancelled",
+            Self::Running => "running",
+            Self::Complete => "complete",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+impl Display for UnseenState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Parked => "parked",
+            Self::NoWaker => "parked, and nobody can wake it any more",
+            Self::Runnable => "queued to be polled",
+            Self::Cancelled => "aborted, and not dropped yet",
+            Self::Running => "inside a poll that has not returned",
+            Self::Complete => "ended, and not forgotten yet by its runtime",
+            Self::Unknown => "not known",
+        })
+    }
+}
+
+impl From<SeenState> for UnseenState {
+    fn from(state: SeenState) -> Self {
+        match state {
+            SeenState::Parked => Self::Parked,
+            SeenState::NoWaker => Self::NoWaker,
+            SeenState::Runnable => Self::Runnable,
+            SeenState::Cancelled => Self::Cancelled,
+            SeenState::Running => Self::Running,
+            SeenState::Complete => Self::Complete,
+            SeenState::Unknown => Self::Unknown,
+        }
+    }
 }
 
 /// The tasks that nobody saw spawned.
@@ -115,15 +164,7 @@ impl UnseenTask {
 
     /// What it was doing.
     pub fn state(&self) -> UnseenState {
-        match self.seen.sight.state {
-            SeenState::Parked => UnseenState::Parked,
-            SeenState::NoWaker => UnseenState::NoWaker,
-            SeenState::Runnable => UnseenState::Runnable,
-            SeenState::Cancelled => UnseenState::Cancelled,
-            SeenState::Running => UnseenState::Running,
-            SeenState::Complete => UnseenState::Complete,
-            SeenState::Unknown => UnseenState::Unknown,
-        }
+        self.seen.sight.state.into()
     }
 
     /// Where it was suspended, down to the leaf futures; empty if it was not.

@@ -4,6 +4,7 @@
 //! much as walking it.
 #![allow(unsafe_code)]
 
+use std::fmt;
 use std::mem::MaybeUninit;
 
 /// How many frames a captured stack keeps: the innermost ones. Frames further out are cut off.
@@ -74,5 +75,11 @@ impl Addresses {
 impl Default for Addresses {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+impl fmt::Debug for Addresses {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.as_slice()).finish()
     }
 }

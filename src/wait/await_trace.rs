@@ -56,7 +56,7 @@ pub enum TraceSource {
 }
 
 impl TraceSource {
-    /// A short name for machines: `poll`, `census`.
+    /// A word for programs: `poll`, `census`.
     ///
     /// # Examples
     ///

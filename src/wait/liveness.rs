@@ -40,7 +40,7 @@ pub enum Liveness {
 }
 
 impl Liveness {
-    /// A short name for machines: `orphan`.
+    /// A word for programs: `orphan`.
     ///
     /// # Examples
     ///

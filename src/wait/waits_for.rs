@@ -79,17 +79,17 @@ impl WaitsFor {
         all.into_iter().min_by_key(|one| (rank(one), *one))
     }
 
-    /// A short name for machines: `channel-send`.
+    /// The kind as a word for programs: `channel_send`.
     ///
     /// # Examples
     ///
     /// ```
-    /// assert_eq!(taskleak::WaitsFor::ChannelSend.as_str(), "channel-send");
+    /// assert_eq!(taskleak::WaitsFor::ChannelSend.as_str(), "channel_send");
     /// ```
     pub fn as_str(self) -> &'static str {
         match self {
-            Self::ChannelSend => "channel-send",
-            Self::ChannelReceive => "channel-receive",
+            Self::ChannelSend => "channel_send",
+            Self::ChannelReceive => "channel_receive",
             Self::Oneshot => "oneshot",
             Self::Lock => "lock",
             Self::Semaphore => "semaphore",
@@ -101,12 +101,12 @@ impl WaitsFor {
             Self::Read => "read",
             Self::Write => "write",
             Self::Join => "join",
-            Self::BlockingIo => "blocking-io",
+            Self::BlockingIo => "blocking_io",
             Self::Process => "process",
             Self::Signal => "signal",
             Self::Blocking => "blocking",
             Self::Busy => "busy",
-            Self::NeverPolled => "never-polled",
+            Self::NeverPolled => "never_polled",
             Self::Pending => "pending",
         }
     }

@@ -1,7 +1,6 @@
 //! In which order somebody wants to see tasks and names.
 
 use crate::manager::{NameCounts, Status, TaskRecord};
-use crate::registry::TaskState;
 use std::cmp::Ordering;
 use std::fmt;
 
@@ -101,12 +100,9 @@ fn as_shown(task: &TaskRecord) -> u64 {
 
 /// As the page shows it.
 fn state(task: &TaskRecord) -> &'static str {
-    match task.state() {
-        _ if task.status() == Status::OverTime => "over time",
-        TaskState::NeverPolled => "never polled",
-        TaskState::Pending => "pending",
-        TaskState::Running => "running",
-        _ => "",
+    match task.status() {
+        Status::OverTime => Status::OverTime.as_str(),
+        _ => task.state().as_str(),
     }
 }
 

@@ -133,7 +133,7 @@ async fn profile(Query(form): Query<ProfileForm>) -> Response {
                 answer("application/octet-stream", (name, bytes).into_response())
             }
             1 => answer(TEXT, form.profile(&snapshot).to_string()),
-            _ => answer(TEXT, pprof::Dump::of(&snapshot).to_string()),
+            _ => answer(TEXT, pprof::TextDump::of(&snapshot).to_string()),
         }
     })
     .await

@@ -1,7 +1,6 @@
 //! Every task as text.
 
 use super::super::stack::{self, Step};
-use super::labels;
 use super::profile::not_asked;
 use crate::escaped::escaped;
 use crate::manager::{Snapshot, TaskRecord};
@@ -17,28 +16,28 @@ use std::time::Duration;
 /// # #[tokio::main(flavor = "current_thread")] async fn main() {
 /// let task = taskleak::task::Builder::new().name("poller").spawn(std::future::pending::<()>());
 /// let snapshot = taskleak::manager().snapshot();
-/// let dump = taskleak::export::pprof::Dump::of(&snapshot).to_string();
+/// let dump = taskleak::export::pprof::TextDump::of(&snapshot).to_string();
 /// assert!(dump.contains(" [never polled, labels:{\"name\":\"poller\"}]:\ncreated by "));
 /// # task.abort(); }
 /// ```
 #[derive(Clone, Copy, Debug)]
-pub struct Dump<'a>(&'a Snapshot);
+pub struct TextDump<'a>(&'a Snapshot);
 
-impl<'a> Dump<'a> {
+impl<'a> TextDump<'a> {
     /// Of all the tasks of a snapshot.
     ///
     /// # Examples
     ///
     /// ```
-    /// use taskleak::export::pprof::Dump;
-    /// print!("{}", Dump::of(&taskleak::manager().snapshot()));
+    /// use taskleak::export::pprof::TextDump;
+    /// print!("{}", TextDump::of(&taskleak::manager().snapshot()));
     /// ```
     pub fn of(snapshot: &'a Snapshot) -> Self {
         Self(snapshot)
     }
 }
 
-impl fmt::Display for Dump<'_> {
+impl fmt::Display for TextDump<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (number, task) in self.0.tasks().iter().enumerate() {
             if number > 0 {
@@ -54,7 +53,7 @@ impl fmt::Display for Dump<'_> {
 }
 
 fn write(f: &mut fmt::Formatter<'_>, task: &TaskRecord) -> fmt::Result {
-    write!(f, "task {} [{}", task.id(), labels::state(task.state()))?;
+    write!(f, "task {} [{}", task.id(), task.state())?;
     // As in Go's: whole minutes, from the first on.
     let minutes = task.age().as_secs() / Duration::from_secs(60).as_secs();
     if minutes > 0 {

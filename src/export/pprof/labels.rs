@@ -2,7 +2,6 @@
 
 use crate::export::label::{cut, name_of};
 use crate::manager::TaskRecord;
-use crate::{TaskKind, TaskState};
 use std::borrow::Cow;
 
 const OWN: [&str; 4] = ["name", "state", "kind", "fingerprint"];
@@ -29,8 +28,8 @@ impl Data<'_> {
 pub(super) fn of<'a>(task: &'a TaskRecord, data: Data<'_>) -> Vec<(Cow<'a, str>, Cow<'a, str>)> {
     let mut labels: Vec<(Cow<'_, str>, Cow<'_, str>)> = vec![
         ("name".into(), cut(task.name())),
-        ("state".into(), state(task.state()).into()),
-        ("kind".into(), kind(task.kind()).into()),
+        ("state".into(), task.state().as_str().into()),
+        ("kind".into(), task.kind().as_str().into()),
         ("fingerprint".into(), task.fingerprint().to_string().into()),
     ];
     for (key, value) in task.data() {
@@ -41,23 +40,4 @@ pub(super) fn of<'a>(task: &'a TaskRecord, data: Data<'_>) -> Vec<(Cow<'a, str>,
     }
     labels.retain(|(_, value)| !value.is_empty());
     labels
-}
-
-pub(super) fn state(state: TaskState) -> &'static str {
-    match state {
-        TaskState::NeverPolled => "never polled",
-        TaskState::Running => "running",
-        TaskState::Pending => "pending",
-        TaskState::Killed => "killed",
-    }
-}
-
-fn kind(kind: TaskKind) -> &'static str {
-    match kind {
-        TaskKind::Task => "task",
-        TaskKind::Local => "local",
-        TaskKind::Blocking => "blocking",
-        TaskKind::Future => "future",
-        TaskKind::Hooked => "hooked",
-    }
 }

@@ -2,7 +2,7 @@
 //! (Pyroscope, Parca, `go tool pprof`) take them.
 //!
 //! - [`Profile`] is the profile: `tasks/count` and `age/nanoseconds` by stack and label.
-//! - [`Dump`] is every task as text, as Go prints its goroutines.
+//! - [`TextDump`] is every task as text, as Go prints its goroutines.
 //!
 //! ```
 //! use taskleak::export::pprof::Profile;
@@ -22,5 +22,5 @@ mod labels;
 mod message;
 mod profile;
 
-pub use dump::Dump;
+pub use dump::TextDump;
 pub use profile::Profile;

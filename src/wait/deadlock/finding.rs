@@ -15,7 +15,7 @@ pub enum OtherHalf {
 }
 
 impl OtherHalf {
-    /// A short name for machines: `sender`.
+    /// A word for programs: `sender`.
     ///
     /// # Examples
     ///
