@@ -23,7 +23,7 @@ const ROUNDS: usize = 4;
 /// Runs with a watch over three snapshots, of which each comes after more tasks were spawned.
 fn grow(mut more: impl FnMut(&mut JoinSet<()>, usize), test: impl FnOnce()) {
     let turn = TURN.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-    taskleak::manager().configure(&Config::new().growth(3));
+    taskleak::manager().configure(Config::new().growth(3));
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .build()

@@ -48,10 +48,10 @@ fn run_tasks(name: &'static str, while_so: impl Fn(u64) -> bool) {
 /// misses most.
 #[test]
 fn it_ends_under_steady_overload_with_all_that_was_before_it() {
-    taskleak::manager().configure(&Config::new().queue(1 << 20));
+    taskleak::manager().configure(Config::new().queue(1 << 20));
     let quick = Arc::new(Counts::default());
     let quick_handle = taskleak::manager().add_observer(quick.clone());
-    taskleak::manager().configure(&Config::new().queue(64));
+    taskleak::manager().configure(Config::new().queue(64));
     let slow = Arc::new(Counts {
         is_slow: true,
         ..Counts::default()
@@ -83,5 +83,5 @@ fn it_ends_under_steady_overload_with_all_that_was_before_it() {
         is_over.store(true, SeqCst);
     });
     assert!(slow_handle.missed() > 0, "it was no overload");
-    taskleak::manager().configure(&Config::new());
+    taskleak::manager().configure(Config::new());
 }

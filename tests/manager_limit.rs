@@ -102,7 +102,7 @@ async fn a_refusal_has_the_future() {
         .try_spawn(async { 7 })
         .unwrap_err();
     assert_eq!((refused.name(), refused.limit()), ("refused", 1));
-    assert_eq!(refused.into_future().await, 7);
+    assert_eq!(refused.into_inner().await, 7);
     first.abort();
 }
 
@@ -334,16 +334,16 @@ fn every_way_of_spawning_refuses_where_there_is_no_room() {
         let not_send = std::rc::Rc::new(7);
         let copy = not_send.clone();
         let refused = full().try_spawn_local(async move { *copy }).unwrap_err();
-        assert_eq!(refused.into_future().await, 7);
+        assert_eq!(refused.into_inner().await, 7);
         let refused = full().try_spawn_local_on(async move { *not_send }, &there);
-        assert_eq!(refused.unwrap_err().into_future().await, 7);
+        assert_eq!(refused.unwrap_err().into_inner().await, 7);
         let refused = full().try_spawn_on(async { 7 }, elsewhere).unwrap_err();
-        assert_eq!(refused.into_future().await, 7);
+        assert_eq!(refused.into_inner().await, 7);
         let refused = full().try_spawn_into(&mut set, async { 7 }).unwrap_err();
-        assert_eq!(refused.into_future().await, 7);
+        assert_eq!(refused.into_inner().await, 7);
         assert!(set.is_empty());
         let refused = full().try_spawn_blocking(|| 7).unwrap_err();
-        assert_eq!(refused.into_future()(), 7);
+        assert_eq!(refused.into_inner()(), 7);
         let refused = full().try_spawn_blocking_on(|| 7, elsewhere).unwrap_err();
         assert_eq!((refused.name(), refused.limit()), ("full", 0));
     });

@@ -15,7 +15,7 @@ const LONG: Duration = Duration::from_secs(60);
 fn turn() -> MutexGuard<'static, ()> {
     static TURN: Mutex<()> = Mutex::new(());
     let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-    taskleak::manager().configure(&Config::new().interval(Duration::from_millis(1)).growth(4));
+    taskleak::manager().configure(Config::new().interval(Duration::from_millis(1)).growth(4));
     turn
 }
 

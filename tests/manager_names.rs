@@ -20,7 +20,7 @@ fn sum(names: &[NameCounts]) -> (u64, u64) {
 /// One test, since the bound on names is the process's.
 #[tokio::test]
 async fn a_hundred_thousand_names() {
-    taskleak::manager().configure(&Config::new().names(KEPT));
+    taskleak::manager().configure(Config::new().names(KEPT));
     let mut live = JoinSet::new();
     for number in 0..NAMES {
         let name = format!("connection {number}");

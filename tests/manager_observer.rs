@@ -21,9 +21,9 @@ fn turn() -> MutexGuard<'static, ()> {
 /// Adds one that has little room.
 fn add_with_little_room(observer: impl Observer) -> ObserverHandle {
     let _turn = turn();
-    taskleak::manager().configure(&Config::new().queue(1000));
+    taskleak::manager().configure(Config::new().queue(1000));
     let handle = taskleak::manager().add_observer(observer);
-    taskleak::manager().configure(&Config::new());
+    taskleak::manager().configure(Config::new());
     handle
 }
 

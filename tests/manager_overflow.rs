@@ -49,7 +49,7 @@ fn what_does_not_fit_is_counted_and_nothing_else_is_lost() {
             .build()
             .unwrap()
     };
-    taskleak::manager().configure(&Config::new().queue(3));
+    taskleak::manager().configure(Config::new().queue(3));
     let spawn_all = async || {
         let spawners = [0, 1].map(|half| {
             // Not tracked: the observer would be told of them too.
@@ -101,7 +101,7 @@ impl Observer for Boxes {
 #[test]
 fn nobody_misses_what_he_does_not_want() {
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-    taskleak::manager().configure(&Config::new().queue(3));
+    taskleak::manager().configure(Config::new().queue(3));
     let all = taskleak::manager().add_observer(Arc::new(Told::default()));
     let boxes = taskleak::manager().add_observer(Boxes);
     let runtime = tokio::runtime::Builder::new_current_thread()

@@ -31,7 +31,7 @@ impl Observer for Told {
 }
 
 fn add(queue: usize) -> (Arc<Told>, ObserverHandle) {
-    taskleak::manager().configure(&Config::new().queue(queue));
+    taskleak::manager().configure(Config::new().queue(queue));
     let told = Arc::new(Told::default());
     (told.clone(), taskleak::manager().add_observer(told))
 }

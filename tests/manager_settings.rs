@@ -19,7 +19,7 @@ const HOUR: Duration = Duration::from_secs(3600);
 fn turn() -> MutexGuard<'static, ()> {
     static TURN: Mutex<()> = Mutex::new(());
     let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-    manager().configure(&Config::new().interval(SHORT).growth(3));
+    manager().configure(Config::new().interval(SHORT).growth(3));
     turn
 }
 
@@ -86,14 +86,14 @@ fn snapshots_are_switched_off_and_on_in_the_middle_of_one() {
         let number = next(&told);
         // Somewhere in a cycle.
         thread::sleep(Duration::from_micros(100) * (round % 13));
-        manager().configure(&manager().config().snapshots(false));
+        manager().configure(manager().config().snapshots(false));
         assert!(!monitor().is_running());
         assert_none_is_told(&told, &handle);
         // Whatever else is set up meanwhile.
         monitor().set_interval(SHORT * (1 + round % 2));
         monitor().start_on(runtime.handle());
         assert_none_is_told(&told, &handle);
-        manager().configure(&manager().config().snapshots(true));
+        manager().configure(manager().config().snapshots(true));
         assert!(monitor().is_running());
         assert!(next(&told) > number);
     }
@@ -142,9 +142,9 @@ fn what_is_set_last_holds() {
                 scope.spawn(move || {
                     for step in 0..100_u32 {
                         match (thread + step) % 5 {
-                            0 => manager().configure(&manager().config().snapshots(false)),
+                            0 => manager().configure(manager().config().snapshots(false)),
                             1 => monitor().set_interval(SHORT),
-                            2 => manager().configure(&manager().config().snapshots(true)),
+                            2 => manager().configure(manager().config().snapshots(true)),
                             3 => monitor().start_on(runtime.handle()),
                             _ => {
                                 manager().disable();
@@ -157,7 +157,7 @@ fn what_is_set_last_holds() {
         });
         monitor().start_on(runtime.handle());
         let config = Config::new().interval(SHORT).snapshots(takes_snapshots);
-        manager().configure(&config);
+        manager().configure(config);
         assert_eq!(manager().config(), config);
         assert_eq!(monitor().is_running(), takes_snapshots);
         if takes_snapshots {
@@ -189,12 +189,12 @@ fn no_name_is_suspect_while_snapshots_are_off() {
     };
     let grown = [grow(), grow(), grow(), grow()];
     assert_eq!(grown, [None, None, None, Some(4)]);
-    manager().configure(&manager().config().snapshots(false));
+    manager().configure(manager().config().snapshots(false));
     assert_eq!(manager().snapshot().suspects(), []);
     assert_eq!([grow(), grow(), grow()], [None; 3]);
     // Not switched off once more.
     manager().set_backtraces(true);
-    manager().configure(&manager().config().backtraces(false).snapshots(false));
+    manager().configure(manager().config().backtraces(false).snapshots(false));
     assert_eq!(grow(), Some(8));
     monitor().stop();
 }

@@ -14,7 +14,7 @@ const LONG: Duration = Duration::from_secs(60);
 fn run(future: impl Future<Output = ()>) {
     static TURN: Mutex<()> = Mutex::new(());
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-    taskleak::manager().configure(&Config::new());
+    taskleak::manager().configure(Config::new());
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -24,7 +24,7 @@ fn run(future: impl Future<Output = ()>) {
             .await
             .expect("it is not for ever");
     });
-    taskleak::manager().configure(&Config::new());
+    taskleak::manager().configure(Config::new());
 }
 
 fn short() -> Builder {

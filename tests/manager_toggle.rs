@@ -170,7 +170,7 @@ fn storm(seed: u64, oracle: &Arc<Oracle>) {
 
 #[test]
 fn nothing_is_lost_or_counted_twice() {
-    taskleak::manager().configure(&Config::new().queue(1 << 20));
+    taskleak::manager().configure(Config::new().queue(1 << 20));
     let told = Arc::new(Told::default());
     let observing = taskleak::manager().add_observer(told.clone());
     let oracle = Arc::new(Oracle::default());

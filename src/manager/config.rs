@@ -4,7 +4,8 @@ use crate::registry::{events, names};
 use std::time::Duration;
 
 /// How the [`Manager`](super::Manager) is set up. What is not said here is as the environment
-/// variables say, or else the default.
+/// variables say, or else the default, also if it was set before: to change one thing, begin with
+/// [`Manager::config`](super::Manager::config).
 ///
 /// # Examples
 ///
@@ -13,8 +14,8 @@ use std::time::Duration;
 /// use taskleak::manager::Config;
 ///
 /// let config = Config::new().interval(Duration::from_secs(30)).growth(8).backtraces(true);
-/// taskleak::manager().configure(&config);
-/// # taskleak::manager().configure(&Config::new());
+/// taskleak::manager().configure(config);
+/// # taskleak::manager().configure(Config::new());
 /// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[must_use = "a config does nothing until `Manager::configure` is given it"]

@@ -60,17 +60,22 @@ impl Manager {
         self.config.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sets the manager up; all of it holds from now on.
+    /// Sets the manager up; all of it holds from now on. What a [`Config::new`] is not told is as the environment or the
+    /// default says again, whatever was set before, by [`enable`](Self::enable) or [`Monitor::set_interval`] too. To
+    /// change one thing, begin with [`config`](Self::config).
     ///
     /// # Examples
     ///
     /// ```
     /// use taskleak::manager::Config;
-    /// taskleak::manager().configure(&Config::new().growth(10));
-    /// assert_eq!(taskleak::manager().config(), Config::new().growth(10));
+    ///
+    /// let manager = taskleak::manager();
+    /// manager.configure(Config::new().growth(10));
+    /// manager.configure(manager.config().backtraces(true)); // the growth is still 10
+    /// assert_eq!(manager.config(), Config::new().growth(10).backtraces(true));
     /// ```
-    pub fn configure(&self, config: &Config) {
-        self.reconfigure(|_| config.clone());
+    pub fn configure(&self, config: Config) {
+        self.reconfigure(|_| config);
     }
 
     /// How it is set up.
@@ -88,7 +93,7 @@ impl Manager {
         let mut current = self.lock();
         let config = change(current.clone());
         let are_switched_off = current.snapshots && !config.snapshots;
-        Self::apply(&mut current, &config);
+        Self::apply(&mut current, config);
         drop(current);
         if are_switched_off {
             self.monitor.switched_off();
@@ -96,7 +101,7 @@ impl Manager {
         self.monitor.reconfigured();
     }
 
-    fn apply(current: &mut Config, config: &Config) {
+    fn apply(current: &mut Config, config: Config) {
         // Whoever runs the service has the last word.
         let may_capture = crate::config::get().backtraces != crate::config::Backtraces::Off;
         if may_capture && current.backtraces != config.backtraces {
@@ -108,7 +113,7 @@ impl Manager {
         }
         names::set_limit(config.names);
         crate::config::set_manager(config.enabled);
-        *current = config.clone();
+        *current = config;
     }
 
     /// Tracks the tasks that are spawned from now on. With `TASKLEAK=off` in the environment none is,

@@ -78,7 +78,7 @@ async fn run(options: Options) -> Result<bool, Box<dyn Error>> {
         .backtraces(true)
         .interval(Duration::from_millis(500))
         .growth(4);
-    taskleak::manager().configure(&config);
+    taskleak::manager().configure(config);
     taskleak::manager().monitor().start();
     taskleak::manager().measure_runtime("main", &tokio::runtime::Handle::current());
 

@@ -65,7 +65,7 @@ impl Wrong {
             .name("import")
             .spawn(async { panic!("planned") });
         // GrowthWatchIsOff: what looks is no monitor that runs.
-        taskleak::manager().configure(&Config::new().growth(3));
+        taskleak::manager().configure(Config::new().growth(3));
         // TasksKeepGrowing.
         let mut growing = JoinSet::new();
         for _ in 0..5 {

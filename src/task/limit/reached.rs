@@ -14,7 +14,7 @@ use std::sync::Arc;
 /// # #[tokio::main(flavor = "current_thread")] async fn main() {
 /// let refused = Builder::new().limit("export", 0).try_spawn(async { 7 }).unwrap_err();
 /// assert_eq!((refused.name(), refused.limit()), ("export", 0));
-/// assert_eq!(refused.into_future().await, 7); // run it in place
+/// assert_eq!(refused.into_inner().await, 7); // run it in place
 /// # }
 /// ```
 pub struct LimitReached<F> {
@@ -35,8 +35,7 @@ impl<F> LimitReached<F> {
     }
 
     /// The future, or blocking closure, that was not spawned.
-    #[allow(clippy::should_implement_trait, reason = "nobody awaits an error")]
-    pub fn into_future(self) -> F {
+    pub fn into_inner(self) -> F {
         self.future
     }
 }
