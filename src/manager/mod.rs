@@ -67,3 +67,6 @@ pub use snapshot::Snapshot;
 pub use status::Status;
 pub use suspect::Suspect;
 pub use task_record::TaskRecord;
+/// The version of the crate whose `TaskMonitor` and figures the [`Manager`] hands out: name its types by this path.
+#[cfg(feature = "metrics")]
+pub use tokio_metrics;

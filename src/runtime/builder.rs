@@ -115,7 +115,7 @@ impl Builder {
     /// let runtime = taskleak::runtime::Builder::new_current_thread().build().unwrap();
     /// ```
     pub fn new_current_thread() -> Self {
-        Self::from(tokio::runtime::Builder::new_current_thread())
+        Self::around(tokio::runtime::Builder::new_current_thread())
     }
 
     /// As [`tokio::runtime::Builder::new_multi_thread`].
@@ -126,7 +126,7 @@ impl Builder {
     /// let runtime = taskleak::runtime::Builder::new_multi_thread().build().unwrap();
     /// ```
     pub fn new_multi_thread() -> Self {
-        Self::from(tokio::runtime::Builder::new_multi_thread())
+        Self::around(tokio::runtime::Builder::new_multi_thread())
     }
 
     /// Calls tokio's builder itself, for what this one does not repeat.
@@ -162,7 +162,7 @@ impl Builder {
         Ok(Runtime::adopt(runtime, hooked))
     }
 
-    fn from(mut inner: tokio::runtime::Builder) -> Self {
+    fn around(mut inner: tokio::runtime::Builder) -> Self {
         let hooks = Hooks::new(&mut inner);
         Self { inner, hooks }
     }

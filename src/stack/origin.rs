@@ -13,6 +13,7 @@ use std::path::{Component, Path};
 /// }
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum FrameOrigin {
     /// The person's own: whatever is none of the others.
     User,

@@ -3,6 +3,7 @@
 use super::future::TaskFuture;
 use crate::registry::{Entry, Spawner, Spec, TaskKind, TrackedRuntime, claim, current};
 use std::borrow::Cow;
+use std::fmt;
 use std::future::Future;
 use std::panic::Location;
 use std::pin::Pin;
@@ -130,5 +131,11 @@ impl<F: Future> Future for Tracked<F> {
             this.future.as_mut().begin(entry);
         }
         this.future.poll_anywhere(cx)
+    }
+}
+
+impl<F> fmt::Debug for Tracked<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tracked").finish_non_exhaustive()
     }
 }

@@ -154,6 +154,8 @@ mod patient;
 mod router;
 mod server;
 
+/// The version of the crate whose `Router` [`router()`] returns: a service whose own is another one serves it by this.
+pub use axum;
 pub use pages::Pages;
 pub use router::router;
 pub use server::{Server, serve, serve_at};

@@ -99,6 +99,9 @@ mod shown;
 mod text;
 
 pub use collector::TaskCollector;
+/// The version of the crate that [`TaskCollector`] is a collector of: a service whose own is another one finds its
+/// `Registry` here.
+pub use prometheus_client;
 #[cfg(feature = "http")]
 pub(crate) use text::text_of;
 pub use text::{CONTENT_TYPE, text};
