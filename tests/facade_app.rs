@@ -50,16 +50,23 @@ fn one_line_checks_a_whole_crate() {
         "attribute::worker_threads",
         "echo::tests::echoes_and_stops",
         "nested::in_a_module",
+        "submodule::spawns_and_selects",
     ] {
         assert!(passed.contains(&name), "{name} is not among {passed:#?}");
     }
 
-    let leaky = cargo(&["test", "--lib", "--features", "leaky"]);
+    let leaky = cargo(&[
+        "test",
+        "--no-fail-fast",
+        "--lib",
+        "--test=whole_binary",
+        "--features=leaky",
+    ]);
     let shown = text(&leaky);
     assert!(!leaky.status.success(), "{shown}");
     assert_eq!(
         tests_with(&shown, " ... FAILED"),
-        ["echo::tests::forgets_to_stop"],
+        ["echo::tests::forgets_to_stop", "submodule::leaks"],
         "{shown}"
     );
 }

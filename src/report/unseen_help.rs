@@ -118,7 +118,7 @@ impl Display for UnseenHelp<'_> {
         if !tests.is_empty() {
             writeln!(
                 f,
-                "  {help} what {} spawns is tracked with `use taskleak_tokio as tokio;` at its top.",
+                "  {help} what {} spawns is tracked with `extern crate taskleak_tokio as tokio;` at the root of the test binary.",
                 listed(tests)
             )?;
         }
@@ -152,7 +152,7 @@ impl Display for UnseenHelp<'_> {
             writeln!(
                 f,
                 "  {help} they were spawned by plain `tokio::spawn`, in your code or in a dependency. Yours are tracked with
-        `use taskleak_tokio as tokio;` at the top of the file, a dependency's {}.",
+        `extern crate taskleak_tokio as tokio;` at the root of the crate (each test binary has one), a dependency's {}.",
                 hooks()
             )?;
         }

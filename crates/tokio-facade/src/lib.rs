@@ -16,9 +16,19 @@
 //! From then on, in the crate's tests, every `tokio::` means this crate, in every module and inside `tokio::select!`
 //! as well. Builds other than those of tests are untouched.
 //!
-//! # One file
+//! # A test binary
 //!
-//! In a file of `tests/`, which has no crate root of its own to put the line into, or in a single module:
+//! Each file of `tests/`, and each folder there with a `main.rs`, is a crate of its own. The same line at its root, without
+//! `#[cfg(test)]`, holds for the file and all its modules:
+//!
+//! ```
+//! extern crate taskleak_tokio as tokio;
+//! # fn main() {}
+//! ```
+//!
+//! # One module
+//!
+//! `use` holds for the module that it stands in, and for none below it:
 //!
 //! ```
 //! use taskleak_tokio as tokio;
@@ -49,6 +59,7 @@
 //! Those of tokio, by their names, none by default. A crate that depends on tokio anyway has switched on there what it
 //! uses, and cargo builds one tokio for both, so it needs to name none of them again.
 #![deny(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod runtime;
 pub mod task;
