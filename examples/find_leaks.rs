@@ -5,15 +5,20 @@
 //! cargo run --example find_leaks
 //! ```
 
-use std::process::{Command, ExitCode};
+use std::process::{Command, ExitCode, Stdio};
 
 fn main() -> ExitCode {
     let root = env!("CARGO_MANIFEST_DIR");
-    println!("Running the tests of fixtures/echo-server, a TCP server whose tests leak tasks:\n");
+    println!(
+        "Building fixtures/echo-server, a TCP server, and running its tests, which leak tasks."
+    );
+    println!("The first time that takes a minute or two. The reports come at the end.\n");
     let run = Command::new(env!("CARGO"))
-        .args(["test", "--quiet", "--no-fail-fast", "--tests"])
+        .args(["test", "--no-fail-fast", "--tests", "--", "--quiet"])
         .current_dir(format!("{root}/fixtures/echo-server"))
         .env("CARGO_TARGET_DIR", format!("{root}/target/tmp/fixtures"))
+        // Cargo says there how far it has come.
+        .stderr(Stdio::inherit())
         .output()
         .expect("cargo can be run");
     let output = String::from_utf8_lossy(&run.stdout);
@@ -23,7 +28,6 @@ fn main() -> ExitCode {
         .filter(|_| !run.status.success())
         .count();
     if reports == 0 {
-        println!("{}", String::from_utf8_lossy(&run.stderr));
         println!("No leak was reported, although the tests leak: something is wrong.");
         return ExitCode::FAILURE;
     }
