@@ -1,8 +1,8 @@
 //! How reports and snapshots are written as JSON, so that both say the same in the same way.
 //!
 //! A key is the name of the method that tells the same in Rust, without `is_`. A duration is in seconds, and its key
-//! ends in `_seconds`; a time is in seconds since 1970. A place has `file`, `line` and `column`. Of what has an `as_str`,
-//! that word is written.
+//! ends in `_seconds`; a time is in seconds since 1970. A place has `file`, `line` and `column`. Of what has an
+//! `as_str`, that word is written.
 
 use crate::manager::Status;
 use crate::registry::Ancestor;

@@ -19,8 +19,9 @@ use std::sync::atomic::Ordering::Relaxed;
 /// alignment and size: so a report can say who spawned a task in a dependency. It costs other allocations one
 /// comparison.
 ///
-/// For test binaries: one line at the root of a file in `tests/`, or below `#[cfg(test)]` at the root of the crate. Up to some 200 000 live tasks
-/// are noted; beyond that, and for tasks that were spawned before the guard was opened, there is no backtrace.
+/// For test binaries: one line at the root of a file in `tests/`, or below `#[cfg(test)]` at the root of the crate. Up
+/// to some 200 000 live tasks are noted; beyond that, and for tasks that were spawned before the guard was opened,
+/// there is no backtrace.
 ///
 /// # Examples
 ///

@@ -43,14 +43,14 @@ const SOMEBODY: &str = "the test binary";
 /// - was killed by its runtime's shutdown, neither ending nor being aborted: what a stock
 ///   `#[tokio::test]` does to the tasks that it leaves behind.
 ///
-/// With the feature `census`, on Linux, the run fails also because of tasks that nobody tracked: if they are alive then and
-/// still after the grace, on a runtime that taskleak has met. It has met one that it built, that it spawned on, or that a
-/// guard was opened in. On a current-thread runtime, which nobody runs any more, such tasks are only noted, unless nobody
-/// can wake them.
+/// With the feature `census`, on Linux, the run fails also because of tasks that nobody tracked: if they are alive then
+/// and still after the grace, on a runtime that taskleak has met. It has met one that it built, that it spawned on, or
+/// that a guard was opened in. On a current-thread runtime, which nobody runs any more, such tasks are only noted,
+/// unless nobody can wake them.
 ///
 /// The report names the test that spawned each, if that is known. Nothing is checked when the binary only lists its
-/// tests. If the run has failed anyway, the exit code stays as it is with glibc; other C libraries do not tell it, and it
-/// becomes 101. With `TASKLEAK=warn` the
+/// tests. If the run has failed anyway, the exit code stays as it is with glibc; other C libraries do not tell it, and
+/// it becomes 101. With `TASKLEAK=warn` the
 /// report is printed and the code left alone. Works under libtest, whatever its number of threads,
 /// cargo-nextest, and with a `main` of one's own.
 ///

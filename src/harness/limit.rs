@@ -7,8 +7,9 @@ use tokio::time::Instant;
 
 /// A limit for the body of a test; it is in no timer of the runtime's.
 ///
-/// A paused clock goes on to the next timer whenever the runtime is idle, also while the body waits for a socket: a timer
-/// at the limit would make it go on to just that. So the clock is only looked at, and goes by the body's own timers.
+/// A paused clock goes on to the next timer whenever the runtime is idle, also while the body waits for a socket: a
+/// timer at the limit would make it go on to just that. So the clock is only looked at, and goes by the body's own
+/// timers.
 pub(super) struct Limit {
     timer: ThreadTimer,
     paused: Option<Paused>,
@@ -31,8 +32,8 @@ struct Stands {
 
 /// How often a paused clock is looked at while the body is not polled.
 const LOOK: Duration = Duration::from_millis(20);
-/// How long a paused clock and a body may stand still: much more than a busy machine, or what is not asynchronous, makes
-/// them wait; but no hour, if that is the limit.
+/// How long a paused clock and a body may stand still: much more than a busy machine, or what is not asynchronous,
+/// makes them wait; but no hour, if that is the limit.
 const STANDSTILL: std::ops::RangeInclusive<Duration> =
     Duration::from_secs(1)..=Duration::from_secs(10);
 /// The granularity of tokio's timers.

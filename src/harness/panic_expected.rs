@@ -7,7 +7,8 @@ use std::panic::resume_unwind;
 use std::pin::Pin;
 
 /// A harness for a `#[should_panic]` without `expected`, which takes any panic for the one that it waits for: a leak's
-/// and a timeout's, too. So where the body did not panic, this returns although the test failed, and libtest fails it for that.
+/// and a timeout's, too. So where the body did not panic, this returns although the test failed, and libtest fails it
+/// for that.
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct PanicExpected(pub(super) Harness);

@@ -55,7 +55,8 @@ impl Config {
     }
 
     /// Whether tasks are tracked. When they are not, spawns are tokio's own, but for tasks whose time box
-    /// [aborts](crate::task::TimeboxAction::Abort) them; while a guard is open all always are. Default: `true`, or what `TASKLEAK_MANAGER` says (`on`, `off`).
+    /// [aborts](crate::task::TimeboxAction::Abort) them; while a guard is open all always are. Default: `true`, or what
+    /// `TASKLEAK_MANAGER` says (`on`, `off`).
     ///
     /// # Examples
     ///

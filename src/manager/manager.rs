@@ -60,9 +60,9 @@ impl Manager {
         self.config.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sets the manager up; all of it holds from now on. What a [`Config::new`] is not told is as the environment or the
-    /// default says again, whatever was set before, by [`enable`](Self::enable) or [`Monitor::set_interval`] too. To
-    /// change one thing, begin with [`config`](Self::config).
+    /// Sets the manager up; all of it holds from now on. What a [`Config::new`] is not told is as the environment or
+    /// the default says again, whatever was set before, by [`enable`](Self::enable) or [`Monitor::set_interval`] too.
+    /// To change one thing, begin with [`config`](Self::config).
     ///
     /// # Examples
     ///

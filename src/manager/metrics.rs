@@ -128,8 +128,8 @@ impl Manager {
 
     /// Measures a runtime by tokio-metrics from now on, under a name for it, until
     /// [`unmeasure_runtime`](Self::unmeasure_runtime): what tokio keeps of it is not freed before, also if
-    /// it is shut down. Another one that had the name is no longer measured. With the feature `prometheus`, what tokio counts of it stands among
-    /// the metrics.
+    /// it is shut down. Another one that had the name is no longer measured. With the feature `prometheus`, what tokio
+    /// counts of it stands among the metrics.
     ///
     /// # Examples
     ///

@@ -12,9 +12,9 @@ use std::time::Duration;
 /// Is told what happens to tasks; see [`Manager::add_observer`](super::Manager::add_observer).
 ///
 /// Every observer has a thread of its own, on which it is called for one event after the other, in
-/// their order, some milliseconds after they happened. It may be slow, block or panic: no task waits for it and no other observer does. What
-/// it could not be told, because it fell behind by more than the queue holds, it is told the number
-/// of ([`events_missed`](Self::events_missed)).
+/// their order, some milliseconds after they happened. It may be slow, block or panic: no task waits for it and no
+/// other observer does. What it could not be told, because it fell behind by more than the queue holds, it is told the
+/// number of ([`events_missed`](Self::events_missed)).
 ///
 /// # Examples
 ///
@@ -80,8 +80,8 @@ pub trait Observer: Send + Sync + 'static {
         let _ = suspect;
     }
 
-    /// So many events that it [wants](Self::interest) were dropped since the last call, because this observer or all of them together
-    /// were too slow.
+    /// So many events that it [wants](Self::interest) were dropped since the last call, because this observer or all of
+    /// them together were too slow.
     fn events_missed(&self, count: u64) {
         let _ = count;
     }
@@ -148,7 +148,8 @@ impl ObserverHandle {
     }
 
     /// Waits until the observer was told all that happened before this call, or how many events of that it
-    /// has missed, at most so long; not for what happens meanwhile, however much. Says whether it was. Blocks the thread: not to be called from the observer itself.
+    /// has missed, at most so long; not for what happens meanwhile, however much. Says whether it was. Blocks the
+    /// thread: not to be called from the observer itself.
     pub fn flush(&self, at_most: Duration) -> bool {
         super::dispatcher::flush(&self.mailbox, at_most)
     }

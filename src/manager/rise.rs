@@ -130,10 +130,10 @@ impl Rise {
         }
     }
 
-    /// Whether the name is suspect, whose tasks end as `otherwise` says: it has reached as many highs as the watch has, it has risen by more than
-    /// chance would have it, and at least half of the tasks of the first of the highs, which `survivors` counts, have
-    /// not ended. One that is suspect stays so until fewer than a quarter are left, or it is half as
-    /// high, lest it be told of by turns.
+    /// Whether the name is suspect, whose tasks end as `otherwise` says: it has reached as many highs as the watch has,
+    /// it has risen by more than chance would have it, and at least half of the tasks of the first of the highs, which
+    /// `survivors` counts, have not ended. One that is suspect stays so until fewer than a quarter are left, or it is
+    /// half as high, lest it be told of by turns.
     pub(super) fn judge(
         &mut self,
         over: usize,

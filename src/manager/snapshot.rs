@@ -12,10 +12,10 @@ use std::time::{Duration, SystemTime};
 /// Nothing is stopped while it is read: each task is read whole or not at all, and one that comes or
 /// goes at this very moment may be in it or not.
 ///
-/// With the feature `serde` it can be serialized, in the way of the reports of the feature `json`: a key is the name of the
-/// method that tells the same, without `is_`; a duration is in seconds, and its key ends in `_seconds`; a time is in
-/// seconds since 1970; a place has `file`, `line` and `column`, a frame `function` too; kinds, states and statuses are the
-/// words of their `as_str`. Of each [`TaskRecord`] there is all but `frames`, `last_poll` and `stack_id`.
+/// With the feature `serde` it can be serialized, in the way of the reports of the feature `json`: a key is the name of
+/// the method that tells the same, without `is_`; a duration is in seconds, and its key ends in `_seconds`; a time is
+/// in seconds since 1970; a place has `file`, `line` and `column`, a frame `function` too; kinds, states and statuses
+/// are the words of their `as_str`. Of each [`TaskRecord`] there is all but `frames`, `last_poll` and `stack_id`.
 ///
 /// # Examples
 ///

@@ -23,14 +23,15 @@ use std::time::Duration;
 ///
 /// Slow leaks, and leaks beside tasks that live for some snapshots, are found by the same rule over longer
 /// steps, of 6, 36 and 216 snapshots: a task lasts that was alive a step before, and of the snapshots of a
-/// step, the one with the fewest such tasks counts. With a snapshot every ten seconds and growth over six of them, a leak of
-/// more than a task a minute is found in minutes, one of a task in forty minutes in four hours, and so is a leak beside
-/// connections that live for half an hour.
+/// step, the one with the fewest such tasks counts. With a snapshot every ten seconds and growth over six of them, a
+/// leak of more than a task a minute is found in minutes, one of a task in forty minutes in four hours, and so is a
+/// leak beside connections that live for half an hour.
 ///
 /// Tasks that come and go by chance are more at times. So lasting tasks that end make a rise doubtful: it must be
 /// four times as high as chance would have it, as the tasks of the name have ended until then. In simulations of
-/// steady traffic (a task every 5 snapshots up to 50 a snapshot, that live for half a snapshot up to 400) a name without a leak was suspect
-/// in less than one snapshot of a hundred. One whose traffic fills up is, until the first of it have ended.
+/// steady traffic (a task every 5 snapshots up to 50 a snapshot, that live for half a snapshot up to 400) a name
+/// without a leak was suspect in less than one snapshot of a hundred. One whose traffic fills up is, until the first of
+/// it have ended.
 ///
 /// Tasks whose names were made at run time (`connection 17`) are watched by name and, all together, by
 /// where they are spawned.

@@ -14,8 +14,8 @@ use std::fmt;
 
 /// A task that is not the test's, inside a poll that has not returned, on a runtime whose turns leaked tasks wait for.
 ///
-/// It is one that may live on (a background task, or by a rule), another test's on a runtime that both share, or one that
-/// taskleak did not see spawned.
+/// It is one that may live on (a background task, or by a rule), another test's on a runtime that both share, or one
+/// that taskleak did not see spawned.
 ///
 /// # Examples
 ///
@@ -37,7 +37,8 @@ impl Blocker {
         self.0.task.as_ref()
     }
 
-    /// The task's name; of one that taskleak did not see spawned, the function that it was found in, if that can be told.
+    /// The task's name; of one that taskleak did not see spawned, the function that it was found in, if that can be
+    /// told.
     pub fn name(&self) -> Option<&str> {
         match self.task() {
             Some(task) => Some(task.name()),

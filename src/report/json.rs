@@ -207,9 +207,9 @@ impl LeakReport {
     /// | `threads` | what each [`LeakedThread`] tells, but for `frames` |
     ///
     /// Below them a key is the name of the method that tells the same, without `is_`. A duration is in seconds, and its
-    /// key ends in `_seconds`. A place has `file` (from the project's folder on), `line` and `column`, a frame `function`
-    /// too. Kinds and states are the words of their `as_str`. Snapshots of the [manager](crate::manager::Snapshot) are
-    /// written in the same way.
+    /// key ends in `_seconds`. A place has `file` (from the project's folder on), `line` and `column`, a frame
+    /// `function` too. Kinds and states are the words of their `as_str`. Snapshots of the
+    /// [manager](crate::manager::Snapshot) are written in the same way.
     ///
     /// # Examples
     ///

@@ -215,8 +215,8 @@ impl Leak {
         self.oldest().waits_for()
     }
 
-    /// What has to be so, since they wait: a few words, as the report prints them after `waits for`. None if it is not known
-    /// what they wait for. The words may change from version to version, [`waits_for`](Self::waits_for) does not.
+    /// What has to be so, since they wait: a few words, as the report prints them after `waits for`. None if it is not
+    /// known what they wait for. The words may change from version to version, [`waits_for`](Self::waits_for) does not.
     ///
     /// # Examples
     ///
@@ -244,9 +244,9 @@ impl Leak {
     }
 
     /// Whether these are likely to be in a deadlock: only tasks that are in it themselves have what each waits
-    /// for, or can come to it at all. That is told by what lies in the suspended tasks, where debug info can be read: on
-    /// Linux, in an unoptimised build, with the feature `census`. Elsewhere it is false, and a report of tasks that wait
-    /// for locks says that it cannot tell: a guard may as well be kept by the test's own body or a static.
+    /// for, or can come to it at all. That is told by what lies in the suspended tasks, where debug info can be read:
+    /// on Linux, in an unoptimised build, with the feature `census`. Elsewhere it is false, and a report of tasks that
+    /// wait for locks says that it cannot tell: a guard may as well be kept by the test's own body or a static.
     ///
     /// Not a proof: a compiler keeps room in a task also for what was moved out of it, so what looks like a
     /// lock's guard in a task may have been given to a thread that still has it.
@@ -255,8 +255,8 @@ impl Leak {
     }
 
     /// Whether it is proved that these can never run again, although they have wakers: each waits for nothing but the
-    /// ends of tasks of its own runtime (or `LocalSet`) that can never run again ([`Liveness::Orphan`]) or that wait so for
-    /// each other, and has their `JoinHandle`s for itself, so that nobody else can abort those. At most their own
+    /// ends of tasks of its own runtime (or `LocalSet`) that can never run again ([`Liveness::Orphan`]) or that wait so
+    /// for each other, and has their `JoinHandle`s for itself, so that nobody else can abort those. At most their own
     /// `JoinHandle`s could abort these, or the end of their runtime. Told where debug info can be read, as
     /// [`is_likely_deadlocked`], which is then true too.
     ///

@@ -1,9 +1,10 @@
 //! What a person (or a program) reads when tasks leaked.
 //!
-//! What there is to tell: `leak_report`, of `leak`s (with their `owner`s), `unseen` tasks, `leaked_thread`s and `blocker`s; `dump` is
-//! the same without a verdict. What is said of it: `diagnosis` and `particular` (causes and remedies), `unseen_help`, `notes`. How it is
-//! printed: `text` in all, `leak_text`, `sight_text` and `thread_text` a kind each, out of `fields`, `awaits`, `frames`, `quantity`, `paint` and
-//! the lines of the `project`; `json` for programs. Where it goes: `outlets`, `warned`.
+//! What there is to tell: `leak_report`, of `leak`s (with their `owner`s), `unseen` tasks, `leaked_thread`s and
+//! `blocker`s; `dump` is the same without a verdict. What is said of it: `diagnosis` and `particular` (causes and
+//! remedies), `unseen_help`, `notes`. How it is printed: `text` in all, `leak_text`, `sight_text` and `thread_text` a
+//! kind each, out of `fields`, `awaits`, `frames`, `quantity`, `paint` and the lines of the `project`; `json` for
+//! programs. Where it goes: `outlets`, `warned`.
 
 mod awaits;
 mod blocked;

@@ -46,8 +46,8 @@ pub(super) fn undecided(report: &LeakReport, paint: Paint) -> String {
     text
 }
 
-/// Says why nobody knows who holds the locks that tasks wait for, if there are such and nobody does. That all of them wait
-/// is no sign of a deadlock: a guard may be kept outside of any task.
+/// Says why nobody knows who holds the locks that tasks wait for, if there are such and nobody does. That all of them
+/// wait is no sign of a deadlock: a guard may be kept outside of any task.
 pub(super) fn holders_unknown(report: &LeakReport) -> Option<String> {
     let reason = report.blockers.holders_unknown.as_ref()?;
     let waiting = |kind| {

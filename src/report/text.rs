@@ -135,48 +135,7 @@ impl Text<'_> {
             writeln!(f)?;
             write!(f, "{}", report.blockers.text(*paint))?;
         }
-        if report.unseen_leaked() {
-            let more = if report.leaks.is_empty() { "" } else { " more" };
-            let (count, are) = (
-                report.unseen_count(),
-                if report.unseen_count() == 1 {
-                    "is"
-                } else {
-                    "are"
-                },
-            );
-            let plural = if count == 1 { "" } else { "s" };
-            writeln!(f)?;
-            writeln!(
-                f,
-                "{count}{more} task{plural} {are} alive that taskleak did not see spawned."
-            )?;
-            write!(
-                f,
-                "{}",
-                UnseenText {
-                    report,
-                    paint: *paint
-                }
-            )?;
-            write!(f, "{}", UnseenHelp::of(report, *paint))?;
-        } else if report.unseen_count() > 0 {
-            writeln!(f)?;
-            writeln!(
-                f,
-                "{} {}",
-                paint.strong("note:"),
-                unseen_undecided(report.unseen_count())
-            )?;
-            write!(
-                f,
-                "{}",
-                UnseenText {
-                    report,
-                    paint: *paint
-                }
-            )?;
-        }
+        self.unseen(f)?;
         if report.unseen.uncounted {
             writeln!(f)?;
             writeln!(f, "{} {UNCOUNTED}", paint.strong("note:"))?;
@@ -197,6 +156,30 @@ impl Text<'_> {
             writeln!(f)?;
             write!(f, "{}", paint.dim("alive too, and allowed to be:"))?;
             writeln!(f, "{}", listed(&report.tolerated))?;
+        }
+        Ok(())
+    }
+
+    fn unseen(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { report, paint } = *self;
+        let count = report.unseen_count();
+        if count == 0 {
+            return Ok(());
+        }
+        writeln!(f)?;
+        if report.unseen_leaked() {
+            let more = if report.leaks.is_empty() { "" } else { " more" };
+            let tasks_are = if count == 1 { "task is" } else { "tasks are" };
+            writeln!(
+                f,
+                "{count}{more} {tasks_are} alive that taskleak did not see spawned."
+            )?;
+        } else {
+            writeln!(f, "{} {}", paint.strong("note:"), unseen_undecided(count))?;
+        }
+        write!(f, "{}", UnseenText { report, paint })?;
+        if report.unseen_leaked() {
+            write!(f, "{}", UnseenHelp::of(report, paint))?;
         }
         Ok(())
     }

@@ -171,8 +171,8 @@ impl Builder {
 /// Task hooks, which come beside taskleak's own. Only with `--cfg tokio_unstable`.
 #[cfg(tokio_unstable)]
 impl Builder {
-    /// As [`tokio::runtime::Builder::on_task_spawn`], called after taskleak knows the task. A later call replaces an earlier
-    /// one.
+    /// As [`tokio::runtime::Builder::on_task_spawn`], called after taskleak knows the task. A later call replaces an
+    /// earlier one.
     ///
     /// # Examples
     ///
@@ -189,8 +189,8 @@ impl Builder {
         self
     }
 
-    /// As [`tokio::runtime::Builder::on_task_terminate`], called while taskleak still knows the task. A later call replaces an earlier
-    /// one.
+    /// As [`tokio::runtime::Builder::on_task_terminate`], called while taskleak still knows the task. A later call
+    /// replaces an earlier one.
     ///
     /// # Examples
     ///
@@ -207,8 +207,8 @@ impl Builder {
         self
     }
 
-    /// As `on_before_task_poll` of [`tokio::runtime::Builder`], called before the task is the current one. A later call replaces an earlier
-    /// one.
+    /// As `on_before_task_poll` of [`tokio::runtime::Builder`], called before the task is the current one. A later call
+    /// replaces an earlier one.
     ///
     /// # Panics
     /// [`build`](Self::build) panics with a tokio before 1.44, which has no such hook.
@@ -228,8 +228,8 @@ impl Builder {
         self
     }
 
-    /// As `on_after_task_poll` of [`tokio::runtime::Builder`], called once the task is no longer the current one. A later call replaces an earlier
-    /// one.
+    /// As `on_after_task_poll` of [`tokio::runtime::Builder`], called once the task is no longer the current one. A
+    /// later call replaces an earlier one.
     ///
     /// # Panics
     /// [`build`](Self::build) panics with a tokio before 1.44, which has no such hook.

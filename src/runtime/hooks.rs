@@ -122,7 +122,8 @@ impl Hooks {
         Hooked(Some(runtime))
     }
 
-    /// Once the runtime is built, which keeps its hooks and so their tokens: the builder may be used again, and gets others.
+    /// Once the runtime is built, which keeps its hooks and so their tokens: the builder may be used again, and gets
+    /// others.
     pub(crate) fn renew(&mut self, builder: &mut Builder) {
         if config::is_on() {
             self.set(builder, None, true);

@@ -71,8 +71,8 @@ impl Stack {
             .find(|frame| is_wanted(frame))
     }
 
-    /// Whether this is a stack of a thread on which libtest runs a test. Resolves the outermost frames only, where that is
-    /// to be seen; of a stack that was too deep to be kept whole it can't be.
+    /// Whether this is a stack of a thread on which libtest runs a test. Resolves the outermost frames only, where that
+    /// is to be seen; of a stack that was too deep to be kept whole it can't be.
     pub(crate) fn is_of_test_thread(self) -> bool {
         // Between a thread's begin and the test are some twelve.
         const OUTERMOST: usize = 32;

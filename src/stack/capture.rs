@@ -22,8 +22,8 @@ pub enum How {
 /// Captures the stack of the caller, from the return address into it outwards.
 ///
 /// Keeps the innermost [`MAX_DEPTH`](super::MAX_DEPTH) frames, unresolved. Never panics. Takes a lock and allocates
-/// the first two times that it sees a stack, and once a process to learn the loaded modules and once a thread to learn its
-/// stack's bounds; a capture started by the allocator or a signal handler during these gives `None`.
+/// the first two times that it sees a stack, and once a process to learn the loaded modules and once a thread to learn
+/// its stack's bounds; a capture started by the allocator or a signal handler during these gives `None`.
 ///
 /// Where the caller is called from many places, `capture_at` finds a known stack more quickly.
 #[inline(never)]

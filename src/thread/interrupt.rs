@@ -1,8 +1,8 @@
 //! Interrupting a thread to see where it is: a signal to it, whose handler copies registers and stack.
 //!
 //! The handler does what a handler may: atomics, and one system call that copies memory and cannot fault (the kernel
-//! says where the stack ends). What is copied goes into one static buffer, so a handler that runs late, when nobody waits
-//! any more, writes nowhere or where it may. The walk is done later, by who asked.
+//! says where the stack ends). What is copied goes into one static buffer, so a handler that runs late, when nobody
+//! waits any more, writes nowhere or where it may. The walk is done later, by who asked.
 //!
 //! The signal is a real-time one that nobody handles. Its old disposition comes back when every signal that was sent
 //! has been handled, or was lost with its thread; until then ours stays, since the default one ends the process.
@@ -39,8 +39,8 @@ pub(super) struct Found {
 ///
 /// An asker takes it from `FREE` or `DONE` to `ASKED` and back to `FREE`, under the lock of [`HANDLER`]; the
 /// handler of the thread that is asked takes it from `ASKED` to `COPYING` and to `DONE`. `COPYING` is the handler's
-/// right to write to [`COPY`], `DONE` and `FREE` the asker's to read it. The handler's change to `DONE` releases what it wrote to
-/// the asker's load that finds it.
+/// right to write to [`COPY`], `DONE` and `FREE` the asker's to read it. The handler's change to `DONE` releases what
+/// it wrote to the asker's load that finds it.
 static REQUEST: AtomicU64 = AtomicU64::new(phase::FREE);
 
 mod phase {
@@ -80,8 +80,8 @@ static COPY: Copy = Copy {
     words: UnsafeCell::new([0; WORDS]),
 };
 
-/// The threads to which signals are on their way, each by the place that its signal names: zero once that was handled. Signals
-/// of one number are kept apart by that, those of somebody else too.
+/// The threads to which signals are on their way, each by the place that its signal names: zero once that was handled.
+/// Signals of one number are kept apart by that, those of somebody else too.
 static ON_THEIR_WAY: [AtomicU32; MOST_SIGNALS] = [const { AtomicU32::new(0) }; MOST_SIGNALS];
 
 /// Threads that block a signal after it was sent keep it for as long as they like.
@@ -259,8 +259,8 @@ impl Message {
 
     /// Whether it was sent.
     fn send(&self, thread: u32) -> bool {
-        // SAFETY: sends a signal that has a handler to a thread of this very process, or to none if there is none of that
-        // number. The kernel copies `self`, which is as long as it takes.
+        // SAFETY: sends a signal that has a handler to a thread of this very process, or to none if there is none of
+        // that number. The kernel copies `self`, which is as long as it takes.
         let sent = unsafe {
             libc::syscall(
                 libc::SYS_rt_tgsigqueueinfo,
@@ -289,8 +289,8 @@ fn found() -> Result<Found, Refusal> {
     if length == 0 {
         return Err(Refusal::Forbidden);
     }
-    // SAFETY: the handler is done, and the next one writes only after the next request, which the caller makes after this
-    // has returned.
+    // SAFETY: the handler is done, and the next one writes only after the next request, which the caller makes after
+    // this has returned.
     let words = unsafe { &(&*COPY.words.get())[..length] };
     let copy = StackCopy {
         ip: COPY.ip.load(Relaxed),
@@ -327,8 +327,8 @@ fn action() -> libc::sigaction {
 fn exchange(signal: libc::c_int, action: &libc::sigaction) -> Option<libc::sigaction> {
     // SAFETY: an action is a plain struct, for which zeroes are a value.
     let mut before: libc::sigaction = unsafe { std::mem::zeroed() };
-    // SAFETY: the action is ours, whose handler is made for any thread at any moment, or one that the C library gave for
-    // this very signal.
+    // SAFETY: the action is ours, whose handler is made for any thread at any moment, or one that the C library gave
+    // for this very signal.
     let done = unsafe { libc::sigaction(signal, action, &raw mut before) } == 0;
     done.then_some(before)
 }
@@ -390,9 +390,10 @@ fn copy_words(sp: usize) -> usize {
             iov_base: std::ptr::without_provenance_mut(from),
             iov_len: length,
         };
-        // SAFETY: the kernel writes only to the local range, `length` bytes inside `COPY.words`, which nobody else reads or
-        // writes in this phase; it checks the remote range itself. The system call is no function of the C library that
-        // takes a lock. What the kernel takes as a word is given as one: of a shorter argument the rest is anything.
+        // SAFETY: the kernel writes only to the local range, `length` bytes inside `COPY.words`, which nobody else
+        // reads or writes in this phase; it checks the remote range itself. The system call is no function of the C
+        // library that takes a lock. What the kernel takes as a word is given as one: of a shorter argument the rest is
+        // anything.
         let read = unsafe {
             libc::syscall(
                 libc::SYS_process_vm_readv,
@@ -442,7 +443,8 @@ mod tests {
     fn deaf() -> (u32, impl FnOnce()) {
         let ((tells, told), (ends, ended)) = (channel(), channel::<()>());
         let waiting = thread::spawn(move || {
-            // SAFETY: a set is plain words, for which zeroes are a value; writes to it, and blocks signals of this thread.
+            // SAFETY: a set is plain words, for which zeroes are a value; writes to it, and blocks signals of this
+            // thread.
             unsafe {
                 let mut all: libc::sigset_t = std::mem::zeroed();
                 libc::sigfillset(&raw mut all);

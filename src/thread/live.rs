@@ -63,8 +63,8 @@ impl Stay {
         Self(record)
     }
 
-    /// Called on the thread itself: its stay ends with its thread-locals, of which this is the first made and so the last
-    /// dropped.
+    /// Called on the thread itself: its stay ends with its thread-locals, of which this is the first made and so the
+    /// last dropped.
     pub(super) fn settle_here(self, id: u32) {
         self.0.id.store(id, Relaxed);
         self.0.birth.settle_here();

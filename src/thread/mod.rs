@@ -1,4 +1,5 @@
-//! Threads: those that tests start and leave (`armed`, `birth`, `create`, `live`), and where any of them is (`interrupt`, `sights`).
+//! Threads: those that tests start and leave (`armed`, `birth`, `create`, `live`), and where any of them is
+//! (`interrupt`, `sights`).
 //!
 //! No public interface tells who started a thread. [`track_threads!`](crate::track_threads) puts a function
 //! before the C library's `pthread_create`, which every `std::thread` goes through: it notes the scope and the

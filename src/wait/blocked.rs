@@ -25,8 +25,8 @@ fn with_called(frames: &'static [Frame], users: Vec<&'static Frame>) -> Vec<&'st
     called.into_iter().chain(users).collect()
 }
 
-/// The same of a thread that is inside a poll of a task that nobody tracked; none of one that is not, which polls nothing
-/// or has given its other tasks to another thread.
+/// The same of a thread that is inside a poll of a task that nobody tracked; none of one that is not, which polls
+/// nothing or has given its other tasks to another thread.
 pub(crate) fn frames_in_task(stack: Stack) -> Option<Vec<&'static Frame>> {
     let frames = stack.frames();
     let is_scheduler = |frame: &Frame| is_in(frame, "tokio::runtime::scheduler::");

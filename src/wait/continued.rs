@@ -1,7 +1,7 @@
 //! Putting what debug info tells below an await trace where a poll came no further.
 //!
-//! A poll shows where wakers are taken. It does not come into a future that its owner polls only once it was woken itself,
-//! as `FuturesUnordered` and `Shared` do; there the suspended future's own memory tells more.
+//! A poll shows where wakers are taken. It does not come into a future that its owner polls only once it was woken
+//! itself, as `FuturesUnordered` and `Shared` do; there the suspended future's own memory tells more.
 
 use super::{AwaitNode, AwaitTrace, TraceSource};
 

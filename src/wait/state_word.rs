@@ -99,7 +99,8 @@ impl Header {
     }
 }
 
-/// What the state words of these tasks say, in their order; none of one that has ended, or whose word cannot be relied upon.
+/// What the state words of these tasks say, in their order; none of one that has ended, or whose word cannot be relied
+/// upon.
 pub(crate) fn schedules(tasks: &[Reading]) -> Vec<Option<Schedule>> {
     let Some(flags) = flags() else {
         return vec![None; tasks.len()];

@@ -49,8 +49,8 @@ pub enum WaitsFor {
     Write,
     /// Another task's end, or the ends of all that a tracker tracks.
     Join,
-    /// What tokio does on a thread of its blocking pool: something with a file or a standard stream, or looking up a host's
-    /// addresses.
+    /// What tokio does on a thread of its blocking pool: something with a file or a standard stream, or looking up a
+    /// host's addresses.
     BlockingIo,
     /// A child process's end.
     Process,
@@ -67,8 +67,8 @@ pub enum WaitsFor {
 }
 
 impl WaitsFor {
-    /// Of the kinds that a task waits for, the one to be told: a `select!` polls its branches in another order each time.
-    /// A point in time tells least, but for what never comes.
+    /// Of the kinds that a task waits for, the one to be told: a `select!` polls its branches in another order each
+    /// time. A point in time tells least, but for what never comes.
     pub(crate) fn foremost(all: impl IntoIterator<Item = Self>) -> Option<Self> {
         let rank = |one: &Self| match one {
             Self::Busy => 0,

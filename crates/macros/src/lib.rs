@@ -53,8 +53,8 @@ use leak_test::Origin;
 /// - `crate = "path"`: where the crate `taskleak` is found, if not at `::taskleak`.
 ///
 /// # Beside `#[should_panic]`
-/// A leak is not the panic that is expected: where the body does not panic, its tasks are judged, and the test fails for
-/// not panicking. With `expected = ".."` the report may be what is expected. A body that panicked is not judged.
+/// A leak is not the panic that is expected: where the body does not panic, its tasks are judged, and the test fails
+/// for not panicking. With `expected = ".."` the report may be what is expected. A body that panicked is not judged.
 ///
 /// # Examples
 ///

@@ -18,8 +18,8 @@
 //!
 //! # A test binary
 //!
-//! Each file of `tests/`, and each folder there with a `main.rs`, is a crate of its own. The same line at its root, without
-//! `#[cfg(test)]`, holds for the file and all its modules:
+//! Each file of `tests/`, and each folder there with a `main.rs`, is a crate of its own. The same line at its root,
+//! without `#[cfg(test)]`, holds for the file and all its modules:
 //!
 //! ```
 //! extern crate taskleak_tokio as tokio;

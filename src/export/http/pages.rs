@@ -37,7 +37,7 @@ pub struct Pages {
 enum Shown {
     #[default]
     Default,
-    Of(TaskCollector),
+    Of(Box<TaskCollector>),
     None,
 }
 
@@ -75,7 +75,7 @@ impl Pages {
     /// let pages = Pages::new().metrics(TaskCollector::new().most_names(100));
     /// ```
     pub fn metrics(mut self, collector: TaskCollector) -> Self {
-        self.shown = Shown::Of(collector);
+        self.shown = Shown::Of(Box::new(collector));
         self
     }
 

@@ -7,8 +7,8 @@ use std::ops::Range;
 use crate::stack::slow_path::SlowPath;
 
 thread_local! {
-    /// The bounds of this thread's stack; the end is 0 until they are known and 1 if they can't be. Without a destructor, so
-    /// that it can be read while the thread exits.
+    /// The bounds of this thread's stack; the end is 0 until they are known and 1 if they can't be. Without a
+    /// destructor, so that it can be read while the thread exits.
     static BOUNDS: (Cell<usize>, Cell<usize>) = const { (Cell::new(0), Cell::new(0)) };
 }
 

@@ -44,8 +44,8 @@ pub(crate) struct TaskFacts {
     pub(crate) holders: Option<usize>,
     /// It is not parked, but was woken. By somebody who only asks it, if it is to be stuck.
     pub(crate) is_queued: bool,
-    /// The list of tasks that it is in, by the number that this has in the whole process: a runtime's, or a `LocalSet`'s. All
-    /// tasks of one go together when that is shut down. None of what is no task.
+    /// The list of tasks that it is in, by the number that this has in the whole process: a runtime's, or a
+    /// `LocalSet`'s. All tasks of one go together when that is shut down. None of what is no task.
     pub(crate) list: Option<u64>,
 }
 

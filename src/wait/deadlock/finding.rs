@@ -37,7 +37,8 @@ impl OtherHalf {
 pub(crate) struct Finding {
     /// Whether, as far as can be told, only tasks that are so themselves could wake it.
     pub(crate) deadlocked: bool,
-    /// Whether that is certain: it waits for the ends of tasks that can never run again, or that wait so for each other.
+    /// Whether that is certain: it waits for the ends of tasks that can never run again, or that wait so for each
+    /// other.
     pub(crate) proved: bool,
     /// The tasks that have what it waits for, by their numbers.
     pub(crate) owners: Vec<(u64, OtherHalf)>,

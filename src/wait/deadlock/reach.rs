@@ -1,7 +1,7 @@
 //! Who can come to what a task waits for.
 //!
-//! What [`keepers`](Graph::keepers) lists is all that [`is_kept`](Graph::is_kept) looks at: a task is looked at again only where one
-//! of these was taken out.
+//! What [`keepers`](Graph::keepers) lists is all that [`is_kept`](Graph::is_kept) looks at: a task is looked at again
+//! only where one of these was taken out.
 
 use super::solve::Graph;
 use super::{Hold, Owner, Source};

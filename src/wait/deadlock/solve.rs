@@ -85,9 +85,9 @@ impl<'a> Graph<'a> {
         )
     }
 
-    /// The tasks that nothing can wake but the ends of these, and the orphans among whom they end. Whoever else may have
-    /// the awaited task's handle could abort it: so the one that joins must have it for itself. And whoever shuts the awaited
-    /// task's runtime down, or drops its `LocalSet`, ends it: so that must end the one that joins too.
+    /// The tasks that nothing can wake but the ends of these, and the orphans among whom they end. Whoever else may
+    /// have the awaited task's handle could abort it: so the one that joins must have it for itself. And whoever shuts
+    /// the awaited task's runtime down, or drops its `LocalSet`, ends it: so that must end the one that joins too.
     fn proved(&self) -> HashSet<u64> {
         let tasks = self.facts.tasks.iter();
         let queued: HashSet<_> = tasks
@@ -115,8 +115,9 @@ impl<'a> Graph<'a> {
     }
 }
 
-/// Takes out of these what does not hold, until all that is left does: `holds` says so of one among those that are left, and
-/// can come to be false for it only if one is taken out that `depends` tells. Looks at each once, and again only then.
+/// Takes out of these what does not hold, until all that is left does: `holds` says so of one among those that are
+/// left, and can come to be false for it only if one is taken out that `depends` tells. Looks at each once, and again
+/// only then.
 fn remaining<T: Copy + Eq + Hash>(
     mut all: HashSet<T>,
     depends: impl Fn(T) -> Vec<T>,

@@ -227,8 +227,8 @@ pub(crate) fn of_seen(nodes: &[AwaitNode]) -> impl Iterator<Item = WaitsFor> {
         .map(|(waits_for, _)| waits_for)
 }
 
-/// The leaves that debug info shows and of which it is known what they wait for: each with the futures of known packages
-/// that are around it, up to the first of another package.
+/// The leaves that debug info shows and of which it is known what they wait for: each with the futures of known
+/// packages that are around it, up to the first of another package.
 pub(crate) fn seen_leaves(nodes: &[AwaitNode]) -> Vec<(WaitsFor, Vec<&AwaitNode>)> {
     let mut leaves = Vec::new();
     add_leaves(&mut leaves, nodes, &[]);

@@ -74,14 +74,15 @@ impl RawTrace {
             .get_or_init(|| self.found.iter().filter_map(Leaf::of).collect())
     }
 
-    /// A leaf future of that kind: the same one of equal tasks, since a `select!` polls its branches in another order each
-    /// time.
+    /// A leaf future of that kind: the same one of equal tasks, since a `select!` polls its branches in another order
+    /// each time.
     pub(crate) fn leaf(&self, waits_for: WaitsFor) -> Option<&Leaf> {
         let leaves = self.leaves().iter();
         leaves.filter(|leaf| leaf.waits_for == waits_for).min()
     }
 
-    /// Whether a future took the waker where its stack could not be had: on another thread, or beyond the room for stacks.
+    /// Whether a future took the waker where its stack could not be had: on another thread, or beyond the room for
+    /// stacks.
     pub(crate) fn is_unseen(&self) -> bool {
         self.found.is_empty() && self.some_took
     }

@@ -87,8 +87,8 @@ fn follow_on(start: &Start, addresses: &mut Addresses) -> (Stop, Registers) {
     // Each miss is answered before the loop goes on, so only other threads that displace the answers could make it go
     // round more often.
     for _ in 0..4 * MAX_DEPTH {
-        // SAFETY: the registers are those of a live frame of this thread, as they were given or as an earlier round left
-        // them, and `stack_end` is the end of the stack that `sp` is in: the invariants of `Start`.
+        // SAFETY: the registers are those of a live frame of this thread, as they were given or as an earlier round
+        // left them, and `stack_end` is the end of the stack that `sp` is in: the invariants of `Start`.
         match unsafe { follow_cached(&mut registers, start.stack_end, addresses) } {
             Stop::Miss if learn(registers.ip).is_some() => {}
             stop => return (stop, registers),

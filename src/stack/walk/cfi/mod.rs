@@ -8,8 +8,8 @@
 //!
 //! Why not framehop, which has such a cache too: it is made for reading other processes' stacks. Where it lacks
 //! information it guesses (by frame pointer, or by reading instructions), and a wrong stack is worse than none. Its
-//! cache needs exclusive access, so a lock, or a copy for each thread and nothing for a signal handler. And in the debug
-//! builds that tests are, all of it would run unoptimised.
+//! cache needs exclusive access, so a lock, or a copy for each thread and nothing for a signal handler. And in the
+//! debug builds that tests are, all of it would run unoptimised.
 
 mod capture;
 mod check;

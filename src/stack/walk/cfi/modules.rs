@@ -183,8 +183,8 @@ unsafe fn read_module(base: usize, headers: &[libc::Elf64_Phdr]) -> Option<Modul
             .map(segment)
             .find(|segment| segment.contains(&start))
             .map(|segment| {
-                // SAFETY: a readable segment of a module that is mapped for good, see `rust_addresses` and `c_library_addresses`; the
-                // sections read here are in segments that nobody writes to.
+                // SAFETY: a readable segment of a module that is mapped for good, see `rust_addresses` and
+                // `c_library_addresses`; the sections read here are in segments that nobody writes to.
                 let bytes = unsafe {
                     std::slice::from_raw_parts(
                         std::ptr::with_exposed_provenance::<u8>(start),
@@ -221,7 +221,8 @@ fn rust_addresses() -> [usize; 2] {
 }
 
 /// Addresses in the C library, in its threads, which used to be a library of their own, and in what the kernel maps
-/// into every process for it (0 if it maps nothing). This code is linked against them, so they can't be unloaded either.
+/// into every process for it (0 if it maps nothing). This code is linked against them, so they can't be unloaded
+/// either.
 fn c_library_addresses() -> [usize; 3] {
     // The address of a function may be that of a stub in the executable; that of a string is the library's own.
     #[cfg(target_env = "gnu")]

@@ -2,9 +2,9 @@
 //!
 //! A walk is a function of the registers it starts with, of the rules, which never change, and of the words that it
 //! reads. Of these words only two sorts decide where it goes: return addresses, and those saved frame pointers that a
-//! later rule counts a CFA from. So take a stack on which all of these are equal to an earlier walk's (the frame pointers
-//! relative to the stack pointer). By induction over the frames, a walk there reads at the same distances and finds the same
-//! return addresses; therefore it need not be done.
+//! later rule counts a CFA from. So take a stack on which all of these are equal to an earlier walk's (the frame
+//! pointers relative to the stack pointer). By induction over the frames, a walk there reads at the same distances and
+//! finds the same return addresses; therefore it need not be done.
 //!
 //! A frame pointer is noted when a rule needs it, not where it was saved: most are never needed, and hold anything. So
 //! which check comes next, and where, follows from the outcomes of the checks before it, which is what lets

@@ -32,8 +32,8 @@ impl Registers {
     #[inline(always)]
     pub(super) unsafe fn here() -> Self {
         let (ip, sp, fp);
-        // SAFETY: only copies registers. The instruction pointer that `lea` gives is that of the next instruction in this
-        // block, so like a return address it is behind an instruction that these registers were true at.
+        // SAFETY: only copies registers. The instruction pointer that `lea` gives is that of the next instruction in
+        // this block, so like a return address it is behind an instruction that these registers were true at.
         unsafe {
             asm!(
                 "lea {ip}, [rip]",

@@ -13,9 +13,9 @@ const ADDRESS_BITS: u32 = 47;
 // An entry's tag and rule share one word.
 const _: () = assert!(ADDRESS_BITS - INDEX_BITS + RULE_BITS == u64::BITS);
 
-/// A direct-mapped cache without locks. Each entry is one atomic word that holds the rule in its low 31 bits and, above,
-/// the bits of the address that the entry's index leaves open; so an entry is right or belongs to another address,
-/// but is never half of each. 0 is an empty entry: as a rule it has a CFA offset of 0, which no walk accepts.
+/// A direct-mapped cache without locks. Each entry is one atomic word that holds the rule in its low 31 bits and,
+/// above, the bits of the address that the entry's index leaves open; so an entry is right or belongs to another
+/// address, but is never half of each. 0 is an empty entry: as a rule it has a CFA offset of 0, which no walk accepts.
 ///
 /// The index is `(address ^ address >> INDEX_BITS) % ENTRIES` and the tag `address >> INDEX_BITS`: together they give
 /// the address back. The loop in `follow.rs` does the look-up in assembler.
