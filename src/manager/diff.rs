@@ -202,6 +202,7 @@ mod tests {
             counts: Counts::default(),
             cut_off: 0,
             missed_events: 0,
+            not_asked: 0,
             suspects: Vec::new(),
         }
     }

@@ -146,7 +146,7 @@ impl Pages {
             Shown::Default => Some(Metrics(None)),
             Shown::Of(collector) => {
                 let mut registry = Registry::default();
-                registry.register_collector(Box::new(collector));
+                registry.register_collector(collector);
                 Some(Metrics(Some(Arc::new(registry))))
             }
             Shown::None => None,
