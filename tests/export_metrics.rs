@@ -41,6 +41,25 @@ fn hostile_names_and_data_are_escaped() {
     });
 }
 
+/// By these figures the docs say how many there are at most.
+#[test]
+fn a_name_has_nine_series_and_the_process_ten() {
+    run(async || {
+        let registry = registry(TaskCollector::new());
+        Builder::new().name("nine").spawn(async {}).await.unwrap();
+        // What is known only while it runs, too.
+        taskleak::manager().monitor().start();
+        let text = scrape(&registry);
+        taskleak::manager().monitor().stop();
+        let series: Vec<_> = text.lines().filter(|line| !line.starts_with('#')).collect();
+        let of_name = series.iter().filter(|line| line.contains("name=\"nine\""));
+        assert_eq!(of_name.count(), 9, "{text}");
+        let is_of_many = |line: &str| line.contains("name=\"") || line.contains("runtime=\"");
+        let others = series.iter().filter(|line| !is_of_many(line));
+        assert_eq!(others.count(), 10, "{text}");
+    });
+}
+
 #[test]
 fn every_count_is_there_from_the_start() {
     run(async || {

@@ -26,7 +26,10 @@ impl Shop {
         let listener = TcpListener::bind(("127.0.0.1", port)).await?;
         let address = listener.local_addr()?;
         let routes = Router::new()
-            .route("/", get(front))
+            .route(
+                "/",
+                get(|| taskleak::manager().measured("front-page", front())),
+            )
             .route("/report", get(report))
             .route("/orders", post(order))
             .with_state(orders)
@@ -45,7 +48,8 @@ impl Shop {
     }
 }
 
-/// The front page asks two tasks for its parts, which end.
+/// The front page asks two tasks for its parts, which end. How long it is polled, and waits for its turn, is
+/// measured by tokio-metrics.
 async fn front() -> Result<String, StatusCode> {
     let part = |name, text: &'static str| {
         Builder::new().name(name).spawn(async move {

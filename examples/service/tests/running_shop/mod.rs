@@ -33,6 +33,7 @@ impl RunningShop {
         Self { process, address }
     }
 
+    #[allow(dead_code, reason = "a browser asks by itself")]
     pub(crate) fn page(&self, path: &str) -> String {
         let url = format!("http://{}{path}", self.address);
         let mut answer = ureq::get(&url)
