@@ -204,6 +204,8 @@ mod tests {
             missed_events: 0,
             not_asked: 0,
             suspects: Vec::new(),
+            #[cfg(any(feature = "pprof", feature = "flamegraph"))]
+            not_asked: 0,
         }
     }
 
