@@ -178,12 +178,10 @@ fn beside_workers_that_are_stopped_anywhere() {
         .worker_threads(4)
         .on_thread_start({
             let workers = workers.clone();
-            // SAFETY: no preconditions.
             move || {
-                workers
-                    .lock()
-                    .unwrap()
-                    .push(unsafe { libc::pthread_self() })
+                // SAFETY: no preconditions.
+                let this = unsafe { libc::pthread_self() };
+                workers.lock().unwrap().push(this);
             }
         })
         .enable_all()

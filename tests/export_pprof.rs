@@ -315,7 +315,7 @@ fn names_make_no_lines_of_their_own() {
         });
         tokio::task::yield_now().await;
         let snapshot = manager().snapshot();
-        let dump = Dump::of(&snapshot).to_string();
+        let dump = TextDump::of(&snapshot).to_string();
         assert!(dump.contains("created by parent\\n\\ntask 7"), "{dump}");
         let begins = |text: &str, begin: &str| {
             let lines = text.lines().filter(|line| line.starts_with(begin));

@@ -157,7 +157,7 @@ fn what_is_set_last_holds() {
         });
         monitor().start_on(runtime.handle());
         let config = Config::new().interval(SHORT).snapshots(takes_snapshots);
-        manager().configure(config);
+        manager().configure(config.clone());
         assert_eq!(manager().config(), config);
         assert_eq!(monitor().is_running(), takes_snapshots);
         if takes_snapshots {

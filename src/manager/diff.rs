@@ -202,7 +202,6 @@ mod tests {
             counts: Counts::default(),
             cut_off: 0,
             missed_events: 0,
-            not_asked: 0,
             suspects: Vec::new(),
             #[cfg(any(feature = "pprof", feature = "flamegraph"))]
             not_asked: 0,
