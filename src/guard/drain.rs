@@ -1,5 +1,6 @@
 //! Assisted drain: what a guard can do that blocks the very thread its tasks need.
 
+use super::driven;
 use super::judge::members;
 use super::settle::{Left, Settling, Waited};
 use crate::registry::TaskKind;
@@ -114,4 +115,5 @@ fn sweep(settling: &Settling, poll_anyway: bool) -> Sweep {
 fn is_on_this_runtime(runtime: u32) -> bool {
     crate::registry::TrackedRuntime::current()
         .is_some_and(|current| current.index() == runtime && current.is_current_thread())
+        && driven::by_this_thread()
 }

@@ -1,7 +1,8 @@
 //! Guards: what a test is judged by, how they wait, and what they find.
 //!
 //! To be read in the order of a guard's life. What a person writes: `guard`, `options`, `rule`, `action`. While it is open:
-//! `open`, `counted` (tasks that nobody tracked). At its end `row` says how that place can wait and `settle` waits: with `timer`,
+//! `open`, `counted` (tasks that nobody tracked). At its end `row` says how that place can wait, which goes by what is
+//! `driven` there, and `settle` waits: with `timer`,
 //! with `drain` where the tasks need the very thread, and not at all for those that are `stuck`. `trace` asks what is left,
 //! `continued` reads on where the answers end. `judge` says what leaked, and others add to it: `unseen` what the
 //! census knows of tasks that nobody tracked, `hooked` and `undecided` what hooks told of, `threads` threads; `deadlock`, `blocked` and
@@ -20,6 +21,7 @@ mod continued;
 mod counted;
 mod deadlock;
 mod drain;
+mod driven;
 mod dump;
 mod end;
 mod find;

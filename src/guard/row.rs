@@ -2,6 +2,7 @@
 
 use super::Options;
 use super::drain::{drain, exhaust};
+use super::driven;
 use super::settle::Settling;
 use crate::registry::{Scope, current};
 use crate::report::Settled;
@@ -14,7 +15,7 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 /// Where a guard ends that is not awaited, and so how it can wait.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Row {
-    /// Outside any runtime, or on the thread that called a multi-thread runtime's `block_on`.
+    /// Outside any runtime, on the thread that called a multi-thread runtime's `block_on`, or where a handle was entered.
     Block,
     /// In a task of a multi-thread runtime's worker: the worker's other tasks move on first.
     BlockInPlace,
@@ -30,8 +31,11 @@ impl Row {
         let in_local_task = current::task()
             .and_then(crate::registry::Slot::read)
             .is_some_and(|task| task.kind() == crate::registry::TaskKind::Local);
-        if handle.runtime_flavor() == RuntimeFlavor::CurrentThread || in_local_task {
+        let is_current_thread = handle.runtime_flavor() == RuntimeFlavor::CurrentThread;
+        if in_local_task || (is_current_thread && driven::by_this_thread()) {
             Self::Drain
+        } else if is_current_thread {
+            Self::Block
         } else if crate::registry::tokio_ids::may_be_in_task() && !assisted::any_on_this_thread() {
             Self::BlockInPlace
         } else {

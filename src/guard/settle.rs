@@ -2,10 +2,10 @@
 
 use super::judge::{is_tolerated, members};
 use super::timer::Timer;
-use super::{Options, Rule, counted, stuck, threads};
+use super::{Options, Rule, counted, driven, stuck, threads};
 use crate::registry::gate::{ANY_CHANGE, Count, Seen};
 use crate::registry::slot::{Reading, flag};
-use crate::registry::{Scope, Slot, TaskInfo, TaskKind, current};
+use crate::registry::{Scope, Slot, TaskInfo, TaskKind, TrackedRuntime, current};
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::task::Poll;
@@ -27,6 +27,8 @@ pub(crate) struct Settling {
     rules: Vec<Rule>,
     /// How many of the scope's tasks are not concerned since they ask: the running one, or none.
     asking: u32,
+    /// The runtime that the guard waits in, by its index.
+    here: Option<u32>,
     /// If threads count: the rules for them.
     threads: Option<Vec<Rule>>,
 }
@@ -76,6 +78,10 @@ impl Settling {
             } else {
                 Vec::new()
             },
+            here: busy
+                .then(driven::runtime)
+                .flatten()
+                .map(TrackedRuntime::index),
             threads: options.threads.is_some().then(|| options.all_rules()),
         }
     }
@@ -117,7 +123,13 @@ impl Settling {
         let Left::Tasks { seen, threshold } = left else {
             return left;
         };
-        let stuck = stuck::count(self.scope, self.allows_background, &self.rules, blocks);
+        let stuck = stuck::count(
+            self.scope,
+            self.allows_background,
+            &self.rules,
+            self.here,
+            blocks,
+        );
         if stuck.is_all(self.concerned(seen.count)) {
             return match self.look_at_count() {
                 Left::Nothing => Left::Stuck,

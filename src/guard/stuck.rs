@@ -33,17 +33,17 @@ pub(super) fn prepare() {
 
 /// How many of the scope's tasks that have to end are certain not to, and how many may live on.
 ///
-/// Only tasks of the runtime that this runs in count: another one's may be shut down within the
+/// Only tasks of the runtime that this thread is in, by its index, count: another one's may be shut down within the
 /// grace, which ends its tasks. For the same reason local tasks don't, unless the guard blocks the very
 /// thread on which they were polled: their set cannot leave it, and nobody else can drop it there.
 pub(super) fn count(
     scope: &'static Scope,
     allows_background: bool,
     rules: &[Rule],
+    here: Option<u32>,
     blocks: bool,
 ) -> Stuck {
     let mut stuck = Stuck::default();
-    let here = TrackedRuntime::current().map(TrackedRuntime::index);
     // Where threads have no numbers, they are 0.
     let thread = Some(poller::id()).filter(|thread| blocks && *thread != 0);
     let mut candidates = Vec::new();
