@@ -140,12 +140,21 @@ fn with_known<T>(
 ) -> Result<T, Unavailable> {
     super::memory::begin();
     let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
-    let known = known.get_or_insert_with(|| {
-        let debug = DebugInfo::of_code_at(anchor_address())?;
+    // A process that had no descriptor to spare when it was asked first may have some now.
+    if known.as_ref().is_none_or(was_passing) {
+        let debug = DebugInfo::of_code_at(anchor_address());
         let cells = Cells::default();
-        Ok(Known { debug, cells })
-    });
-    use_it(known.as_mut().map_err(|reason| reason.clone())?)
+        *known = Some(debug.map(|debug| Known { debug, cells }));
+    }
+    match known.as_mut() {
+        Some(Ok(known)) => use_it(known),
+        Some(Err(reason)) => Err(reason.clone()),
+        None => unreachable!("it was just set"),
+    }
+}
+
+fn was_passing(known: &Result<Known, Unavailable>) -> bool {
+    known.as_ref().is_err_and(Unavailable::is_passing)
 }
 
 fn read_tasks(

@@ -5,8 +5,8 @@ use object::LittleEndian;
 use object::elf::{FileHeader64, PF_X, PT_LOAD, ProgramHeader64, SHF_COMPRESSED, SectionHeader64};
 use object::pod::{Pod, slice_from_bytes};
 use std::fs::{self, File};
+use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
-use std::path::Path;
 
 const LE: LittleEndian = LittleEndian;
 
@@ -30,13 +30,17 @@ pub(super) struct Image {
 impl Image {
     /// The image whose code is at the address.
     pub(super) fn of_code_at(address: u64) -> Result<Self, Unavailable> {
-        let mapping = Mapping::at(address).ok_or_else(|| {
-            Unavailable::new({
-                "/proc/self/maps can't be read here; mount /proc, or let the process read it"
-            })
-        })?;
-        let file = mapping.open().ok_or_else(|| {
-            Unavailable::new(
+        let mapping = Mapping::at(address)
+            .map_err(|error| {
+                cannot_be_had(
+                    error,
+                    "/proc/self/maps can't be read here; mount /proc, or let the process read it",
+                )
+            })?
+            .ok_or_else(|| Unavailable::new("/proc/self/maps does not list the code that runs"))?;
+        let file = mapping.open().map_err(|error| {
+            cannot_be_had(
+                error,
                 "the binary that runs is not on disk any more: it was rebuilt meanwhile; run it again",
             )
         })?;
@@ -152,15 +156,33 @@ fn array<T: Pod + Copy>(file: &File, offset: u64, count: usize) -> Option<Vec<T>
 #[derive(Debug)]
 struct Mapping {
     start: u64,
+    is_writable: bool,
     offset: u64,
     inode: u64,
     path: String,
 }
 
+/// Why a file was not opened: for good, or because the process or the machine has no means for it just now.
+fn cannot_be_had(error: io::Error, for_good: &str) -> Unavailable {
+    match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied => Unavailable::new(for_good),
+        _ => Unavailable::now(format!(
+            "the binary could not be read at that moment: {error}"
+        )),
+    }
+}
+
+/// Whether what is at an address came out of a file and is never written: no memory that is allocated.
+pub(in crate::census) fn is_constant(address: u64) -> bool {
+    let mapping = Mapping::at(address).ok().flatten();
+    mapping.is_some_and(|mapping| mapping.inode != 0 && !mapping.is_writable)
+}
+
 impl Mapping {
-    fn at(address: u64) -> Option<Self> {
-        let maps = fs::read_to_string("/proc/self/maps").ok()?;
-        maps.lines().find_map(|line| {
+    /// None if nothing is there.
+    fn at(address: u64) -> io::Result<Option<Self>> {
+        let maps = fs::read_to_string("/proc/self/maps")?;
+        let mapping = maps.lines().find_map(|line| {
             let mut words = line.split_ascii_whitespace();
             let (start, end) = words.next()?.split_once('-')?;
             let start = u64::from_str_radix(start, 16).ok()?;
@@ -168,26 +190,61 @@ impl Mapping {
             if !(start..end).contains(&address) {
                 return None;
             }
-            let offset = u64::from_str_radix(words.nth(1)?, 16).ok()?;
+            let is_writable = words.next()?.contains('w');
+            let offset = u64::from_str_radix(words.next()?, 16).ok()?;
             let inode = words.nth(1)?.parse().ok()?;
             let path = words.collect::<Vec<_>>().join(" ");
             Some(Self {
                 start,
+                is_writable,
                 offset,
                 inode,
                 path,
             })
-        })
+        });
+        Ok(mapping)
     }
 
     /// The mapped file itself, and no newer one of its name.
-    fn open(&self) -> Option<File> {
-        ["/proc/self/exe", &self.path]
-            .into_iter()
-            .filter_map(|path| File::open(Path::new(path)).ok())
-            .find(|file| {
+    fn open(&self) -> io::Result<File> {
+        let mut why_not = io::Error::from(io::ErrorKind::NotFound);
+        for path in ["/proc/self/exe", &self.path] {
+            let is_it = |file: &File| {
                 file.metadata()
-                    .is_ok_and(|data| data.ino() == self.inode && data.is_file())
-            })
+                    .map(|data| data.ino() == self.inode && data.is_file())
+            };
+            match File::open(path).and_then(|file| Ok((is_it(&file)?, file))) {
+                Ok((true, file)) => return Ok(file),
+                Ok((false, _)) => {}
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => why_not = error,
+            }
+        }
+        Err(why_not)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_allocated_is_not_constant() {
+        static CONSTANT: [u64; 64] = [7; 64];
+        let address = |words: &[u64]| words.as_ptr().addr() as u64;
+        assert!(is_constant(address(&CONSTANT)));
+        assert!(!is_constant(address(&vec![7; 64])));
+        let mut on_the_stack = [7; 64];
+        on_the_stack[0] += 1;
+        assert!(!is_constant(address(&on_the_stack)));
+        assert!(!is_constant(8));
+    }
+
+    #[test]
+    fn only_what_stays_so_is_said_for_good() {
+        let why = |kind: io::ErrorKind| cannot_be_had(kind.into(), "gone");
+        assert_eq!(why(io::ErrorKind::NotFound), Unavailable::new("gone"));
+        assert!(!why(io::ErrorKind::NotFound).is_passing());
+        assert!(why(io::ErrorKind::OutOfMemory).is_passing());
     }
 }

@@ -22,4 +22,5 @@ mod types;
 mod unit;
 
 pub(super) use debug_info::{DebugInfo, REMEDY};
+pub(super) use image::is_constant;
 pub(super) use types::{Field, Shape, Type, TypeRef, Variant};
