@@ -1,7 +1,7 @@
 //! A task's cell: the header, the future, and the links of the list.
 
 use super::super::Unavailable;
-use super::super::dwarf::{DebugInfo, Shape, Type, TypeRef};
+use super::super::dwarf::{DebugInfo, Shape, Type, TypeRef, is_constant};
 use super::super::future::{of_future, person};
 use super::super::memory;
 use super::runtime::{HeaderLayout, find_part, first_pointer};
@@ -39,7 +39,7 @@ pub(in crate::census) struct FutureLayout {
 /// The cells' layouts, by the vtables that headers point at.
 #[derive(Debug, Default)]
 pub(in crate::census) struct Cells {
-    by_vtable: HashMap<u64, Option<&'static CellLayout>>,
+    by_vtable: HashMap<u64, &'static CellLayout>,
     /// Where the links are in a trailer: known from the first cell that is understood, or by the trailer's own type.
     trailer: Option<Trailer>,
 }
@@ -65,6 +65,15 @@ impl Trailer {
         let trailer = debug.ty(trailer)?;
         Self::read(debug, trailer)
     }
+}
+
+/// No task is so large.
+const TOO_LARGE: u64 = 1 << 32;
+
+/// Where in a cell a word is, if that can be: what is taken for a vtable may be memory that is anybody's by now.
+fn word_at(part: u64, offset: u64) -> Option<u64> {
+    let at = part.checked_add(offset)?;
+    (at < TOO_LARGE && at.is_multiple_of(8)).then_some(at)
 }
 
 /// What a vtable holds.
@@ -104,14 +113,13 @@ impl Cells {
         header: &HeaderLayout,
         vtable: u64,
     ) -> Option<&'static CellLayout> {
-        if let Some(Some(known)) = self.by_vtable.get(&vtable) {
+        if let Some(known) = self.by_vtable.get(&vtable) {
             return Some(known);
         }
-        let found = self
-            .read(debug, header, vtable)
-            .map(|layout| &*Box::leak(Box::new(layout)));
-        self.by_vtable.insert(vtable, found);
-        found
+        let layout = self.read(debug, header, vtable)?;
+        let layout = &*Box::leak(Box::new(layout));
+        self.by_vtable.insert(vtable, layout);
+        Some(layout)
     }
 
     fn read(
@@ -131,11 +139,20 @@ impl Cells {
             self.trailer = Some(Trailer::read(debug, trailer)?);
         }
         let trailer = self.trailer?;
+        let (prev, next) = (
+            word_at(vtable.trailer, trailer.prev)?,
+            word_at(vtable.trailer, trailer.next)?,
+        );
+        let id = word_at(vtable.id, 0)?;
+        // A layout is kept for good, and so none of what was no vtable.
+        if cell.is_none() && !is_constant(address) {
+            return None;
+        }
         Some(CellLayout {
             vtable: address,
-            prev: vtable.trailer + trailer.prev,
-            next: vtable.trailer + trailer.next,
-            id: vtable.id,
+            prev,
+            next,
+            id,
             future: cell.and_then(|cell| FutureLayout::read(debug, cell, vtable.id)),
         })
     }
@@ -294,6 +311,14 @@ fn coroutine_within(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn words_that_cannot_be_in_a_task_are_nowhere() {
+        assert_eq!(word_at(64, 8), Some(72));
+        for (part, offset) in [(64, 4), (TOO_LARGE, 0), (TOO_LARGE - 8, 8), (u64::MAX, 8)] {
+            assert_eq!(word_at(part, offset), None, "{part} {offset}");
+        }
+    }
 
     #[test]
     fn what_taskleak_wraps_is_known_in_a_box_too() {

@@ -134,9 +134,12 @@ fn places(header: &HeaderLayout, layout: &CellLayout, address: u64) -> Option<[u
         layout.next,
         layout.id,
     ];
-    // Past the end of all memory there is no task.
-    address.checked_add(1 << 32)?;
-    Some(offsets.map(|offset| address + offset))
+    let mut places = [0; 5];
+    for (place, offset) in places.iter_mut().zip(offsets) {
+        // Past the end of all memory there is no task.
+        *place = address.checked_add(offset)?;
+    }
+    Some(places)
 }
 
 impl Node {
