@@ -1,6 +1,6 @@
 //! Why is a task still alive.
 //!
-//! Whether it can go on: `liveness`, by tokio's header of it (`state_word`, whose bits a `probe` has learned). What it
+//! Whether it can go on: `liveness`, by tokio's header of it (`state_word`, whose bits a `probe` has `learned`). What it
 //! waits for: `trace` asks it, by one poll with a waker that notes where it is taken (woken by `tokio_waker`), and
 //! calls the answer by its kind (`waits_for`); `await_trace` is the answer, `continued` what debug info adds to it.
 //! What holds its thread: `blocked`. Who waits for whom: `deadlock`.
@@ -9,6 +9,7 @@ mod await_trace;
 pub(crate) mod blocked;
 mod continued;
 pub(crate) mod deadlock;
+mod learned;
 mod liveness;
 mod probe;
 mod state_word;

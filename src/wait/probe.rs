@@ -1,9 +1,9 @@
 //! Learning what the bits of a task's state word mean from tasks that are led through all states.
 #![allow(unsafe_code)]
 
+use super::learned::{Failed, Learned};
 use super::state_word::{Header, RuntimeKind, Schedule};
 use std::future::{pending, poll_fn};
-use std::sync::OnceLock;
 use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Runtime};
@@ -22,24 +22,24 @@ pub(super) struct Flags {
     pub(super) join_handle: usize,
 }
 
-/// What was learned; none if this tokio's tasks are not as they must be.
+/// What was learned; none if this tokio's tasks are not as they must be, or if it cannot be told now.
 pub(super) fn flags() -> Option<Flags> {
-    static FLAGS: OnceLock<Option<Flags>> = OnceLock::new();
-    *FLAGS.get_or_init(|| on_a_thread_of_its_own(calibrate))
+    static FLAGS: Learned<Option<Flags>> = Learned::new();
+    FLAGS.get(|| on_a_thread_of_its_own(calibrate)).flatten()
 }
 
 /// Whether a runtime of that kind refers to a parked task once, beside the task's handles and wakers.
 pub(super) fn counts_hold(kind: RuntimeKind) -> bool {
-    static CURRENT_THREAD: OnceLock<bool> = OnceLock::new();
-    static MULTI_THREAD: OnceLock<bool> = OnceLock::new();
-    static LOCAL: OnceLock<bool> = OnceLock::new();
+    static CURRENT_THREAD: Learned<bool> = Learned::new();
+    static MULTI_THREAD: Learned<bool> = Learned::new();
+    static LOCAL: Learned<bool> = Learned::new();
     let known = match kind {
         RuntimeKind::CurrentThread => &CURRENT_THREAD,
         RuntimeKind::MultiThread => &MULTI_THREAD,
         RuntimeKind::Local => &LOCAL,
     };
-    *known.get_or_init(|| {
-        let Some(flags) = flags() else { return false };
+    let Some(flags) = flags() else { return false };
+    let holds = known.get(|| {
         on_a_thread_of_its_own(move || {
             let runtime = runtime(kind)?;
             let task = async {
@@ -53,17 +53,17 @@ pub(super) fn counts_hold(kind: RuntimeKind) -> bool {
                 drop(task);
                 holds
             };
-            Some(if kind == RuntimeKind::Local {
+            if kind == RuntimeKind::Local {
                 LocalSet::new().block_on(&runtime, task)
             } else {
                 runtime.block_on(task)
-            })
+            }
         })
-        .unwrap_or(false)
-    })
+    });
+    holds.unwrap_or(false)
 }
 
-fn runtime(kind: RuntimeKind) -> Option<Runtime> {
+fn runtime(kind: RuntimeKind) -> Result<Runtime, Failed> {
     let mut builder = match kind {
         RuntimeKind::MultiThread => Builder::new_multi_thread(),
         _ => Builder::new_current_thread(),
@@ -72,24 +72,24 @@ fn runtime(kind: RuntimeKind) -> Option<Runtime> {
         .worker_threads(1)
         .thread_name("taskleak-probe")
         .build()
-        .ok()
+        .map_err(|_| Failed)
 }
 
 /// Whether a parked task whose `JoinHandle` is alive counts this handle as its one holder.
-async fn is_held_as_it_must(handle: &AbortHandle, flags: Flags) -> bool {
+async fn is_held_as_it_must(handle: &AbortHandle, flags: Flags) -> Result<bool, Failed> {
     const LONG_ENOUGH: Duration = Duration::from_secs(1);
     let Some(header) = Header::pointer_in(handle) else {
-        return false;
+        return Ok(false);
     };
     let deadline = Instant::now() + LONG_ENOUGH;
     loop {
         // SAFETY: `handle` is a reference to the task.
         let schedule = Schedule::of(unsafe { header.word() }, flags);
         if schedule.is_parked() {
-            return schedule.join_handle && schedule.holders == 1;
+            return Ok(schedule.join_handle && schedule.holders == 1);
         }
         if Instant::now() >= deadline {
-            return false;
+            return Err(Failed);
         }
         yield_now().await;
     }
@@ -97,24 +97,24 @@ async fn is_held_as_it_must(handle: &AbortHandle, flags: Flags) -> bool {
 
 /// Who asks may be inside a runtime.
 fn on_a_thread_of_its_own<T: Send + 'static>(
-    probe: impl FnOnce() -> Option<T> + Send + 'static,
-) -> Option<T> {
+    probe: impl FnOnce() -> Result<T, Failed> + Send + 'static,
+) -> Result<T, Failed> {
     std::thread::Builder::new()
         .name("taskleak-probe".to_owned())
         .spawn(probe)
-        .ok()?
+        .map_err(|_| Failed)?
         .join()
-        .ok()?
+        .unwrap_or(Err(Failed))
 }
 
-fn calibrate() -> Option<Flags> {
+fn calibrate() -> Result<Option<Flags>, Failed> {
     let runtime = runtime(RuntimeKind::CurrentThread)?;
     let (mut first, mut second) = (None, None);
     runtime.block_on(async {
         first = probe().await;
         second = probe().await;
     });
-    first.filter(|_| first == second)
+    Ok(first.filter(|_| first == second))
 }
 
 /// What the probe's task tells of each of its polls.

@@ -8,6 +8,7 @@
 //! This file is one of the few with unsafe code: it puts a waker together.
 #![allow(unsafe_code)]
 
+use super::learned::{Failed, Learned};
 use crate::registry::pin;
 use crate::registry::slot::Reading;
 use std::future::{Future, poll_fn};
@@ -15,7 +16,6 @@ use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::ptr::null_mut;
-use std::sync::OnceLock;
 use std::sync::atomic::AtomicPtr;
 use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context, Poll, RawWakerVTable, Waker};
@@ -47,14 +47,14 @@ fn is_tokios(waker: &Waker) -> bool {
 /// The vtable of tokio's tasks.
 #[inline]
 fn vtable() -> Option<&'static RawWakerVTable> {
-    static VTABLE: OnceLock<Option<&'static RawWakerVTable>> = OnceLock::new();
-    *VTABLE.get_or_init(probe)
+    static VTABLE: Learned<Option<&'static RawWakerVTable>> = Learned::new();
+    VTABLE.get(probe).flatten()
 }
 
 /// Polls a task of tokio's by hand and looks at its waker. A `LocalSet` needs no runtime for that, and
 /// no thread.
 #[cold]
-fn probe() -> Option<&'static RawWakerVTable> {
+fn probe() -> Result<Option<&'static RawWakerVTable>, Failed> {
     let probe = || {
         let (send, mut receive) = tokio::sync::oneshot::channel();
         let mut send = Some(send);
@@ -70,7 +70,7 @@ fn probe() -> Option<&'static RawWakerVTable> {
         receive.try_recv().ok()
     };
     // It panics where the thread is ending.
-    catch_unwind(AssertUnwindSafe(probe)).ok().flatten()
+    catch_unwind(AssertUnwindSafe(probe)).map_err(|_| Failed)
 }
 
 /// Wakers of those of these tasks that are alive and can be woken.
