@@ -54,6 +54,10 @@ impl Children {
                 return None;
             }
             let counts = cell.address.checked_sub(offset)?;
+            // At once, since its parts are read one by one.
+            let _ = reader
+                .memory
+                .bytes(counts, offset.checked_add(cell.ty.size)?);
             let strong = reader.memory.number(counts, 8)?;
             let queued = reader.field(cell, "queued")?;
             all.push(Child {

@@ -13,6 +13,8 @@ use std::ops::Range;
 
 const MOST_STEPS: usize = 1 << 13;
 const DEEPEST: usize = 64;
+/// How often to look at the clock: a step may follow a function of some thousand instructions.
+const STEPS_BETWEEN_LOOKS: usize = 16;
 
 /// What lies in a future, wherever it owns it by value or by a box, a collection or an `Arc`.
 ///
@@ -41,10 +43,16 @@ pub(super) enum Presence {
     Likely,
 }
 
-/// Walks the future of a task.
-pub(super) fn find(reader: &mut Reader<'_>, future: Value, task: Owner) -> Found {
+/// Walks the future of a task, as long as there is time.
+pub(super) fn find(
+    reader: &mut Reader<'_>,
+    future: Value,
+    task: Owner,
+    is_too_long: &dyn Fn() -> bool,
+) -> Found {
     let mut walk = Walk {
         reader,
+        is_too_long,
         seen: HashSet::new(),
         steps: 0,
         presence: Presence::Certain,
@@ -56,6 +64,7 @@ pub(super) fn find(reader: &mut Reader<'_>, future: Value, task: Owner) -> Found
 
 struct Walk<'a, 'b> {
     reader: &'a mut Reader<'b>,
+    is_too_long: &'a dyn Fn() -> bool,
     seen: HashSet<(u64, &'static str)>,
     steps: usize,
     /// Of what is walked through now.
@@ -66,7 +75,10 @@ struct Walk<'a, 'b> {
 impl Walk<'_, '_> {
     fn value(&mut self, value: Value, owner: Owner, depth: usize) {
         self.steps += 1;
-        if depth > DEEPEST || self.steps > MOST_STEPS || matches!(value.ty.shape, Shape::Plain) {
+        if self.steps.is_multiple_of(STEPS_BETWEEN_LOOKS) && (self.is_too_long)() {
+            self.steps = MOST_STEPS;
+        }
+        if depth > DEEPEST || self.steps >= MOST_STEPS || matches!(value.ty.shape, Shape::Plain) {
             return;
         }
         let path = self.reader.debug.path(value.ty.at).unwrap_or_default();

@@ -50,7 +50,11 @@ pub(in crate::census) fn holdings(
         .filter_map(|task| {
             for tried in 1.. {
                 let mut memory = Snapshot::default();
-                let found = read(debug, header, *task, &by_address, &mut memory);
+                let found = read(debug, header, *task, &by_address, &mut memory, &is_too_long);
+                // Then nobody wants it any more.
+                if is_too_long() {
+                    return None;
+                }
                 let is_final = tried >= TRIES && Instant::now() >= deadline;
                 match found {
                     Ok(found) if memory.still_holds() => return Some((found, memory)),
@@ -178,6 +182,7 @@ fn read(
     (task, kind): Subject,
     all: &HashMap<u64, Listed>,
     memory: &mut Snapshot,
+    is_too_long: &dyn Fn() -> bool,
 ) -> Result<OfTask, Unread> {
     let word = task.address.checked_add(header.state());
     let word = word.and_then(|place| memory.number(place, 8));
@@ -187,7 +192,8 @@ fn read(
         Some(schedule) if schedule.running => Err(Unread::Now),
         Some(schedule) => {
             let list = list_of(header, task, memory);
-            read_at_rest(debug, task, (schedule, list), all, memory).ok_or(Unread::Never)
+            read_at_rest(debug, task, (schedule, list), all, memory, is_too_long)
+                .ok_or(Unread::Never)
         }
         None => Err(Unread::Never),
     }
@@ -213,6 +219,7 @@ fn read_at_rest(
     (schedule, list): (Schedule, Option<u64>),
     all: &HashMap<u64, Listed>,
     memory: &mut Snapshot,
+    is_too_long: &dyn Fn() -> bool,
 ) -> Option<OfTask> {
     let layout = task.layout.future.as_ref()?;
     memory.bytes(task.address, layout.cell_size)?;
@@ -229,7 +236,7 @@ fn read_at_rest(
     }
     let (_, future) = reader.parts(stage).into_iter().next()?;
     let owner = Owner::Task(task.address);
-    let found = find(reader, future, owner);
+    let found = find(reader, future, owner, is_too_long);
     let end = task.address.checked_add(layout.cell_size)?;
     let own_wakers: u64 = found.own_wakers.iter().map(|(_, wakers)| wakers).sum();
     let own_wakers = usize::try_from(own_wakers).ok()?;

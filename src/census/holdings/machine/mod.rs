@@ -122,13 +122,19 @@ impl<'a> Machine<'a> {
         match place {
             Place::Register(register) => self.registers[register].read(size),
             Place::Memory(address) => {
+                let mut bytes = (0..size as u64).map(|at| address.wrapping_add(at));
+                let is_as_it_was =
+                    |byte: u64| !is_on_stack(byte) && !self.written.contains_key(&byte);
+                if bytes.all(is_as_it_was) {
+                    return self.memory.number(address, size as u64);
+                }
                 let mut value = 0;
                 for at in (0..size as u64).rev() {
                     let byte = address.wrapping_add(at);
                     let known = match self.written.get(&byte) {
                         Some(known) => *known,
                         // Of a stack that nobody has written nothing is known.
-                        None if byte.abs_diff(STACK) < 1 << 20 => return None,
+                        None if is_on_stack(byte) => return None,
                         None => self.memory.number(byte, 1)? as u8,
                     };
                     value = value << 8 | u64::from(known);
@@ -152,7 +158,7 @@ impl<'a> Machine<'a> {
                     match value {
                         Some(value) => _ = self.written.insert(byte, (value >> (8 * at)) as u8),
                         // What would be written outside of the stack must be known.
-                        None if byte.abs_diff(STACK) < 1 << 20 => _ = self.written.remove(&byte),
+                        None if is_on_stack(byte) => _ = self.written.remove(&byte),
                         None => return None,
                     }
                 }
@@ -160,6 +166,10 @@ impl<'a> Machine<'a> {
         }
         Some(())
     }
+}
+
+fn is_on_stack(byte: u64) -> bool {
+    byte.abs_diff(STACK) < 1 << 20
 }
 
 fn cut(value: u64, size: usize) -> u64 {
