@@ -13,6 +13,8 @@ pub(super) enum Refusal {
     NoSignal,
     /// The thread blocks the signal.
     Blocked,
+    /// The system lets no signal be sent to it.
+    Unsent,
     /// It did not come to handle a signal in time.
     Silent,
     /// There is no such thread any more, or it does something else by now.
@@ -31,6 +33,9 @@ impl Refusal {
                 "the program handles or blocks every real-time signal, and its thread would be asked by one"
             }
             Self::Blocked => "its thread blocks the signal by which it would be asked",
+            Self::Unsent => {
+                "the system lets no process send its own threads signals here: allow `rt_tgsigqueueinfo` in the sandbox"
+            }
             Self::Silent => "its thread did not come to handle a signal in time",
             Self::Ended => "it went on while it was being looked at",
             Self::Forbidden => {
