@@ -178,10 +178,15 @@ async fn child_leaks() {
 }
 
 fn child(variables: &[(&str, &str)]) -> Output {
+    child_of("child_leaks", variables)
+}
+
+fn child_of(test: &str, variables: &[(&str, &str)]) -> Output {
     let executable = std::env::current_exe().expect("a test binary knows itself");
     Command::new(executable)
-        .args(["--exact", "child_leaks", "--ignored", "--nocapture"])
+        .args(["--exact", test, "--ignored", "--nocapture"])
         .env_remove("TASKLEAK_ABORT")
+        .env_remove("GITHUB_WORKSPACE")
         .envs(variables.iter().copied())
         .output()
         .expect("it runs")
@@ -196,24 +201,93 @@ fn aborts_can_be_switched_off() {
     }
 }
 
+#[leak_test(timeout = "50ms")]
+#[ignore = "run in a process of its own"]
+async fn child_hangs() {
+    Builder::new().name("hangs").spawn(pending::<()>());
+    pending::<()>().await;
+}
+
+#[leak_test(grace = "10ms")]
+#[ignore = "run in a process of its own"]
+async fn child_leaks_untracked() {
+    drop(tokio::spawn(untracked()));
+}
+
+async fn untracked() {
+    pending().await
+}
+
+/// What is printed for GitHub.
+fn annotations(test: &str, variables: &[(&str, &str)]) -> Vec<String> {
+    let said = child_of(test, variables);
+    let said = String::from_utf8_lossy(&said.stderr).into_owned();
+    let lines = said.lines().filter(|line| line.starts_with("::"));
+    lines.map(str::to_owned).collect()
+}
+
+const GITHUB: (&str, &str) = ("TASKLEAK_ANNOTATIONS", "github");
+
 #[test]
 fn leaks_are_annotations_where_that_is_wanted() {
-    for (value, wanted) in [("github", true), ("off", false)] {
-        let said = child(&[("TASKLEAK_ANNOTATIONS", value)]);
-        let said = String::from_utf8_lossy(&said.stderr).into_owned();
-        let annotation = said.lines().find(|line| line.starts_with("::error "));
-        assert_eq!(annotation.is_some(), wanted, "{said}");
-        if let Some(annotation) = annotation {
-            assert!(
-                annotation.starts_with("::error file=tests/why.rs,line="),
-                "{annotation}"
-            );
-            assert!(
-                annotation.contains("`100%25: a leak` outlived"),
-                "{annotation}"
-            );
-        }
-    }
+    assert!(annotations("child_leaks", &[("TASKLEAK_ANNOTATIONS", "off")]).is_empty());
+    let said = annotations("child_leaks", &[GITHUB]);
+    let [annotation] = said.as_slice() else {
+        panic!("{said:?}");
+    };
+    assert!(
+        annotation.starts_with("::error file=tests/why.rs,line="),
+        "{annotation}"
+    );
+    assert!(
+        annotation.contains("`100%25: a leak` outlived"),
+        "{annotation}"
+    );
+}
+
+#[test]
+fn where_nothing_fails_they_are_warnings() {
+    let said = annotations("child_leaks", &[GITHUB, ("TASKLEAK", "warn")]);
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(said[0].starts_with("::warning file="), "{said:?}");
+}
+
+#[test]
+fn what_is_alive_when_a_test_times_out_has_outlived_nothing() {
+    let said = annotations("child_hangs", &[GITHUB]);
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(said[0].contains("`hangs` is alive in "), "{said:?}");
+}
+
+/// Of a project in a sub-folder of the repository.
+#[test]
+fn files_are_named_from_the_repository_s_root() {
+    let project = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let repository = project.parent().unwrap().to_str().unwrap();
+    let name = project.file_name().unwrap().to_str().unwrap();
+    let said = annotations("child_leaks", &[GITHUB, ("GITHUB_WORKSPACE", repository)]);
+    let expected = format!("::error file={name}/tests/why.rs,line=");
+    assert!(said[0].starts_with(&expected), "{said:?}");
+}
+
+#[cfg(all(
+    feature = "census",
+    target_os = "linux",
+    any(target_arch = "x86_64", target_arch = "aarch64"),
+    not(tokio_unstable)
+))]
+#[test]
+fn untracked_tasks_are_annotated_too() {
+    let said = annotations("child_leaks_untracked", &[GITHUB]);
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(
+        said[0].starts_with("::error file=tests/why.rs,line="),
+        "{said:?}"
+    );
+    assert!(
+        said[0].contains("an untracked task `why::untracked` outlived"),
+        "{said:?}"
+    );
 }
 
 #[cfg(feature = "json")]

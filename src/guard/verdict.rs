@@ -22,7 +22,7 @@ impl Verdict {
             self.report.print_notes();
             return false;
         }
-        self.report.print();
+        self.report.print(self.action != Action::Warn);
         match self.action {
             Action::Fail => true,
             Action::Warn => {

@@ -174,7 +174,7 @@ fn check() -> bool {
             settled,
             options.grace_or_default(),
         )
-        .print();
+        .print(config::get().mode == Mode::Fail);
     }
     has_leaked && config::get().mode == Mode::Fail
 }
@@ -184,7 +184,7 @@ fn check() -> bool {
 fn strays_alive() -> impl Iterator<Item = (Reading, TaskInfo)> {
     registry::live()
         .filter(|task| !task.is_settled())
-        // A blocking closure that waits at exit is cut off with its thread; so is one that runs.
+        // A tracked future that nobody has polled yet never began, and waits for nothing.
         .filter(|task| task.kind() != TaskKind::Future || task.polls > 0)
         .filter(|task| scope::by_index(task.scope).is_none_or(scope::Scope::is_unanswered))
         .filter_map(|task| Some((task, TaskInfo::of(&task)?)))

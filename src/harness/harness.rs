@@ -302,7 +302,7 @@ impl Harness {
             }
             Ended::TimedOut(report) => {
                 drop(guards);
-                report.print();
+                report.print(true);
                 Err(Failure::TimedOut(report.to_string()))
             }
         }

@@ -23,7 +23,7 @@ impl Watchdog {
                 return;
             }
             let answers = answers_of(told.scope_ref());
-            told.report(&answers).print_uncaptured();
+            told.report(&answers).print_uncaptured(true);
             let stack = ThreadStack::of(thread).map(|stack| format!("{stack}\n"));
             // Not by `eprintln`: the test harness captures that, also on threads that a test started.
             let _ = writeln!(

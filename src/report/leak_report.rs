@@ -221,18 +221,18 @@ impl LeakReport {
     }
 
     /// Prints the report to standard error, where a test's output is captured, and sends it wherever
-    /// else it is wanted.
-    pub(crate) fn print(&self) {
-        self.print_by(crate::note::print);
+    /// else it is wanted; says whether the test fails by it.
+    pub(crate) fn print(&self, fails: bool) {
+        self.print_by(fails, crate::note::print);
     }
 
     /// The same past the capture of a test's output: for who ends the process, and with it whoever would show that.
-    pub(crate) fn print_uncaptured(&self) {
-        self.print_by(crate::note::print_uncaptured);
+    pub(crate) fn print_uncaptured(&self, fails: bool) {
+        self.print_by(fails, crate::note::print_uncaptured);
     }
 
-    fn print_by(&self, print: impl Fn(&dyn fmt::Display)) {
-        outlets::send(self, &print);
+    fn print_by(&self, fails: bool, print: impl Fn(&dyn fmt::Display)) {
+        outlets::send(self, fails, &print);
         print(&text::Text {
             report: self,
             paint: Paint::for_stderr(),

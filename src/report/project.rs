@@ -36,6 +36,18 @@ pub(super) fn relative(file: &str) -> String {
         .to_string()
 }
 
+/// The same from another folder that the project lies in, if that is so.
+pub(super) fn relative_to(file: &str, folder: Option<&Path>) -> String {
+    let short = relative(file);
+    let within = folder.and_then(|folder| {
+        let path = root().join(&short);
+        let is_own = has(Path::new(file)) && path.is_file();
+        let path = path.strip_prefix(folder).ok()?;
+        is_own.then(|| path.display().to_string())
+    });
+    within.unwrap_or(short)
+}
+
 /// `tokio-1.54.0/src/lib.rs` of `.../registry/src/index-name-hash/tokio-1.54.0/src/lib.rs`.
 fn in_registry(path: &Path) -> Option<PathBuf> {
     let mut parts = path.iter().skip_while(|part| *part != "registry");
@@ -119,6 +131,17 @@ pub(super) fn source_line(file: &str, line: u32) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_project_in_a_sub_folder_is_known_from_above() {
+        let (file, folder) = ("src/lib.rs", root().file_name().unwrap());
+        assert_eq!(relative_to(file, None), file);
+        assert_eq!(relative_to(file, Some(root())), file);
+        let above = Path::new(folder).join(file).display().to_string();
+        assert_eq!(relative_to(file, root().parent()), above);
+        assert_eq!(relative_to(file, Some(Path::new("/elsewhere"))), file);
+        assert_eq!(relative_to("src/none.rs", root().parent()), "src/none.rs");
+    }
 
     #[test]
     fn a_task_without_a_name_is_called_by_its_place_once() {
