@@ -203,7 +203,7 @@ mod tests {
             cut_off: 0,
             missed_events: 0,
             suspects: Vec::new(),
-            #[cfg(any(feature = "pprof", feature = "flamegraph"))]
+            #[cfg(feature = "pprof")]
             not_asked: 0,
         }
     }

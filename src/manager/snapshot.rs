@@ -52,7 +52,7 @@ pub struct Snapshot {
     pub(super) missed_events: u64,
     pub(super) suspects: Vec<Suspect>,
     /// How many tasks were not asked what they wait for, since there are very many.
-    #[cfg(any(feature = "pprof", feature = "flamegraph"))]
+    #[cfg(feature = "pprof")]
     #[cfg_attr(feature = "serde", serde(skip))]
     pub(super) not_asked: usize,
 }
@@ -139,7 +139,7 @@ impl Snapshot {
     }
 
     /// How many tasks were not asked what they wait for, since there are very many of which only some are.
-    #[cfg(any(feature = "pprof", feature = "flamegraph"))]
+    #[cfg(feature = "pprof")]
     pub(crate) fn not_asked(&self) -> usize {
         self.not_asked
     }

@@ -51,7 +51,7 @@ pub(super) fn snapshot(suspects: Vec<Suspect>) -> Snapshot {
         cut_off,
         missed_events: events::missed(true, true),
         suspects,
-        #[cfg(any(feature = "pprof", feature = "flamegraph"))]
+        #[cfg(feature = "pprof")]
         not_asked: 0,
     }
 }

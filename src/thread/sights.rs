@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 /// How many threads are looked at, and how long it may take in all.
 const MOST: usize = 64;
-const LONGEST: Duration = Duration::from_secs(1);
+const LONGEST: Duration = Duration::from_secs(2);
 
 /// Where threads were found that run polls (or blocking closures) which have not returned.
 #[derive(Debug, Default)]

@@ -27,8 +27,8 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How long a thread may take to answer: one that runs does within microseconds.
-const ANSWER: Duration = Duration::from_millis(100);
+/// How long a thread may take to answer: one that runs does within microseconds, one that waits for a processor does not.
+const ANSWER: Duration = Duration::from_secs(1);
 
 /// What a thread was found doing.
 pub(super) struct Found {
