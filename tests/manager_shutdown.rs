@@ -2,6 +2,7 @@
 
 use pretty_assertions::assert_eq;
 use std::future::pending;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::Ordering::SeqCst;
 use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -191,9 +192,10 @@ fn beside_a_line(is_background: bool, act: impl FnOnce(&AtomicBool)) {
             });
         });
         begun.recv().unwrap();
-        act(&stop);
+        let acted = catch_unwind(AssertUnwindSafe(|| act(&stop)));
         stop.store(true, SeqCst);
         may_end.notify_one();
+        acted.unwrap_or_else(|panic| resume_unwind(panic));
     });
 }
 
@@ -202,7 +204,7 @@ fn it_waits_for_a_line_of_tasks_each_of_which_spawns_the_next() {
     run(async {
         beside_a_line(false, |stop| {
             let shutdown = |grace| futures::executor::block_on(taskleak::manager().shutdown(grace));
-            let unfinished = shutdown(Duration::from_millis(200)).unwrap_err();
+            let unfinished = shutdown(Duration::from_millis(500)).unwrap_err();
             assert_eq!(unfinished.tasks()[0].name(), "one of a line");
             stop.store(true, SeqCst);
             shutdown(LONG).unwrap();
