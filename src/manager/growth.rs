@@ -8,8 +8,7 @@ use super::suspect::Suspect;
 use super::task_record::TaskRecord;
 use super::trace::MOST_ASKED;
 use crate::registry::Fingerprint;
-use crate::registry::fingerprint::leaves;
-use crate::wait::AwaitNode;
+use crate::wait::{AwaitNode, AwaitTrace};
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -212,6 +211,21 @@ impl Grown {
             survivors: self.survivors,
         })
     }
+}
+
+/// The innermost futures of a trace: several for a `select!` or `join!`.
+fn leaves(trace: &AwaitTrace) -> Vec<&AwaitNode> {
+    fn collect<'a>(nodes: &'a [AwaitNode], leaves: &mut Vec<&'a AwaitNode>) {
+        for node in nodes {
+            if node.children().is_empty() {
+                leaves.push(node);
+            }
+            collect(node.children(), leaves);
+        }
+    }
+    let mut leaves = Vec::new();
+    collect(trace.roots(), &mut leaves);
+    leaves
 }
 
 /// A future and where it is awaited.

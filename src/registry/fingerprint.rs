@@ -1,7 +1,6 @@
 //! The same kind of task has the same number in every output.
 
 use super::origin::Origin;
-use crate::wait::{AwaitNode, AwaitTrace};
 use std::fmt;
 
 /// A stable number for tasks of one spawn site.
@@ -66,21 +65,6 @@ fn portable(file: &str) -> &str {
         .rev()
         .find(|at| part(*at).is_some_and(|part| FOLDERS.contains(&part)));
     folder.map_or(file, |at| &file[starts[at]..])
-}
-
-/// The innermost futures of a trace: several for a `select!` or `join!`.
-pub(crate) fn leaves(trace: &AwaitTrace) -> Vec<&AwaitNode> {
-    fn collect<'a>(nodes: &'a [AwaitNode], leaves: &mut Vec<&'a AwaitNode>) {
-        for node in nodes {
-            if node.children().is_empty() {
-                leaves.push(node);
-            }
-            collect(node.children(), leaves);
-        }
-    }
-    let mut leaves = Vec::new();
-    collect(trace.roots(), &mut leaves);
-    leaves
 }
 
 /// FNV-1a: spelled out here, since a hasher of the standard library may change.

@@ -23,7 +23,8 @@ pub(crate) mod entry;
 pub(crate) mod events;
 pub(crate) mod extras;
 mod fence;
-pub(crate) mod fingerprint;
+mod fingerprint;
+mod function_path;
 pub(crate) mod gate;
 #[cfg(tokio_unstable)]
 pub(crate) mod hooked;
@@ -42,6 +43,7 @@ pub(crate) mod pin;
 pub(crate) mod poller;
 pub(crate) mod pollers;
 mod pool;
+mod record;
 mod ring;
 pub(crate) mod runtimes;
 pub(crate) mod scope;
@@ -63,6 +65,7 @@ pub(crate) use entered::{Entered, first_poll_begins, is_usual_poll, note_first_p
 pub(crate) use entry::Entry;
 pub(crate) use extras::{Attached, Extras};
 pub use fingerprint::Fingerprint;
+pub(crate) use function_path::function_path;
 pub(crate) use judges::any as is_judged;
 #[allow(unused_imports, reason = "the census's, where there is one")]
 pub(crate) use name::{is_by_place, of_type as name_of_type, outside_generics};

@@ -7,10 +7,9 @@
 //! ancestors is, from then on, spawned by none.
 
 use super::ledger::{self, Tally};
-use super::{Fingerprint, TaskKind, local};
+use super::{Fingerprint, TaskKind, function_path, local};
 use crate::stack::{self, Frame, Stack};
 use crate::table::Table;
-use crate::wait::trace::without_generics;
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::panic::Location;
@@ -106,7 +105,7 @@ impl OriginId {
                     .is_some_and(|file| file.ends_with(origin.location.file()))
         };
         let frame = stack.find(spawns)?;
-        Some(without_generics(frame.function()))
+        Some(function_path(frame.function()))
     }
 
     /// This origin and those above it, the root left out.

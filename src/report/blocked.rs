@@ -3,8 +3,8 @@
 use super::leak::Leak;
 use super::project;
 use crate::registry::TaskInfo;
+use crate::registry::function_path;
 use crate::stack::{Frame, FrameOrigin};
-use crate::wait::trace::without_generics;
 
 /// Where std keeps what a person imports from its public modules.
 const PRIVATE: [(&str, &str); 5] = [
@@ -49,7 +49,7 @@ pub(super) fn lines(frames: &[&Frame]) -> Vec<Line> {
 
 /// The function as a person calls it.
 fn name(frame: &Frame) -> String {
-    let name = without_generics(frame.function());
+    let name = function_path(frame.function());
     let private = PRIVATE
         .iter()
         .find_map(|(private, public)| Some((*public, name.strip_prefix(private)?)));

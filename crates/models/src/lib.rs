@@ -9,6 +9,8 @@ mod gate;
 mod life;
 mod models;
 mod neighbours;
+#[path = "../../../src/registry/record.rs"]
+mod record;
 #[path = "../../../src/registry/ring.rs"]
 mod ring;
 #[path = "../../../src/registry/slot.rs"]

@@ -1,6 +1,7 @@
 //! From where a leaf future took the waker to what it waits for.
 
-use super::{chain, name};
+use super::chain;
+use crate::registry::function_path;
 use crate::registry::inquiry::Found;
 use crate::stack::{Frame, FrameOrigin};
 use crate::wait::{AwaitNode, TraceSource, WaitsFor};
@@ -192,12 +193,12 @@ pub(super) fn names(found: &Found) -> Vec<String> {
     // Names of either mangling scheme: what a type's arguments are called says nothing.
     innermost
         .flat_map(|frame| [frame.function(), frame.symbol()])
-        .map(name::without_generics)
+        .map(function_path)
         .collect()
 }
 
 fn is_known(frame: &Frame) -> bool {
-    KNOWN.contains(&package(&name::without_generics(frame.function())))
+    KNOWN.contains(&package(&function_path(frame.function())))
 }
 
 fn package(path: &str) -> &str {

@@ -26,7 +26,7 @@ pub(crate) use classify::KNOWN;
 pub(crate) use classify::{of_seen as waits_for_of, seen_leaves};
 pub(crate) use inquiry::Inquiry;
 #[allow(unused_imports, reason = "the census's, where there is one")]
-pub(crate) use name::{as_written, without_generics};
+pub(crate) use name::as_written;
 pub(crate) use raw_trace::{Leaf, RawTrace};
 pub(crate) use traced_poll::TracedPoll;
 pub(crate) use tracing_waker::real;

@@ -1,7 +1,7 @@
 //! What a person calls a future.
 
 use super::classify;
-use crate::registry::outside_generics;
+use crate::registry::function_path;
 use crate::stack::{Frame, FrameOrigin};
 
 const BLOCK: &str = "::{async block}";
@@ -18,7 +18,7 @@ const MOVED: [(&str, &str); 2] = [
 /// The name of the function or future that a frame is of. A closure and an async block look the same:
 /// `in_closure` says that it is a closure.
 pub(super) fn of(frame: &Frame, in_closure: bool) -> String {
-    let name = without_generics(frame.function());
+    let name = function_path(frame.function());
     match frame.origin() {
         FrameOrigin::Tokio => as_imported(&name),
         FrameOrigin::Dependency => without_own_modules(&name),
@@ -54,7 +54,7 @@ pub(super) fn is_poll_function(frame: &Frame) -> bool {
 
 /// Whether the function is a method of the type.
 pub(super) fn is_of_type(function: &str, ty: &str) -> bool {
-    let name = without_generics(function);
+    let name = function_path(function);
     name.strip_prefix(ty)
         .is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
 }
@@ -72,74 +72,6 @@ fn outside_closure(symbol: &str) -> Option<&str> {
             .iter()
             .any(|start| last.starts_with(start));
     is_closure.then_some(outer)
-}
-
-/// `a::b::C<D>::e` is `a::b::C::e`, and `<a::B<C> as core::future::Future>::poll` is `a::B`.
-pub(crate) fn without_generics(path: &str) -> String {
-    if let Some((ty, method)) = qualified(path) {
-        let (ty, of_trait) = match outside_arguments(ty, " as ") {
-            Some((ty, of_trait)) => (ty, Some(of_trait)),
-            None => (ty, None),
-        };
-        let ty = ty.trim_start_matches(['&', '*']).trim_start_matches("mut ");
-        // A parameter's name says nothing: `<&mut S as hub::Service<R>>::poll_ready` is `hub::Service::poll_ready`.
-        let ty = match of_trait {
-            Some(of_trait) if is_parameter(ty) => without_generics(of_trait),
-            _ => without_generics(ty),
-        };
-        return match method.trim_start_matches("::") {
-            "" | "poll" | "poll_next" => ty,
-            method => ty + "::" + &without_generics(method),
-        };
-    }
-    let plain = outside_generics(path);
-    match plain.strip_suffix("::") {
-        Some(plain) => plain.to_owned(),
-        None => plain,
-    }
-}
-
-/// What is before and after the first of these words that is in no generic arguments.
-fn outside_arguments<'a>(path: &'a str, words: &str) -> Option<(&'a str, &'a str)> {
-    let mut depth = 0_usize;
-    let mut before = ' ';
-    for (at, c) in path.char_indices() {
-        match c {
-            '<' => depth += 1,
-            '>' if before != '-' => depth = depth.saturating_sub(1),
-            _ if depth == 0 && path[at..].starts_with(words) => {
-                return Some((&path[..at], &path[at + words.len()..]));
-            }
-            _ => {}
-        }
-        before = c;
-    }
-    None
-}
-
-/// Whether it is the name of a type's parameter, as in `impl<S> Service for &mut S`.
-fn is_parameter(ty: &str) -> bool {
-    ty.starts_with(|c: char| c.is_ascii_uppercase())
-        && ty.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
-}
-
-/// `<A as B>::c` as `A as B` and `::c`.
-fn qualified(path: &str) -> Option<(&str, &str)> {
-    let inner = path.strip_prefix('<')?;
-    let mut depth = 1_usize;
-    let mut before = ' ';
-    for (at, c) in inner.char_indices() {
-        match c {
-            '<' => depth += 1,
-            '>' if before != '-' => depth -= 1,
-            _ => {}
-        }
-        if depth == 0 {
-            return Some((&inner[..at], &inner[at + 1..]));
-        }
-        before = c;
-    }
-    None
 }
 
 /// A path in tokio as it is imported: `tokio::sync::mpsc::bounded::Receiver::recv` without `bounded`.
@@ -219,7 +151,7 @@ mod tests {
                 "tokio::io::unix::AsyncFd::readable",
             ),
         ] {
-            assert_eq!(as_imported(&without_generics(function)), name);
+            assert_eq!(as_imported(&function_path(function)), name);
         }
     }
 
@@ -280,32 +212,6 @@ mod tests {
             ("app::run", false),
         ] {
             assert_eq!(is_block(symbol), is, "{symbol}");
-        }
-    }
-
-    #[test]
-    fn generics_are_left_out() {
-        for (function, name) in [
-            ("app::Pool<C>::reap", "app::Pool::reap"),
-            ("<app::Pool<C> as app::Reap>::reap", "app::Pool::reap"),
-            (
-                "<&mut app::Leaf as core::future::future::Future>::poll",
-                "app::Leaf",
-            ),
-            (
-                "<&mut S as hub::Service<Request>>::poll_ready",
-                "hub::Service::poll_ready",
-            ),
-            ("<S as hub::Stream>::poll_next", "hub::Stream"),
-            (
-                "<app::Pool<S as hub::Key> as app::Reap>::reap",
-                "app::Pool::reap",
-            ),
-            ("app::run<fn(u8) -> u8>", "app::run"),
-            ("app::run::<fn(u8) -> u8>", "app::run"),
-            ("<app::Pool<app::Conn>>::reap::<u8>", "app::Pool::reap"),
-        ] {
-            assert_eq!(without_generics(function), name);
         }
     }
 }
