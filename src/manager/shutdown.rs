@@ -124,8 +124,8 @@ fn live() -> impl Iterator<Item = registry::Reading> {
 /// was nothing. One look may miss a task that comes to live where it has been already, spawned by one that ends before
 /// it comes there. So what finds nothing counts only if nothing has changed meanwhile.
 ///
-/// Where tasks that need not end come and go without a pause there may be no such look. But hardly any single one misses
-/// all tasks of a line whose next one is always there, let alone so many in a row.
+/// Where tasks that need not end come and go without a pause there may be no such look. But hardly any single one
+/// misses all tasks of a line whose next one is always there, let alone so many in a row.
 fn at_one_moment<T>(look: impl Fn() -> Option<T>) -> Option<T> {
     const MOST_LOOKS: usize = 32;
     for _ in 0..MOST_LOOKS {
