@@ -233,28 +233,6 @@ async fn one_that_panics_is_called_again_and_harms_nobody() {
     assert_eq!(notes.seen().len(), 6);
 }
 
-/// A service may panic so a million times.
-#[tokio::test]
-async fn what_one_panics_with_is_not_kept() {
-    struct Throws(Arc<()>);
-    impl Observer for Throws {
-        fn task_started(&self, task: &TaskRecord) {
-            if task.name() == "throws" {
-                std::panic::panic_any(self.0.clone());
-            }
-        }
-    }
-    let thrown = Arc::new(());
-    let handle = taskleak::manager().add_observer(Throws(thrown.clone()));
-    for _ in 0..3 {
-        Builder::new().name("throws").spawn(async {}).await.unwrap();
-    }
-    assert!(handle.flush(LONG));
-    assert_eq!(handle.panics(), 3);
-    // This one, and the observer's.
-    assert_eq!(Arc::strong_count(&thrown), 2);
-}
-
 #[tokio::test]
 async fn one_that_blocks_stalls_neither_tasks_nor_others() {
     struct Blocks(Mutex<Receiver<()>>, Sender<()>, Mutex<u64>);

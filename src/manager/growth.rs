@@ -115,8 +115,8 @@ impl GrowthWatch {
 }
 
 /// Whether the tasks of a name that is not watched yet need not be watched now. Of names that are made at run time
-/// there may be a great many, most of them of one task; and a rise that begins while there is but one begins again when there
-/// are two: it has no other high.
+/// there may be a great many, most of them of one task; and a rise that begins while there is but one begins again when
+/// there are two: it has no other high.
 fn may_wait(tasks: &[&TaskRecord]) -> bool {
     matches!(tasks, [only] if only.own_name().is_some())
 }
