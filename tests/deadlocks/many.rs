@@ -8,6 +8,7 @@ use tokio::sync::{Mutex, Notify};
 /// Each task takes a while to be looked into, and all of them together may not take long.
 const PAIRS: usize = 25;
 const CHAIN: usize = 400;
+const FUTURES: usize = 400;
 
 async fn takes(one: Arc<Mutex<()>>, then: Arc<Mutex<()>>) {
     let _one = one.lock().await;
@@ -49,4 +50,29 @@ async fn a_long_chain_with_a_way_out() {
     assert_eq!(said(&report), 0, "{report}");
     notify.notify_one();
     guard.finish().await;
+}
+
+/// A task of many futures is looked into in the time that there is for all of them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn one_task_of_many_futures_keeps_what_another_wants() {
+    let guard = verify_none();
+    let (one, other) = (Arc::new(Mutex::new(())), Arc::new(Mutex::new(())));
+    let (keeps, wants) = (Arc::clone(&one), Arc::clone(&other));
+    spawn(async move {
+        let _one = keeps.lock().await;
+        // Until the other has the other one.
+        while wants.try_lock().is_ok() {
+            tokio::task::yield_now().await;
+        }
+        let futures = (0..FUTURES).map(|_| takes_in_turn(Arc::clone(&wants)));
+        drop(futures::future::join_all(futures).await);
+    });
+    spawn(takes(other, one));
+    let report = report_that_says(2);
+    assert_eq!(said(&report), 2, "{report}");
+    drop(guard.on_leak(Action::Warn));
+}
+
+async fn takes_in_turn(lock: Arc<Mutex<()>>) {
+    let _lock = lock.lock().await;
 }
