@@ -185,6 +185,7 @@ fn child_of(test: &str, variables: &[(&str, &str)]) -> Output {
     let executable = std::env::current_exe().expect("a test binary knows itself");
     Command::new(executable)
         .args(["--exact", test, "--ignored", "--nocapture"])
+        .env_remove("TASKLEAK")
         .env_remove("TASKLEAK_ABORT")
         .env_remove("GITHUB_WORKSPACE")
         .envs(variables.iter().copied())
