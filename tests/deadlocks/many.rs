@@ -8,7 +8,7 @@ use tokio::sync::{Mutex, Notify};
 /// Each task takes a while to be looked into, and all of them together may not take long.
 const PAIRS: usize = 25;
 const CHAIN: usize = 400;
-const FUTURES: usize = 400;
+const FUTURES: usize = 200;
 
 async fn takes(one: Arc<Mutex<()>>, then: Arc<Mutex<()>>) {
     let _one = one.lock().await;

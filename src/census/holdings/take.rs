@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 /// More tasks than this are not looked into: each takes about 0.4 ms.
 const MOST_TASKS: usize = 1 << 10;
 /// How long this thread may work to look into all of them.
-const LONGEST: Duration = Duration::from_secs(1);
+const LONGEST: Duration = Duration::from_secs(2);
 /// How long tasks are given to come to rest, all together: those that were asked what they wait for are perhaps not back
 /// from that poll yet.
 const PATIENCE: Duration = Duration::from_millis(10);
